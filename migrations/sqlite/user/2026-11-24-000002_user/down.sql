@@ -1,0 +1,10 @@
+DROP TABLE mails;
+DROP TABLE login_throttle;
+DROP TABLE audit_log;
+DROP TABLE api_keys;
+DROP TABLE one_time_tokens;
+DROP TABLE addresses;
+DROP TABLE sessions;
+DROP TABLE credentials;
+DROP TABLE user_emails;
+DROP TABLE users;

@@ -1,0 +1,301 @@
+//! COMPOSITION ROOT: configuration -> each module -> HTTP server -> shutdown.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::{App, HttpServer, web};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use utoipa_actix_web::AppExt;
+
+use crate::clock::SharedClock;
+use crate::config::{Config, ServerConfig};
+use crate::db::{Database, DbError, Migrations};
+use crate::http::gate::{Access, Gate, Rule, gate};
+use crate::http::health::{Draining, Meters, livez, metrics, readyz};
+use crate::http::observe::{Deadline, observe};
+use crate::inventory::{self, Inventory};
+use crate::telemetry;
+use crate::user::{self, User};
+
+/// Why the shop cannot start; the text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the {module} module's database: {source}")]
+    Database { module: &'static str, source: DbError },
+    #[error("the {module} module's database lacks migrations ({}): run `emporium migrate` first", pending.join(", "))]
+    Pending { module: &'static str, pending: Vec<String> },
+    #[error("cannot listen on {address}: {source}")]
+    Listen { address: SocketAddr, source: std::io::Error },
+    #[error("the server cannot start: {0}")]
+    Server(#[from] std::io::Error),
+}
+
+/// The modules of this process.
+#[derive(Clone)]
+pub struct Modules {
+    pub inventory: Arc<dyn Inventory>,
+    pub user: Arc<dyn User>,
+    databases: Vec<Database>,
+}
+
+/// Opens the databases, brings them up to date where the configuration says so, and builds each module.
+pub async fn modules(config: &Config, clock: SharedClock) -> Result<Modules, StartError> {
+    let [inventory_db, user_db] = databases(config)?;
+    prepare("inventory", &inventory_db, &inventory::MIGRATIONS, config.inventory.migrate_on_start).await?;
+    prepare("user", &user_db, &user::MIGRATIONS, config.user.migrate_on_start).await?;
+    Ok(Modules {
+        inventory: inventory::local(inventory_db.clone(), clock.clone(), config.inventory.clone()),
+        user: user::local(user_db.clone(), clock, config.user.clone()),
+        databases: vec![inventory_db, user_db],
+    })
+}
+
+/// The inventory's and the user module's database. Two modules in one SQLite file share its one writer.
+pub fn databases(config: &Config) -> Result<[Database; 2], StartError> {
+    let open =
+        |module, config| Database::open(module, config).map_err(|source| StartError::Database { module, source });
+    let inventory = open("inventory", &config.inventory.database)?;
+    let user = match config.user.database.is_same_file(&config.inventory.database) {
+        true => inventory.clone(),
+        false => open("users", &config.user.database)?,
+    };
+    Ok([inventory, user])
+}
+
+async fn prepare(
+    module: &'static str,
+    db: &Database,
+    migrations: &'static Migrations,
+    migrate: bool,
+) -> Result<(), StartError> {
+    let failed = |source| StartError::Database { module, source };
+    if migrate {
+        for name in db.migrate(migrations).await.map_err(failed)? {
+            tracing::info!(module, %name, "migration applied");
+        }
+        return Ok(());
+    }
+    match db.pending_migrations(migrations).await.map_err(failed)? {
+        pending if pending.is_empty() => Ok(()),
+        pending => Err(StartError::Pending { module, pending }),
+    }
+}
+
+/// A running shop.
+pub struct Shop {
+    pub address: SocketAddr,
+    pub internal_address: SocketAddr,
+    pub modules: Modules,
+    config: ServerConfig,
+    draining: Draining,
+    servers: [(ServerHandle, JoinHandle<std::io::Result<()>>); 2],
+    background: Vec<JoinHandle<()>>,
+    stop: watch::Sender<bool>,
+}
+
+/// Starts everything; returns once requests are taken.
+pub async fn start(config: Config, clock: SharedClock) -> Result<Shop, StartError> {
+    let prometheus = telemetry::start_metrics();
+    let modules = modules(&config, clock).await?;
+    let draining = Draining::default();
+    let gate = web::Data::new(Gate::new(modules.user.clone(), rules(), &config.server));
+    let (stop, stopped) = watch::channel(false);
+
+    let (listener, address) = listen(config.server.listen)?;
+    let (internal_listener, internal_address) = listen(config.server.internal_listen)?;
+    let meters = web::Data::new(Meters { prometheus, databases: modules.databases.clone() });
+    let public = public_server(&config, &modules, gate.clone(), draining.clone(), listener)?;
+    let internal = internal_server(meters, draining.clone(), internal_listener)?;
+    let background = background(&config, &modules, gate, &stopped);
+    tracing::info!(%address, %internal_address, "emporium {} takes requests", env!("CARGO_PKG_VERSION"));
+    let servers = [public, internal].map(|server| (server.handle(), tokio::spawn(server)));
+    Ok(Shop { address, internal_address, modules, config: config.server, draining, servers, background, stop })
+}
+
+impl Shop {
+    /// Stops as an operator wants it: not ready, then no new requests, then those in flight are finished within the limit.
+    pub async fn stop(self) {
+        tracing::info!("stopping");
+        self.draining.begin();
+        tokio::time::sleep(Duration::from_millis(u64::from(self.config.drain_ms))).await;
+        // Nobody listens any more when all background work has ended by itself.
+        let _ = self.stop.send(true);
+        for (handle, server) in self.servers {
+            handle.stop(true).await;
+            if let Ok(Err(error)) = server.await {
+                tracing::error!(%error, "the server ended with an error");
+            }
+        }
+        for task in self.background {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "background work ended with an error");
+            }
+        }
+        tracing::info!("stopped");
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
+fn public_server(
+    config: &Config,
+    modules: &Modules,
+    gate_data: web::Data<Gate>,
+    draining: Draining,
+    listener: TcpListener,
+) -> Result<actix_web::dev::Server, StartError> {
+    let server = config.server.clone();
+    let deadline = Deadline(Duration::from_millis(u64::from(server.request_timeout_ms)));
+    let modules = modules.clone();
+    let app_config = config.server.clone();
+    let mut builder = HttpServer::new(move || {
+        let (app, _) = App::new()
+            .app_data(web::Data::from(modules.inventory.clone()))
+            .app_data(web::Data::from(modules.user.clone()))
+            .app_data(gate_data.clone())
+            .app_data(web::Data::new(draining.clone()))
+            .app_data(web::Data::new(deadline))
+            .app_data(web::Data::new(app_config.clone()))
+            .app_data(web::PayloadConfig::new(app_config.body_max_bytes as usize))
+            .into_utoipa_app()
+            .configure(api)
+            .split_for_parts();
+        app.service(docs())
+            .route("/livez", web::get().to(livez))
+            .route("/readyz", web::get().to(readyz))
+            .wrap(from_fn(gate))
+            .wrap(Compress::default())
+            .wrap(from_fn(observe))
+    })
+    .disable_signals()
+    .keep_alive(Duration::from_secs(u64::from(server.keep_alive_seconds)))
+    .client_request_timeout(Duration::from_secs(10))
+    .max_connections(server.connections_max as usize)
+    .shutdown_timeout(u64::from(server.shutdown_timeout_seconds));
+    if server.workers > 0 {
+        builder = builder.workers(server.workers as usize);
+    }
+    Ok(builder.listen(listener)?.run())
+}
+
+fn internal_server(
+    meters: web::Data<Meters>,
+    draining: Draining,
+    listener: TcpListener,
+) -> Result<actix_web::dev::Server, StartError> {
+    let builder = HttpServer::new(move || {
+        App::new()
+            .app_data(meters.clone())
+            .app_data(web::Data::new(draining.clone()))
+            .route("/livez", web::get().to(livez))
+            .route("/readyz", web::get().to(readyz))
+            .route("/metrics", web::get().to(metrics))
+    });
+    Ok(builder.disable_signals().workers(1).shutdown_timeout(1).listen(listener)?.run())
+}
+
+/// All public routes of the API.
+fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
+    config.service(
+        utoipa_actix_web::scope::scope("/api/v1")
+            .configure(inventory::routes::configure)
+            .configure(user::routes::configure),
+    );
+}
+
+/// The document of all routes, generated from the code that answers them.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let (_, mut document) = App::new().into_utoipa_app().configure(api).split_for_parts();
+    document.info = utoipa::openapi::InfoBuilder::new()
+        .title("emporium")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some("The API of an online shop: products, stock, reservations, and users."))
+        .build();
+    let bearer = utoipa::openapi::security::Http::new(utoipa::openapi::security::HttpAuthScheme::Bearer);
+    let components = document.components.get_or_insert_with(Default::default);
+    components.add_security_scheme("token", utoipa::openapi::security::SecurityScheme::Http(bearer));
+    document
+}
+
+fn docs() -> utoipa_swagger_ui::SwaggerUi {
+    utoipa_swagger_ui::SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi())
+}
+
+/// Who may use which route: the whole access table.
+pub fn rules() -> Vec<Rule> {
+    let own = [("GET", "/livez"), ("GET", "/readyz"), ("GET", "/docs/{_:.*}"), ("GET", "/openapi.json")];
+    let mut rules: Vec<Rule> = own.map(|(method, path)| (method, path, Access::Public)).to_vec();
+    rules.extend(inventory::routes::rules());
+    rules.extend(user::routes::rules());
+    rules
+}
+
+/// Work that no request asks for.
+fn background(
+    config: &Config,
+    modules: &Modules,
+    gate: web::Data<Gate>,
+    stopped: &watch::Receiver<bool>,
+) -> Vec<JoinHandle<()>> {
+    let Modules { inventory, user, .. } = modules.clone();
+    let sweep = Duration::from_millis(u64::from(config.inventory.sweep_interval_ms));
+    let second = Duration::from_secs(1);
+    let (inventory_sweep, inventory_jobs, inventory_tidy) = (inventory.clone(), inventory.clone(), inventory);
+    let (user_mail, user_tidy) = (user.clone(), user);
+    vec![
+        every(sweep, stopped, "sweep of expired holds", move || {
+            let inventory = inventory_sweep.clone();
+            async move { inventory.reservation_sweep(500).await.map(|count| count == 500) }
+        }),
+        every(second, stopped, "jobs", move || {
+            let inventory = inventory_jobs.clone();
+            async move { inventory.job_run_next().await }
+        }),
+        every(second, stopped, "mail", move || {
+            let user = user_mail.clone();
+            async move { user.mail_send_next().await }
+        }),
+        every(Duration::from_secs(60), stopped, "tidying", move || {
+            let (inventory, user, gate) = (inventory_tidy.clone(), user_tidy.clone(), gate.clone());
+            async move {
+                gate.tidy();
+                if let Err(error) = user.tidy().await {
+                    tracing::warn!(%error, "tidying the user module failed");
+                }
+                inventory.tidy().await.map(|_| false)
+            }
+        }),
+    ]
+}
+
+/// Runs `work` each `interval`, and at once again while it says that there is more; until the shop stops.
+fn every<F, R, E>(interval: Duration, stopped: &watch::Receiver<bool>, name: &'static str, work: F) -> JoinHandle<()>
+where
+    F: Fn() -> R + Send + 'static,
+    R: Future<Output = Result<bool, E>> + Send,
+    E: std::fmt::Display + Send,
+{
+    let mut stopped = stopped.clone();
+    tokio::spawn(async move {
+        while !*stopped.borrow() {
+            match work().await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, "{name} failed; it is tried again"),
+            }
+            tokio::select! {
+                _ = tokio::time::sleep(interval) => {}
+                _ = stopped.changed() => {}
+            }
+        }
+    })
+}

@@ -1,0 +1,121 @@
+//! Who calls, what the caller may do, and under which key a repeated call is the same call.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::clock::Id;
+
+/// What a person may do. Each role may do all that the ones before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    Customer,
+    Staff,
+    Admin,
+}
+
+/// One thing that an API key may be allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+pub enum Scope {
+    #[serde(rename = "catalogue:read")]
+    CatalogueRead,
+    #[serde(rename = "catalogue:write")]
+    CatalogueWrite,
+    #[serde(rename = "stock:read")]
+    StockRead,
+    #[serde(rename = "stock:write")]
+    StockWrite,
+    #[serde(rename = "reservations:read")]
+    ReservationsRead,
+    #[serde(rename = "reservations:write")]
+    ReservationsWrite,
+    #[serde(rename = "events:read")]
+    EventsRead,
+    #[serde(rename = "users:read")]
+    UsersRead,
+    #[serde(rename = "users:write")]
+    UsersWrite,
+}
+
+/// Who sent a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Caller {
+    Anonymous,
+    /// Somebody who signed in.
+    Person {
+        user_id: Id,
+        session_id: Id,
+        role: Role,
+    },
+    /// A program with an API key.
+    Key {
+        key_id: Id,
+        scopes: Vec<Scope>,
+    },
+}
+
+impl Caller {
+    pub fn user_id(&self) -> Option<Id> {
+        match self {
+            Caller::Person { user_id, .. } => Some(*user_id),
+            _ => None,
+        }
+    }
+
+    /// May this caller do what takes `role` of a person and `scope` of a program? No scope: no program may.
+    pub fn may(&self, role: Role, scope: Option<Scope>) -> bool {
+        match self {
+            Caller::Anonymous => false,
+            Caller::Person { role: own, .. } => *own >= role,
+            Caller::Key { scopes, .. } => scope.is_some_and(|scope| scopes.contains(&scope)),
+        }
+    }
+
+    /// The name under which the ledger and the audit log know this caller: `user:ID`, `key:ID` or `anonymous`.
+    pub fn actor(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Caller::Anonymous => f.write_str("anonymous"),
+            Caller::Person { user_id, .. } => write!(f, "user:{user_id}"),
+            Caller::Key { key_id, .. } => write!(f, "key:{key_id}"),
+        }
+    }
+}
+
+/// What goes with every call that changes something.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Call {
+    /// Who answers for the change: [`Caller::actor`], or `system` and `cli` for what nobody asked over HTTP.
+    pub actor: String,
+    /// The client's key for this call, where it gave one.
+    pub key: Option<IdempotencyKey>,
+}
+
+impl Call {
+    pub fn by(actor: impl Into<String>) -> Self {
+        Call { actor: actor.into(), key: None }
+    }
+}
+
+/// A client's promise that all calls with this key are one. Kept per actor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdempotencyKey {
+    pub key: String,
+    /// SHA-256 of the method, the path and the body: another request under the same key is refused.
+    pub request_hash: Vec<u8>,
+}
+
+/// The answer of a call that may be a repetition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer<T> {
+    pub value: T,
+    /// True when the effect was there already and this is the first answer again.
+    pub replayed: bool,
+}

@@ -1,0 +1,504 @@
+//! Every setting and its limits, and the only place that reads the environment.
+//!
+//! A file is one whole stage: no other file stands under it. Environment variables override single keys
+//! (`EMPORIUM__SERVER__LISTEN`). A faulty file is told with all its faults at once.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+/// Stage 0, which runs when no file is named.
+pub const DEFAULT: &str = include_str!("../config/0-single-box.toml");
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub server: ServerConfig,
+    pub log: LogConfig,
+    pub inventory: InventoryConfig,
+    pub user: UserConfig,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerConfig {
+    pub listen: SocketAddr,
+    pub internal_listen: SocketAddr,
+    pub public_url: String,
+    pub workers: u32,
+    pub connections_max: u32,
+    pub body_max_bytes: u32,
+    pub import_max_bytes: u32,
+    pub request_timeout_ms: u32,
+    pub keep_alive_seconds: u32,
+    pub drain_ms: u32,
+    pub shutdown_timeout_seconds: u32,
+    pub rate_limit_per_minute: u32,
+    pub rate_limit_burst: u32,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    pub level: String,
+    pub format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    Auto,
+    Human,
+    Json,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InventoryConfig {
+    pub migrate_on_start: bool,
+    pub currency: String,
+    pub hold_seconds_default: u32,
+    pub hold_seconds_max: u32,
+    pub hold_total_seconds_max: u32,
+    pub holder_units_max: u32,
+    pub sweep_interval_ms: u32,
+    pub idempotency_hours: u32,
+    pub events_days: u32,
+    pub database: DatabaseConfig,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserConfig {
+    pub migrate_on_start: bool,
+    pub database: DatabaseConfig,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    pub url: DatabaseUrl,
+    /// The file that holds the password; read once, at the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Secret>,
+    pub pool_size: u32,
+    pub pool_wait_ms: u32,
+    pub queue_max: u32,
+    pub connect_timeout_seconds: u32,
+    pub statement_timeout_ms: u32,
+    pub lock_timeout_ms: u32,
+    pub tls: Tls,
+    /// The certificate authority that signed the server's certificate; libpq's own default where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_root_cert: Option<String>,
+}
+
+impl DatabaseConfig {
+    /// Do both mean the same SQLite file?
+    pub fn is_same_file(&self, other: &DatabaseConfig) -> bool {
+        matches!(self.url, DatabaseUrl::Sqlite(_)) && self.url == other.url
+    }
+
+    pub fn password(&self) -> Option<&str> {
+        self.password.as_ref().map(Secret::expose)
+    }
+}
+
+/// libpq's `sslmode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tls {
+    Disable,
+    Prefer,
+    Require,
+    VerifyCa,
+    VerifyFull,
+}
+
+impl Tls {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Tls::Disable => "disable",
+            Tls::Prefer => "prefer",
+            Tls::Require => "require",
+            Tls::VerifyCa => "verify-ca",
+            Tls::VerifyFull => "verify-full",
+        }
+    }
+}
+
+/// Where a database is. The scheme must be written, so that a typo never makes an SQLite file of that name.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    Sqlite(PathBuf),
+    Postgres(String),
+}
+
+impl fmt::Display for DatabaseUrl {
+    /// With a password in the address masked.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DatabaseUrl::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            DatabaseUrl::Postgres(url) => f.write_str(&mask_password(url)),
+        }
+    }
+}
+
+fn mask_password(url: &str) -> String {
+    let Some((head, rest)) = url.split_once("://") else { return url.to_owned() };
+    match rest.rsplit_once('@') {
+        Some((login, host)) if login.contains(':') => {
+            let user = login.split(':').next().unwrap_or_default();
+            format!("{head}://{user}:***@{host}")
+        }
+        _ => url.to_owned(),
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for DatabaseUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for DatabaseUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.split_once(':') {
+            Some(("sqlite", path)) if !path.trim_start_matches("//").is_empty() => {
+                Ok(DatabaseUrl::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
+            }
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => Ok(DatabaseUrl::Postgres(text)),
+            _ => Err(serde::de::Error::custom("must be sqlite:PATH or postgres://USER@HOST:PORT/DATABASE")),
+        }
+    }
+}
+
+/// A value that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(value: impl Into<String>) -> Self {
+        Secret(value.into())
+    }
+
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("***")
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    /// Takes a number too: an all-digit password in an environment variable arrives as one.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(text) => Ok(Secret(text)),
+            Value::Number(number) => Ok(Secret(number.to_string())),
+            _ => Err(serde::de::Error::custom("must be a text")),
+        }
+    }
+}
+
+/// One thing that is wrong with a configuration.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The key's path, as `server.listen`; empty when the file as a whole cannot be read.
+    pub key: String,
+    /// What is wrong, and what is allowed.
+    pub message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.key.as_str() {
+            "" => f.write_str(&self.message),
+            key => write!(f, "{key}: {}", self.message),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file (stage 0's where none is named) and the environment. An error is the list of all faults.
+    pub fn load(file: Option<&Path>) -> Result<Config, Vec<Fault>> {
+        let text = match file {
+            None => DEFAULT.to_owned(),
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|error| vec![fault("", format!("cannot read {}: {error}", path.display()))])?,
+        };
+        #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
+        let environment = std::env::vars().filter(|(key, _)| key.starts_with("EMPORIUM__")).collect();
+        Config::parse(&text, environment)
+    }
+
+    /// Reads a configuration from its text and `EMPORIUM__...` variables.
+    pub fn parse(text: &str, environment: std::collections::HashMap<String, String>) -> Result<Config, Vec<Fault>> {
+        let variables = config::Environment::with_prefix("EMPORIUM")
+            .prefix_separator("__")
+            .separator("__")
+            .try_parsing(true)
+            .source(Some(environment));
+        let value: Value = config::Config::builder()
+            .add_source(config::File::from_str(text, config::FileFormat::Toml))
+            .add_source(variables)
+            .build()
+            .and_then(config::Config::try_deserialize)
+            .map_err(|error| vec![fault("", error.to_string())])?;
+        let (config, mut faults) = deserialize(value);
+        if let Some(mut config) = config {
+            config.read_secret_files(&mut faults);
+            config.validate(&mut faults);
+            if faults.is_empty() {
+                return Ok(config);
+            }
+        }
+        Err(faults)
+    }
+
+    fn read_secret_files(&mut self, faults: &mut Vec<Fault>) {
+        for (key, database) in
+            [("inventory.database", &mut self.inventory.database), ("user.database", &mut self.user.database)]
+        {
+            read_secret(&format!("{key}.password_file"), &database.password_file, &mut database.password, faults);
+        }
+    }
+
+    fn validate(&self, faults: &mut Vec<Fault>) {
+        let mut check = Check(faults);
+        let server = &self.server;
+        check.range("server.workers", server.workers, 0, 1024);
+        check.range("server.connections_max", server.connections_max, 10, 1_000_000);
+        check.range("server.body_max_bytes", server.body_max_bytes, 1_024, 1 << 30);
+        check.range("server.import_max_bytes", server.import_max_bytes, 1_024, 1 << 30);
+        check.range("server.request_timeout_ms", server.request_timeout_ms, 100, 600_000);
+        check.range("server.keep_alive_seconds", server.keep_alive_seconds, 1, 3_600);
+        check.range("server.drain_ms", server.drain_ms, 0, 600_000);
+        check.range("server.shutdown_timeout_seconds", server.shutdown_timeout_seconds, 1, 600);
+        check.range("server.rate_limit_per_minute", server.rate_limit_per_minute, 1, 10_000_000);
+        check.range("server.rate_limit_burst", server.rate_limit_burst, 1, 1_000_000);
+        check.that(
+            "server.internal_listen",
+            server.listen != server.internal_listen || server.listen.port() == 0,
+            "must differ from server.listen: what it serves is not for the public",
+        );
+        check.url("server.public_url", &server.public_url);
+        check.that(
+            "log.level",
+            self.log.level.parse::<tracing_subscriber::EnvFilter>().is_ok(),
+            "must be error, warn, info, debug, trace, or tracing-subscriber directives as `info,emporium=debug`",
+        );
+        self.inventory.validate(&mut check);
+        self.user.validate(&mut check);
+    }
+}
+
+impl InventoryConfig {
+    fn validate(&self, check: &mut Check) {
+        let currency = &self.currency;
+        check.that(
+            "inventory.currency",
+            currency.len() == 3 && currency.bytes().all(|byte| byte.is_ascii_uppercase()),
+            "must be an ISO 4217 code of three capital letters, as USD",
+        );
+        check.range("inventory.hold_seconds_max", self.hold_seconds_max, 1, 14_400);
+        check.range("inventory.hold_seconds_default", self.hold_seconds_default, 1, self.hold_seconds_max);
+        check.range("inventory.hold_total_seconds_max", self.hold_total_seconds_max, self.hold_seconds_max, 604_800);
+        check.range("inventory.holder_units_max", self.holder_units_max, 1, 1_000_000_000);
+        check.range("inventory.sweep_interval_ms", self.sweep_interval_ms, 50, 3_600_000);
+        check.range("inventory.idempotency_hours", self.idempotency_hours, 24, 24 * 30);
+        check.range("inventory.events_days", self.events_days, 1, 3_650);
+        self.database.validate("inventory.database", check);
+    }
+}
+
+impl UserConfig {
+    fn validate(&self, check: &mut Check) {
+        self.database.validate("user.database", check);
+    }
+}
+
+impl DatabaseConfig {
+    fn validate(&self, key: &str, check: &mut Check) {
+        check.range(&format!("{key}.pool_size"), self.pool_size, 1, 1_000);
+        check.range(&format!("{key}.pool_wait_ms"), self.pool_wait_ms, 1, 60_000);
+        check.range(&format!("{key}.queue_max"), self.queue_max, 1, 100_000);
+        check.range(&format!("{key}.connect_timeout_seconds"), self.connect_timeout_seconds, 2, 60);
+        check.range(&format!("{key}.statement_timeout_ms"), self.statement_timeout_ms, 100, 3_600_000);
+        check.range(&format!("{key}.lock_timeout_ms"), self.lock_timeout_ms, 10, self.statement_timeout_ms);
+        if let DatabaseUrl::Sqlite(_) = self.url {
+            check.that(&format!("{key}.tls"), self.tls == Tls::Disable, "must be \"disable\" for SQLite");
+            check.that(&format!("{key}.password"), self.password.is_none(), "SQLite takes no password");
+        }
+    }
+}
+
+/// Collects what [`Config::validate`] finds.
+struct Check<'a>(&'a mut Vec<Fault>);
+
+impl Check<'_> {
+    fn that(&mut self, key: &str, holds: bool, message: &str) {
+        if !holds {
+            self.0.push(fault(key, message));
+        }
+    }
+
+    fn range(&mut self, key: &str, value: u32, min: u32, max: u32) {
+        self.that(key, (min..=max).contains(&value), &format!("is {value}; must be from {min} to {max}"));
+    }
+
+    fn url(&mut self, key: &str, value: &str) {
+        let good = url::Url::parse(value).is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.has_host()
+                && url.query().is_none()
+                && url.fragment().is_none()
+        });
+        let message = "must be an address with http:// or https://, a host, and no query";
+        self.that(key, good && !value.ends_with('/'), message);
+    }
+}
+
+fn fault(key: &str, message: impl Into<String>) -> Fault {
+    Fault { key: key.to_owned(), message: message.into() }
+}
+
+fn read_secret(key: &str, file: &Option<PathBuf>, secret: &mut Option<Secret>, faults: &mut Vec<Fault>) {
+    let Some(path) = file else { return };
+    if secret.is_some() {
+        return faults.push(fault(key, "cannot stand beside the same setting without _file: keep one of them"));
+    }
+    match std::fs::read_to_string(path) {
+        Ok(text) => *secret = Some(Secret::new(text.trim_end_matches(['\r', '\n']))),
+        Err(error) => faults.push(fault(key, format!("cannot read {}: {error}", path.display()))),
+    }
+}
+
+/// Serde stops at its first error. Here each one is noted, mended with stage 0's value, and the reading begun again, until
+/// what is left can be read: so that all faults of form are told at once, and the values can be checked as well.
+fn deserialize(mut value: Value) -> (Option<Config>, Vec<Fault>) {
+    let mut defaults: Value = toml::from_str(DEFAULT).expect("the compiled-in file is tested");
+    let mut faults = Vec::new();
+    const FAULTS_MAX: usize = 100;
+    while faults.len() < FAULTS_MAX {
+        let error = match serde_path_to_error::deserialize(&value) {
+            Ok(config) => return (Some(config), faults),
+            Err(error) => error,
+        };
+        let message = error.inner().to_string();
+        let mut path = error.path().to_string();
+        if path == "." {
+            path.clear();
+        }
+        let quoted = message.split('`').nth(1).unwrap_or_default().to_owned();
+        if message.starts_with("missing field") || (message.starts_with("unknown field") && !path.ends_with(&quoted)) {
+            path = if path.is_empty() { quoted } else { format!("{path}.{quoted}") };
+        }
+        let pointer = format!("/{}", path.replace('.', "/"));
+        let default = defaults.pointer_mut(&pointer).map(Value::take).filter(|value| !value.is_null());
+        let text = match message.split_once(" `") {
+            Some(("missing field", _)) => match &default {
+                Some(default) => format!("is missing; stage 0 has {default}"),
+                None => "is missing".to_owned(),
+            },
+            Some(("unknown field", rest)) => {
+                let allowed = rest.split_once("expected ").map_or("", |(_, allowed)| allowed);
+                format!("is not a setting; known here: {}", allowed.trim_start_matches("one of "))
+            }
+            _ => message.clone(),
+        };
+        faults.push(fault(&path, text));
+        if !mend(&mut value, &path, default) {
+            break;
+        }
+    }
+    (None, faults)
+}
+
+/// Puts `default` at `path`, or takes away what is there. Gives false when there is no such place.
+fn mend(value: &mut Value, path: &str, default: Option<Value>) -> bool {
+    let (parent, key) = path.rsplit_once('.').unwrap_or(("", path));
+    let pointer = if parent.is_empty() { String::new() } else { format!("/{}", parent.replace('.', "/")) };
+    let Some(Value::Object(map)) = value.pointer_mut(&pointer) else { return false };
+    match default {
+        Some(default) => {
+            map.insert(key.to_owned(), default);
+            true
+        }
+        None => map.remove(key).is_some(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(text: &str) -> Vec<String> {
+        Config::parse(text, Default::default()).unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_compiled_in_file_is_good() {
+        Config::parse(DEFAULT, Default::default()).unwrap();
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once_with_its_path() {
+        let text = DEFAULT
+            .replace("listen = \"127.0.0.1:8080\"", "listen = \"here\"")
+            .replace("workers = 0", "wrokers = 0")
+            .replace("currency = \"USD\"", "currency = \"dollars\"")
+            .replace("hold_seconds_max = 14_400", "hold_seconds_max = -1")
+            .replacen("url = \"sqlite:data/emporium.db\"", "url = \"postgress://x\"", 1);
+        let faults = faults(&text);
+        for key in [
+            "server.listen:",
+            "server.wrokers: is not a setting; known here:",
+            "server.workers: is missing; stage 0 has 0",
+            "inventory.currency: must be an ISO 4217 code",
+            "inventory.hold_seconds_max:",
+            "inventory.database.url: must be sqlite:PATH or postgres://",
+        ] {
+            assert!(faults.iter().any(|fault| fault.starts_with(key)), "{key} is not in {faults:#?}");
+        }
+        assert_eq!(faults.len(), 6, "{faults:#?}");
+    }
+
+    #[test]
+    fn the_environment_overrides_single_keys() {
+        let variables = [("EMPORIUM__SERVER__WORKERS", "3"), ("EMPORIUM__INVENTORY__DATABASE__PASSWORD", "1234")];
+        let variables = variables.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let text = DEFAULT.replace("sqlite:data/emporium.db", "postgres://shop@db/shop");
+        let config = Config::parse(&text, variables.into()).unwrap();
+        assert_eq!(config.server.workers, 3);
+        assert_eq!(config.inventory.database.password(), Some("1234"));
+        assert!(!toml::to_string(&config).unwrap().contains("1234"));
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_masked() {
+        let url: DatabaseUrl = serde_json::from_str("\"postgres://shop:secret@db:5432/shop\"").unwrap();
+        assert_eq!(url.to_string(), "postgres://shop:***@db:5432/shop");
+    }
+}

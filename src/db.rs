@@ -1,0 +1,294 @@
+//! The database of a module: SQLite or PostgreSQL behind one connection type, and the one place where blocking meets async.
+//!
+//! [`Database::read`], [`Database::read_primary`] and [`Database::write`] say at the call site where a query goes and whether its
+//! answer may be stale. `write` is one transaction. Each of them takes a place in a bounded line before it takes a thread, so that a
+//! database that is slow or down costs callers a quick [`DbError`] and never a pile of threads.
+
+use std::sync::Arc;
+
+use diesel::backend::Backend;
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
+use diesel::migration::{Migration, MigrationSource};
+use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
+
+use crate::config::{DatabaseConfig, DatabaseUrl};
+use crate::error::{ErrorCode, Problem, chain};
+
+mod connection;
+mod pool;
+pub mod sql;
+
+pub use connection::{AnyConnection as Connection, MultiBackend};
+use pool::{Lane, Manager};
+
+/// Why the database did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// Nothing was sent: all connections stayed in use for longer than the pool's wait.
+    #[error("all connections to the database are in use")]
+    Busy,
+    /// The database cannot be reached. `maybe_applied`: the connection broke while a change was under way, so it may have happened.
+    #[error("the database cannot be reached: {cause}")]
+    Unavailable { cause: String, maybe_applied: bool },
+    /// A statement or a lock took longer than its limit; nothing was changed.
+    #[error("the database took too long: {0}")]
+    Timeout(String),
+    #[error("a migration failed: {0}")]
+    Migration(String),
+    #[error("a database query failed: {0}")]
+    Query(#[source] DieselError),
+}
+
+impl From<DieselError> for DbError {
+    fn from(error: DieselError) -> Self {
+        let DieselError::DatabaseError(kind, info) = &error else {
+            return match error {
+                DieselError::BrokenTransactionManager => {
+                    DbError::Unavailable { cause: "the connection broke".into(), maybe_applied: true }
+                }
+                other => DbError::Query(other),
+            };
+        };
+        let message = info.message();
+        match kind {
+            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
+                DbError::Unavailable { cause: message.trim().to_owned(), maybe_applied: true }
+            }
+            _ if message.contains("canceling statement due to") => DbError::Timeout(message.to_owned()),
+            _ if message.contains("terminating connection") || message.contains("the database system is") => {
+                DbError::Unavailable { cause: message.to_owned(), maybe_applied: false }
+            }
+            // SQLite's words: another process kept the write lock for longer than the busy timeout; the disk is full or failing.
+            _ if message == "database is locked" => DbError::Timeout(message.to_owned()),
+            _ if message == "database or disk is full" || message == "disk I/O error" => {
+                DbError::Unavailable { cause: message.to_owned(), maybe_applied: false }
+            }
+            _ => DbError::Query(error),
+        }
+    }
+}
+
+impl DbError {
+    /// What a client is told; the cause goes to the log, here and only here.
+    pub fn problem(&self) -> Problem {
+        match self {
+            DbError::Busy => {
+                Problem::new(ErrorCode::Busy, "All database connections are in use; try again shortly.").retry_after(1)
+            }
+            DbError::Unavailable { .. } => {
+                tracing::error!(error = %self, "database unavailable");
+                Problem::new(ErrorCode::Unavailable, "The database cannot be reached; try again shortly.")
+                    .retry_after(1)
+            }
+            DbError::Timeout(_) => {
+                tracing::warn!(error = %self, "database timeout");
+                Problem::new(ErrorCode::Timeout, "The database took too long; try again shortly.").retry_after(1)
+            }
+            DbError::Query(_) | DbError::Migration(_) => {
+                tracing::error!(error = %chain(self), "database query failed");
+                Problem::new(ErrorCode::Internal, "The error has been logged with this request's id.")
+            }
+        }
+    }
+
+    /// Was the statement refused by a UNIQUE or PRIMARY KEY constraint?
+    pub fn is_unique_violation(&self) -> bool {
+        matches!(self, DbError::Query(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)))
+    }
+
+    /// Was the statement refused by a CHECK constraint?
+    pub fn is_check_violation(&self) -> bool {
+        matches!(self, DbError::Query(DieselError::DatabaseError(DatabaseErrorKind::CheckViolation, _)))
+    }
+
+    /// Did the database undo the whole transaction so that it can be run again at once (deadlock, serialization failure)?
+    fn is_surely_rolled_back(&self) -> bool {
+        let DbError::Query(DieselError::DatabaseError(kind, info)) = self else { return false };
+        matches!(kind, DatabaseErrorKind::SerializationFailure) || info.message().contains("deadlock detected")
+    }
+}
+
+/// A module's migrations, in both dialects.
+pub struct Migrations {
+    pub sqlite: EmbeddedMigrations,
+    pub postgres: EmbeddedMigrations,
+}
+
+/// The database of one module. Cheap to clone.
+#[derive(Clone)]
+pub struct Database {
+    /// The module's name; on PostgreSQL also its schema.
+    name: &'static str,
+    readers: Arc<Lane>,
+    writers: Arc<Lane>,
+}
+
+impl Database {
+    /// Prepares the pools; connects when first used, except that an SQLite file is made if it is not there.
+    pub fn open(name: &'static str, config: &DatabaseConfig) -> Result<Self, DbError> {
+        let manager = |read_only| Manager::new(name, config, read_only);
+        let (readers, writers) = match &config.url {
+            DatabaseUrl::Sqlite(path) => {
+                if let Some(folder) = path.parent() {
+                    std::fs::create_dir_all(folder).map_err(|error| DbError::Unavailable {
+                        cause: format!("cannot make the folder {}: {error}", folder.display()),
+                        maybe_applied: false,
+                    })?;
+                }
+                // SQLite lets one connection write at a time: one writer waits its turn here, in order, instead of polling a lock.
+                let writers = Lane::new(name, "write", manager(false), 1, config);
+                (Lane::new(name, "read", manager(true), config.pool_size, config), writers)
+            }
+            DatabaseUrl::Postgres(_) => {
+                let lane = Lane::new(name, "primary", manager(false), config.pool_size, config);
+                (lane.clone(), lane)
+            }
+        };
+        Ok(Database { name, readers, writers })
+    }
+
+    /// Runs queries whose answer may be stale, where there are replicas.
+    pub async fn read<T, E, F>(&self, query: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Failure,
+        F: FnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
+    {
+        self.readers.run(query).await
+    }
+
+    /// Runs queries that must see every finished write.
+    pub async fn read_primary<T, E, F>(&self, query: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Failure,
+        F: FnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
+    {
+        self.readers.run(query).await
+    }
+
+    /// Runs one transaction: committed when `work` gives `Ok`, undone when it gives `Err`. `work` is run again, up to three times
+    /// in all, when the database undid it for a deadlock; so it must do nothing but database work.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Failure,
+        F: Fn(&mut Connection) -> Result<T, E> + Send + 'static,
+    {
+        self.writers.run(move |conn| transaction(conn, &work)).await
+    }
+
+    /// Applies what is missing of a module's migrations; gives their names.
+    pub async fn migrate(&self, migrations: &'static Migrations) -> Result<Vec<String>, DbError> {
+        let name = self.name;
+        self.writers.run(move |conn| migrate(conn, migrations, name)).await
+    }
+
+    /// The names of the migrations that are not yet applied.
+    pub async fn pending_migrations(&self, migrations: &'static Migrations) -> Result<Vec<String>, DbError> {
+        let name = self.name;
+        self.writers.run(move |conn| pending(conn, migrations, name)).await
+    }
+
+    /// Tells the metrics how the pools stand.
+    pub fn report(&self) {
+        self.readers.report();
+        if !Arc::ptr_eq(&self.readers, &self.writers) {
+            self.writers.report();
+        }
+    }
+}
+
+/// A module's error enum, as this file sees it: it can hold a [`DbError`] and show it.
+pub trait Failure: From<DbError> + From<DieselError> + Send + 'static {
+    fn db(&self) -> Option<&DbError>;
+}
+
+impl Failure for DbError {
+    fn db(&self) -> Option<&DbError> {
+        Some(self)
+    }
+}
+
+const ATTEMPTS: u32 = 3;
+
+fn transaction<T, E: Failure>(conn: &mut Connection, work: &dyn Fn(&mut Connection) -> Result<T, E>) -> Result<T, E> {
+    let mut attempt = 1;
+    loop {
+        let result = transaction_once(conn, work);
+        match &result {
+            Err(error) if attempt < ATTEMPTS && error.db().is_some_and(DbError::is_surely_rolled_back) => {
+                metrics::counter!("emporium_db_transaction_retries_total").increment(1);
+                attempt += 1;
+            }
+            _ => return result,
+        }
+    }
+}
+
+fn transaction_once<T, E: Failure>(
+    conn: &mut Connection,
+    work: &dyn Fn(&mut Connection) -> Result<T, E>,
+) -> Result<T, E> {
+    match conn {
+        // IMMEDIATE takes the write lock at once: taken later, it fails when another process wrote in between.
+        Connection::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE")?,
+        Connection::Postgres(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN")?,
+    }
+    match work(conn) {
+        Ok(value) => {
+            Manages::commit_transaction(conn)?;
+            Ok(value)
+        }
+        Err(error) => {
+            // The work's own error says more than that of a failed rollback, which marks the connection as broken.
+            let _ = Manages::rollback_transaction(conn);
+            Err(error)
+        }
+    }
+}
+
+type Manages = <Connection as diesel::Connection>::TransactionManager;
+
+fn migrate(conn: &mut Connection, migrations: &'static Migrations, name: &str) -> Result<Vec<String>, DbError> {
+    let applied = match conn {
+        Connection::Sqlite(conn) => conn.run_pending_migrations(Borrowed(&migrations.sqlite)),
+        Connection::Postgres(conn) => {
+            conn.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {name}"))?;
+            conn.run_pending_migrations(Borrowed(&migrations.postgres))
+        }
+    };
+    Ok(applied.map_err(migration_error)?.iter().map(ToString::to_string).collect())
+}
+
+fn pending(conn: &mut Connection, migrations: &'static Migrations, name: &str) -> Result<Vec<String>, DbError> {
+    match conn {
+        Connection::Sqlite(conn) => names(conn.pending_migrations(Borrowed(&migrations.sqlite))),
+        Connection::Postgres(conn) => {
+            let schema: Option<u32> = diesel::select(sql::to_regnamespace(name)).get_result(conn)?;
+            match schema {
+                Some(_) => names(conn.pending_migrations(Borrowed(&migrations.postgres))),
+                None => names(MigrationSource::<diesel::pg::Pg>::migrations(&migrations.postgres)),
+            }
+        }
+    }
+}
+
+fn names<DB: Backend>(list: diesel::migration::Result<Vec<Box<dyn Migration<DB>>>>) -> Result<Vec<String>, DbError> {
+    Ok(list.map_err(migration_error)?.iter().map(|migration| migration.name().to_string()).collect())
+}
+
+fn migration_error(error: Box<dyn std::error::Error + Send + Sync>) -> DbError {
+    DbError::Migration(error.to_string())
+}
+
+/// Diesel takes a source by value; ours stay where they are.
+struct Borrowed(&'static EmbeddedMigrations);
+
+impl<DB: Backend> MigrationSource<DB> for Borrowed {
+    fn migrations(&self) -> diesel::migration::Result<Vec<Box<dyn Migration<DB>>>> {
+        self.0.migrations()
+    }
+}

@@ -1,0 +1,219 @@
+//! How connections are made and shared: the r2d2 manager, and a lane: a pool with a bounded line of callers in front.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use diesel::connection::SimpleConnection;
+use diesel::r2d2::R2D2Connection;
+use diesel::{Connection as _, PgConnection, SqliteConnection};
+use tokio::sync::Semaphore;
+use tracing::Span;
+use url::form_urlencoded::byte_serialize;
+
+use super::{Connection, DbError, Failure};
+use crate::config::{DatabaseConfig, DatabaseUrl};
+
+/// Opens connections for r2d2: by the address's explicit scheme, with the settings that everything else relies on.
+pub(super) struct Manager {
+    name: &'static str,
+    config: DatabaseConfig,
+    read_only: bool,
+}
+
+/// A connection in the pool, and whether it was seen to break.
+pub(super) struct Pooled {
+    connection: Connection,
+    broken: bool,
+}
+
+impl Manager {
+    pub(super) fn new(name: &'static str, config: &DatabaseConfig, read_only: bool) -> Self {
+        Manager { name, config: config.clone(), read_only }
+    }
+
+    fn sqlite(&self, path: &std::path::Path) -> Result<Connection, DbError> {
+        let mut conn = SqliteConnection::establish(&path.to_string_lossy()).map_err(|error| DbError::Unavailable {
+            cause: format!("SQLite file {}: {error}", path.display()),
+            maybe_applied: false,
+        })?;
+        // WAL lets readers go on while one writes; FULL makes every commit outlive a power cut.
+        conn.batch_execute(&format!(
+            "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+             PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32000; PRAGMA query_only = {};",
+            self.config.lock_timeout_ms, self.read_only
+        ))?;
+        Ok(Connection::Sqlite(conn))
+    }
+
+    fn postgres(&self, url: &str) -> Result<Connection, DbError> {
+        let url = self.postgres_url(url)?;
+        let mut conn = PgConnection::establish(&url).map_err(|error| DbError::Unavailable {
+            cause: error.to_string().trim().to_owned(),
+            maybe_applied: false,
+        })?;
+        conn.batch_execute(&format!(
+            "SET search_path TO {}; SET statement_timeout = {}; SET lock_timeout = {};
+             SET idle_in_transaction_session_timeout = {}; SET timezone = 'UTC';
+             SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning;",
+            self.name, self.config.statement_timeout_ms, self.config.lock_timeout_ms, self.config.statement_timeout_ms
+        ))?;
+        Ok(Connection::Postgres(conn))
+    }
+
+    /// The address with what the other settings add, as libpq's URI parameters.
+    fn postgres_url(&self, url: &str) -> Result<String, DbError> {
+        let mut full = url.to_owned();
+        let mut add = |key: &str, value: &str| {
+            let joint = if full.contains('?') { '&' } else { '?' };
+            // A form writes a blank as '+', a libpq URI as "%20".
+            let value = byte_serialize(value.as_bytes()).collect::<String>().replace('+', "%20");
+            // Writing to a String cannot fail.
+            let _ = write!(full, "{joint}{key}={value}");
+        };
+        add("application_name", "emporium");
+        add("connect_timeout", &self.config.connect_timeout_seconds.to_string());
+        add("sslmode", self.config.tls.as_str());
+        if let Some(path) = &self.config.tls_root_cert {
+            add("sslrootcert", path);
+        }
+        if let Some(password) = self.config.password() {
+            add("password", password);
+        }
+        Ok(full)
+    }
+}
+
+impl r2d2::ManageConnection for Manager {
+    type Connection = Pooled;
+    type Error = DbError;
+
+    fn connect(&self) -> Result<Pooled, DbError> {
+        let connection = match &self.config.url {
+            DatabaseUrl::Sqlite(path) => self.sqlite(path),
+            DatabaseUrl::Postgres(url) => self.postgres(url),
+        }?;
+        Ok(Pooled { connection, broken: false })
+    }
+
+    fn is_valid(&self, pooled: &mut Pooled) -> Result<(), DbError> {
+        Ok(pooled.connection.ping()?)
+    }
+
+    fn has_broken(&self, pooled: &mut Pooled) -> bool {
+        pooled.broken || std::thread::panicking() || pooled.connection.is_broken()
+    }
+}
+
+/// A pool and the line before it: so many callers run, so many wait for at most the pool's wait, the rest is told to come back.
+pub(super) struct Lane {
+    labels: [(&'static str, &'static str); 2],
+    pool: r2d2::Pool<Manager>,
+    running: Arc<Semaphore>,
+    waiting: Semaphore,
+    wait: Duration,
+}
+
+impl Lane {
+    pub(super) fn new(
+        module: &'static str,
+        lane: &'static str,
+        manager: Manager,
+        size: u32,
+        config: &DatabaseConfig,
+    ) -> Arc<Self> {
+        let wait = Duration::from_millis(u64::from(config.pool_wait_ms));
+        let pool = r2d2::Pool::builder()
+            .max_size(size)
+            .min_idle(Some(0))
+            .connection_timeout(wait)
+            // A broken connection is replaced when it is given back; asking each one before each use costs a third of all reads.
+            .test_on_check_out(false)
+            .error_handler(Box::new(LogErrors(module)))
+            .build_unchecked(manager);
+        Arc::new(Lane {
+            labels: [("module", module), ("lane", lane)],
+            pool,
+            running: Arc::new(Semaphore::new(size as usize)),
+            waiting: Semaphore::new(config.queue_max as usize),
+            wait,
+        })
+    }
+
+    /// Runs `work` with a connection on a thread where it may block.
+    pub(super) async fn run<T, E, F>(self: &Arc<Self>, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Failure,
+        F: FnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
+    {
+        let permit = self.admit().await?;
+        let lane = self.clone();
+        let span = Span::current();
+        let task = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            span.in_scope(|| lane.with_connection(work))
+        });
+        match task.await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(DbError::Busy.into()),
+            },
+        }
+    }
+
+    async fn admit(&self) -> Result<tokio::sync::OwnedSemaphorePermit, DbError> {
+        let start = Instant::now();
+        let permit = match self.running.clone().try_acquire_owned() {
+            Ok(permit) => Some(permit),
+            Err(_) => match self.waiting.try_acquire() {
+                Ok(_place) => tokio::time::timeout(self.wait, self.running.clone().acquire_owned())
+                    .await
+                    .ok()
+                    .and_then(Result::ok),
+                Err(_) => None,
+            },
+        };
+        metrics::histogram!("emporium_db_pool_wait_seconds", &self.labels).record(start.elapsed().as_secs_f64());
+        permit.ok_or_else(|| {
+            metrics::counter!("emporium_db_pool_refused_total", &self.labels).increment(1);
+            DbError::Busy
+        })
+    }
+
+    fn with_connection<T, E: Failure>(&self, work: impl FnOnce(&mut Connection) -> Result<T, E>) -> Result<T, E> {
+        // There is a permit for each connection, so a wait here means that none can be made.
+        let mut pooled = self.pool.get().map_err(|error| DbError::Unavailable {
+            cause: error.to_string().trim().to_owned(),
+            maybe_applied: false,
+        })?;
+        let start = Instant::now();
+        let result = work(&mut pooled.connection);
+        metrics::histogram!("emporium_db_connection_use_seconds", &self.labels).record(start.elapsed().as_secs_f64());
+        if let Err(error) = &result
+            && matches!(error.db(), Some(DbError::Unavailable { .. }))
+        {
+            pooled.broken = true;
+        }
+        result
+    }
+
+    pub(super) fn report(&self) {
+        let state = self.pool.state();
+        let idle = f64::from(state.idle_connections);
+        let used = f64::from(state.connections) - idle;
+        let [module, lane] = self.labels;
+        metrics::gauge!("emporium_db_pool_connections", &[module, lane, ("state", "idle")]).set(idle);
+        metrics::gauge!("emporium_db_pool_connections", &[module, lane, ("state", "used")]).set(used);
+    }
+}
+
+#[derive(Debug)]
+struct LogErrors(&'static str);
+
+impl r2d2::HandleError<DbError> for LogErrors {
+    fn handle_error(&self, error: DbError) {
+        tracing::warn!(module = self.0, %error, "cannot connect to the database");
+    }
+}

@@ -1,0 +1,332 @@
+//! What all public routes share: reading requests strictly, telling errors by RFC 9457, versions and keys.
+
+use std::fmt;
+
+use actix_web::dev::Payload;
+use actix_web::http::{StatusCode, header};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
+use futures_util::future::{LocalBoxFuture, Ready, ready};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use utoipa::{IntoResponses, ToSchema};
+
+use crate::call::{Answer, Call, Caller, IdempotencyKey};
+use crate::error::{ErrorCode, FieldError, Problem};
+
+pub mod gate;
+pub mod health;
+pub mod observe;
+
+/// What a handler gives when it fails. The answer's body is written by [`observe`], which knows the request.
+#[derive(Debug)]
+pub struct ApiError(pub Problem);
+
+pub type ApiResult<T = HttpResponse> = Result<T, ApiError>;
+
+impl From<Problem> for ApiError {
+    fn from(problem: Problem) -> Self {
+        ApiError(problem)
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.code, self.0.detail)
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::new(self.status_code());
+        response.extensions_mut().insert(self.0.clone());
+        response
+    }
+}
+
+/// The body of every error (RFC 9457, `application/problem+json`).
+#[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// `urn:emporium:problem:` and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub title: String,
+    pub status: u16,
+    /// What happened in this case.
+    pub detail: String,
+    /// The path that was asked for.
+    pub instance: String,
+    /// A stable word; clients may match on it.
+    pub code: String,
+    /// The values that are not allowed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+    /// Under this id the request stands in the shop's log.
+    pub request_id: String,
+    #[serde(flatten)]
+    #[schema(additional_properties)]
+    pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+/// The answers that any route may give beside its own.
+#[derive(IntoResponses)]
+#[allow(dead_code, reason = "read by the OpenAPI generator only")]
+pub enum Errors {
+    #[response(status = 400, description = "The request cannot be read", content_type = "application/problem+json")]
+    BadRequest(#[to_schema] ProblemBody),
+    #[response(status = 401, description = "Sign in first", content_type = "application/problem+json")]
+    Unauthenticated(#[to_schema] ProblemBody),
+    #[response(status = 403, description = "Not allowed for this caller", content_type = "application/problem+json")]
+    Forbidden(#[to_schema] ProblemBody),
+    #[response(status = 404, description = "There is no such thing", content_type = "application/problem+json")]
+    NotFound(#[to_schema] ProblemBody),
+    #[response(status = 409, description = "Conflicts with what is there", content_type = "application/problem+json")]
+    Conflict(#[to_schema] ProblemBody),
+    #[response(status = 412, description = "Changed by somebody else", content_type = "application/problem+json")]
+    VersionMismatch(#[to_schema] ProblemBody),
+    #[response(status = 413, description = "Too large", content_type = "application/problem+json")]
+    TooLarge(#[to_schema] ProblemBody),
+    #[response(status = 415, description = "Content type not taken", content_type = "application/problem+json")]
+    MediaType(#[to_schema] ProblemBody),
+    #[response(status = 422, description = "Some values are not allowed", content_type = "application/problem+json")]
+    Validation(#[to_schema] ProblemBody),
+    #[response(status = 428, description = "If-Match is missing", content_type = "application/problem+json")]
+    VersionRequired(#[to_schema] ProblemBody),
+    #[response(status = 429, description = "Too many requests", content_type = "application/problem+json")]
+    TooManyRequests(#[to_schema] ProblemBody),
+    #[response(status = 503, description = "Too busy; see Retry-After", content_type = "application/problem+json")]
+    Unavailable(#[to_schema] ProblemBody),
+}
+
+impl FromRequest for Caller {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(request.extensions().get::<Caller>().cloned().unwrap_or(Caller::Anonymous)))
+    }
+}
+
+/// A JSON body. Wrong JSON is 400; JSON of the wrong form is 422 and points at the value.
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let bytes = body_bytes(request, payload);
+        let is_json = request.content_type().eq_ignore_ascii_case("application/json");
+        Box::pin(async move {
+            let bytes = bytes.await?;
+            if !is_json {
+                let detail = "This address takes JSON: send Content-Type: application/json.";
+                return Err(Problem::new(ErrorCode::UnsupportedMediaType, detail).into());
+            }
+            Ok(Body(read_json(&bytes)?))
+        })
+    }
+}
+
+/// The raw body, within the limit for JSON bodies.
+pub fn body_bytes(request: &HttpRequest, payload: &mut Payload) -> LocalBoxFuture<'static, ApiResult<web::Bytes>> {
+    let bytes = web::Bytes::from_request(request, payload);
+    Box::pin(async move {
+        bytes.await.map_err(|error| {
+            let code = match error.as_response_error().status_code() {
+                StatusCode::PAYLOAD_TOO_LARGE => ErrorCode::PayloadTooLarge,
+                _ => ErrorCode::BadRequest,
+            };
+            ApiError(Problem::new(code, error.to_string()))
+        })
+    })
+}
+
+fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // A NUL cannot be kept by PostgreSQL in a text; nobody means it.
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value: T = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let inner = error.inner();
+        if inner.classify() != serde_json::error::Category::Data {
+            return Problem::new(ErrorCode::BadRequest, format!("The body is not valid JSON: {inner}"));
+        }
+        let text = inner.to_string();
+        let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
+        Problem::validation(vec![FieldError::new(pointer(error.path()), message)])
+    })?;
+    reader
+        .end()
+        .map_err(|error| Problem::new(ErrorCode::BadRequest, format!("The body is not valid JSON: {error}")))?;
+    Ok(value)
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut text = String::new();
+    for segment in path.iter() {
+        match segment {
+            Segment::Seq { index } => text.push_str(&format!("/{index}")),
+            Segment::Map { key } => text.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    text
+}
+
+/// The query's parameters. T denies unknown fields, so that a mistyped filter is told and not ignored.
+pub struct Params<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest for Params<T> {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(match web::Query::<T>::from_query(request.query_string()) {
+            Ok(query) => Ok(Params(query.into_inner())),
+            Err(error) => {
+                let text = error.to_string();
+                let text = text.trim_start_matches("Query deserialize error: ");
+                let code =
+                    if text.contains("unknown field") { ErrorCode::UnknownParameter } else { ErrorCode::BadRequest };
+                Err(Problem::new(code, format!("The query is wrong: {text}")).into())
+            }
+        })
+    }
+}
+
+/// For routes that take no parameters.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoParams {}
+
+/// A segment of the path: an id, a code, a handle. One that cannot be read names nothing, so it is 404.
+pub fn path_id<T: std::str::FromStr>(text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|_| Problem::new(ErrorCode::NotFound, format!("There is nothing with the id {text:?}.")))
+}
+
+/// What goes with a change that the client may repeat at will: who asked.
+pub struct Change(pub Call);
+
+impl FromRequest for Change {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let actor = request.extensions().get::<Caller>().map_or_else(|| Caller::Anonymous.actor(), Caller::actor);
+        ready(Ok(Change(Call::by(actor))))
+    }
+}
+
+/// A JSON body and the `Idempotency-Key` that must come with it, for calls that change stock.
+/// The key: 1 to 255 visible ASCII characters (draft-ietf-httpapi-idempotency-key-header-07).
+pub struct Keyed<T> {
+    pub call: Call,
+    pub body: T,
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Keyed<T> {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let bytes = body_bytes(&request, payload);
+        Box::pin(async move {
+            let bytes = bytes.await?;
+            let key = idempotency_key(&request)?;
+            let mut hash = Sha256::new();
+            hash.update(request.method().as_str());
+            hash.update([0]);
+            hash.update(request.path());
+            hash.update([0]);
+            hash.update(&bytes);
+            let key = IdempotencyKey { key, request_hash: hash.finalize().to_vec() };
+            let actor = request.extensions().get::<Caller>().map_or_else(|| Caller::Anonymous.actor(), Caller::actor);
+            // A call without parameters may come without a body.
+            let body = if bytes.is_empty() { b"{}".as_slice() } else { &bytes };
+            if !bytes.is_empty() && !request.content_type().eq_ignore_ascii_case("application/json") {
+                let detail = "This address takes JSON: send Content-Type: application/json.";
+                return Err(Problem::new(ErrorCode::UnsupportedMediaType, detail).into());
+            }
+            Ok(Keyed { call: Call { actor, key: Some(key) }, body: read_json(body)? })
+        })
+    }
+}
+
+fn idempotency_key(request: &HttpRequest) -> Result<String, Problem> {
+    let Some(value) = request.headers().get("idempotency-key") else {
+        let detail = "Send an Idempotency-Key header, for example a new UUID; repeat it when you repeat the call.";
+        return Err(Problem::new(ErrorCode::IdempotencyKeyMissing, detail));
+    };
+    let key = value.to_str().unwrap_or_default().trim_matches('"');
+    if key.is_empty() || key.len() > 255 || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let detail = "Idempotency-Key must be 1 to 255 visible ASCII characters.";
+        return Err(Problem::new(ErrorCode::BadRequest, detail));
+    }
+    Ok(key.to_owned())
+}
+
+/// Answers a keyed call; a repetition carries `Idempotent-Replayed: true`.
+pub fn answer<T: Serialize>(status: StatusCode, answer: &Answer<T>) -> HttpResponse {
+    let mut response = HttpResponse::build(status);
+    if answer.replayed {
+        response.insert_header(("Idempotent-Replayed", "true"));
+    }
+    response.json(&answer.value)
+}
+
+/// The strong ETag of a version.
+pub fn etag(version: i64) -> String {
+    format!("\"v{version}\"")
+}
+
+/// Answers with a thing of this version; 304 when the client has it (`If-None-Match`).
+pub fn versioned<T: Serialize>(request: &HttpRequest, status: StatusCode, version: i64, value: &T) -> HttpResponse {
+    let tag = etag(version);
+    let known = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let is_read = matches!(*request.method(), actix_web::http::Method::GET | actix_web::http::Method::HEAD);
+    if is_read && known.is_some_and(|known| known == "*" || known.split(',').any(|known| weak(known) == tag)) {
+        return HttpResponse::NotModified().insert_header((header::ETAG, tag)).finish();
+    }
+    HttpResponse::build(status).insert_header((header::ETAG, tag)).json(value)
+}
+
+/// If-None-Match compares weakly (RFC 9110 §13.1.2), and a compressing proxy may have weakened our tag.
+fn weak(tag: &str) -> &str {
+    tag.trim().trim_start_matches("W/")
+}
+
+/// The version that the client changes (`If-Match`): none is 428, anything but one of our tags is 412. `*` is any version.
+pub fn expected_version(request: &HttpRequest) -> Result<Option<i64>, Problem> {
+    let Some(value) = request.headers().get(header::IF_MATCH) else {
+        let detail = "Send If-Match with the ETag of what you change, so that nobody else's change is lost.";
+        return Err(Problem::new(ErrorCode::VersionRequired, detail));
+    };
+    let value = value.to_str().unwrap_or_default().trim();
+    if value == "*" {
+        return Ok(None);
+    }
+    let version = value.strip_prefix("\"v").and_then(|rest| rest.strip_suffix('"')).and_then(|text| text.parse().ok());
+    version.map(Some).ok_or_else(|| Problem::new(ErrorCode::VersionMismatch, "If-Match is not an ETag of this thing."))
+}
+
+/// Answers with a page, and says in `Link` (RFC 8288) where the next one is.
+pub fn page<T: Serialize>(request: &HttpRequest, page: &T, next_cursor: Option<&str>) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    if let Some(cursor) = next_cursor {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        for (key, value) in url::form_urlencoded::parse(request.query_string().as_bytes()) {
+            if key != "cursor" {
+                query.append_pair(&key, &value);
+            }
+        }
+        let query = query.append_pair("cursor", cursor).finish();
+        response.insert_header((header::LINK, format!("<{}?{query}>; rel=\"next\"", request.path())));
+    }
+    response.json(page)
+}

@@ -1,0 +1,164 @@
+//! Who may pass: tells who is calling, keeps each client to its rate, and holds every route against the access table.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, web};
+use governor::middleware::StateInformationMiddleware;
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use super::ApiError;
+use crate::call::{Caller, Role, Scope};
+use crate::config::ServerConfig;
+use crate::error::{ErrorCode, Problem};
+use crate::user::User;
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Public,
+    /// A person of this role or a higher one; or a program whose key has the scope, where one is named.
+    Role(Role, Option<Scope>),
+}
+
+/// One row of the access table: a method, a route's pattern as actix knows it, and who may use it.
+pub type Rule = (&'static str, &'static str, Access);
+
+/// What the gate needs; one for the whole server.
+pub struct Gate {
+    user: Arc<dyn User>,
+    rules: Vec<Rule>,
+    rate: DefaultKeyedRateLimiter<String, StateInformationMiddleware>,
+    policy: String,
+}
+
+impl Gate {
+    pub fn new(user: Arc<dyn User>, rules: Vec<Rule>, config: &ServerConfig) -> Self {
+        // Both are checked to be at least 1.
+        let per_minute = NonZeroU32::new(config.rate_limit_per_minute).unwrap_or(NonZeroU32::MIN);
+        let burst = NonZeroU32::new(config.rate_limit_burst).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::per_minute(per_minute).allow_burst(burst);
+        Gate {
+            user,
+            rules,
+            rate: RateLimiter::keyed(quota).with_middleware(),
+            policy: format!("\"default\";q={per_minute};w=60"),
+        }
+    }
+
+    /// Forgets clients that have been quiet; called from time to time so that the table stays small.
+    pub fn tidy(&self) {
+        self.rate.retain_recent();
+        self.rate.shrink_to_fit();
+    }
+
+    async fn identify(&self, request: &ServiceRequest) -> Result<Caller, Problem> {
+        let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(Caller::Anonymous) };
+        let token = value.to_str().ok().and_then(|value| value.split_once(' '));
+        let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+        let caller = match token {
+            Some(token) => self.user.authenticate(token).await?,
+            None => None,
+        };
+        caller.ok_or_else(|| {
+            Problem::new(ErrorCode::Unauthenticated, "The token is unknown, ended or too old: sign in again.")
+        })
+    }
+
+    /// Counts the request against its client. Gives the `RateLimit` header, or the seconds to wait.
+    fn rate(&self, client: String) -> Result<String, u64> {
+        match self.rate.check_key(&client) {
+            Ok(snapshot) => {
+                let left = snapshot.remaining_burst_capacity();
+                let refill = snapshot.quota().replenish_interval().as_secs_f64();
+                Ok(format!("\"default\";r={left};t={}", refill.ceil()))
+            }
+            Err(refused) => {
+                use governor::clock::Clock;
+                let wait = refused.wait_time_from(governor::clock::DefaultClock::default().now());
+                Err(wait.as_secs() + 1)
+            }
+        }
+    }
+
+    fn authorize(&self, request: &ServiceRequest, caller: &Caller) -> Result<(), Problem> {
+        let Some(pattern) = request.match_pattern() else { return Ok(()) };
+        let method = match request.method().as_str() {
+            "HEAD" => "GET",
+            method => method,
+        };
+        let rule =
+            self.rules.iter().find(|(rule_method, rule_pattern, _)| *rule_method == method && *rule_pattern == pattern);
+        match rule {
+            // The route does not take this method: actix answers 405. What has no row cannot be reached: a test sees to that.
+            None if self.rules.iter().any(|(_, rule_pattern, _)| *rule_pattern == pattern) => Ok(()),
+            None => Err(Problem::new(ErrorCode::NotFound, "There is nothing at this address.")),
+            Some((_, _, Access::Public)) => Ok(()),
+            Some((_, _, Access::Role(role, scope))) if caller.may(*role, *scope) => Ok(()),
+            Some(_) if *caller == Caller::Anonymous => {
+                Err(Problem::new(ErrorCode::Unauthenticated, "This needs a token: send Authorization: Bearer TOKEN."))
+            }
+            Some((_, _, Access::Role(role, scope))) => {
+                let scope = scope.map_or(String::new(), |scope| {
+                    format!(", or an API key with the scope {}", serde_json::json!(scope))
+                });
+                Err(Problem::new(
+                    ErrorCode::Forbidden,
+                    format!("This needs the role {}{scope}.", serde_json::json!(role)),
+                ))
+            }
+        }
+    }
+}
+
+/// The middleware: identify, count, authorize; then the route.
+pub async fn gate<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
+    let Some(gate) = request.app_data::<web::Data<Gate>>().cloned() else { return next.call(request).await };
+    let identified = gate.identify(&request).await;
+    let client = match &identified {
+        Ok(caller @ (Caller::Person { .. } | Caller::Key { .. })) => caller.actor(),
+        // Whoever shows a wrong token is counted by address, like everybody unknown.
+        _ => client_network(client_address(&request)),
+    };
+    let rate = match gate.rate(client) {
+        Ok(rate) => rate,
+        Err(wait) => {
+            metrics::counter!("emporium_rate_limited_total").increment(1);
+            let problem = Problem::new(ErrorCode::TooManyRequests, format!("Wait {wait} s, then go on more slowly."));
+            return Err(ApiError(problem.retry_after(wait)).into());
+        }
+    };
+    let caller = identified.map_err(ApiError)?;
+    gate.authorize(&request, &caller).map_err(ApiError)?;
+    request.extensions_mut().insert(caller);
+    let mut response = next.call(request).await?;
+    let headers = response.headers_mut();
+    for (name, value) in [("ratelimit-policy", &gate.policy), ("ratelimit", &rate)] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    Ok(response)
+}
+
+/// The address of whoever is connected to us.
+pub fn client_address(request: &ServiceRequest) -> Option<IpAddr> {
+    request.peer_addr().map(|address| address.ip().to_canonical())
+}
+
+/// An IPv6 customer has a /64 of addresses and may not get a rate for each of them.
+fn client_network(address: Option<IpAddr>) -> String {
+    match address {
+        Some(IpAddr::V6(address)) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+        Some(IpAddr::V4(address)) => address.to_string(),
+        None => "unknown".to_owned(),
+    }
+}

@@ -1,0 +1,117 @@
+//! Import, export, and the jobs that carry them.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::call::Call;
+use crate::clock::{Id, Time};
+use crate::inventory::InventoryError;
+use crate::page::Page;
+
+/// The format of an import or an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BulkFormat {
+    /// Shopify's product CSV.
+    Csv,
+    /// emporium's own: one JSON object a line.
+    Jsonl,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ImportOptions {
+    pub format: BulkFormat,
+    /// Check everything, change nothing.
+    pub dry_run: bool,
+    /// Where quantities go that name no location; the location with the lowest priority number when absent.
+    pub location: Option<String>,
+}
+
+/// What is wrong with one row; the others are imported.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RowFault {
+    /// Of the file, from 1.
+    pub line: u64,
+    /// The column's name (CSV) or the value's JSON Pointer (JSONL); empty: the row as a whole.
+    pub column: String,
+    pub message: String,
+}
+
+/// How far an import is, or how it ended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ImportReport {
+    pub dry_run: bool,
+    pub products_created: u64,
+    pub products_updated: u64,
+    pub products_unchanged: u64,
+    pub skus_created: u64,
+    pub skus_updated: u64,
+    pub stock_changed: u64,
+    pub rows_failed: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    Queued,
+    Running,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+/// Work that outlives its request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Job {
+    pub id: Id,
+    /// `import`.
+    pub kind: String,
+    pub state: JobState,
+    /// Bytes of the input: all, and done so far.
+    pub total: i64,
+    pub done: i64,
+    pub report: ImportReport,
+    /// Why it failed.
+    pub message: String,
+    pub actor: String,
+    pub created_at: Time,
+    pub started_at: Option<Time>,
+    pub finished_at: Option<Time>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct JobQuery {
+    pub cursor: Option<String>,
+    pub limit: Option<u32>,
+}
+
+/// A piece of an export.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ExportChunk {
+    pub bytes: Vec<u8>,
+    /// Ask again with this for what follows.
+    pub next: Option<String>,
+}
+
+/// Products in and out in bulk. Products are matched by handle, SKUs by code; a row that changes nothing writes nothing.
+#[async_trait]
+pub trait Bulk: Send + Sync {
+    /// Keeps the input and queues its import.
+    async fn import_start(&self, call: &Call, options: ImportOptions, input: Vec<u8>) -> Result<Job, InventoryError>;
+    async fn job_get(&self, id: Id) -> Result<Option<Job>, InventoryError>;
+    /// Newest first.
+    async fn job_list(&self, query: JobQuery) -> Result<Page<Job>, InventoryError>;
+    /// In the order of the file; `None`: no such job. At most 10,000 faults are kept.
+    async fn job_faults(&self, id: Id, query: JobQuery) -> Result<Option<Page<RowFault>>, InventoryError>;
+    /// Stops a job that has not ended, after the batch that it is at; what is imported stays.
+    async fn job_cancel(&self, call: &Call, id: Id) -> Result<Option<Job>, InventoryError>;
+    /// Runs the next queued job, and takes up one whose process died; gives whether there was one.
+    async fn job_run_next(&self) -> Result<bool, InventoryError>;
+    /// A piece of all products with their stock, in the order of their handles; `after: None` begins (CSV: with the header).
+    async fn export_chunk(&self, format: BulkFormat, after: Option<String>) -> Result<ExportChunk, InventoryError>;
+    /// Forgets idempotency keys, events and finished jobs that are past their time; gives the number of rows.
+    async fn tidy(&self) -> Result<u64, InventoryError>;
+}

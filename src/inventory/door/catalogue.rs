@@ -1,0 +1,486 @@
+//! Categories, products, SKUs and locations.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::call::Call;
+use crate::clock::{Id, Time};
+use crate::inventory::InventoryError;
+
+/// At most so many SKUs a product.
+pub const SKUS_MAX: usize = 2_048;
+/// At most so many option names a product.
+pub const OPTIONS_MAX: usize = 3;
+
+/// An amount in minor units (cents) and its ISO 4217 currency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Money {
+    #[schema(minimum = 0, example = 1999)]
+    pub amount: i64,
+    #[schema(example = "USD")]
+    pub currency: String,
+}
+
+/// A node of the category tree.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Category {
+    pub id: Id,
+    pub parent_id: Option<Id>,
+    /// The last part of `path`.
+    pub slug: String,
+    /// The slugs from the root, as `men/tops/jackets`.
+    pub path: String,
+    pub name: String,
+    /// Among its siblings; they are sorted by it, then by name.
+    pub position: i64,
+    pub version: i64,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCategory {
+    pub parent_id: Option<Id>,
+    /// Lower-case letters, digits and single hyphens; made from the name when absent.
+    pub slug: Option<String>,
+    #[schema(min_length = 1, max_length = 200)]
+    pub name: String,
+    #[serde(default)]
+    pub position: i64,
+}
+
+/// What is absent stays. `parent_id: null` moves the category to the root.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CategoryPatch {
+    #[serde(default, deserialize_with = "double_option", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Id>)]
+    pub parent_id: Option<Option<Id>>,
+    pub slug: Option<String>,
+    pub name: Option<String>,
+    pub position: Option<i64>,
+}
+
+/// Tells `null` from absent.
+pub fn double_option<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::<T>::deserialize(deserializer).map(Some)
+}
+
+/// A place that holds stock.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Location {
+    pub id: Id,
+    pub code: String,
+    pub name: String,
+    pub address: LocationAddress,
+    /// A reservation that may be spread takes from the lowest number first.
+    pub priority: i64,
+    /// An inactive location sells nothing.
+    pub active: bool,
+    pub version: i64,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LocationAddress {
+    pub street: String,
+    pub city: String,
+    pub region: String,
+    pub postal_code: String,
+    /// ISO 3166-1 alpha-2; empty when not known.
+    pub country: String,
+    pub latitude: Option<f64>,
+    pub longitude: Option<f64>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLocation {
+    /// 1 to 64 letters, digits, `-`, `_` or `.`; never changes.
+    pub code: String,
+    pub name: String,
+    #[serde(default)]
+    pub address: LocationAddress,
+    #[serde(default)]
+    pub priority: i64,
+}
+
+/// What is absent stays.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LocationPatch {
+    pub name: Option<String>,
+    pub address: Option<LocationAddress>,
+    pub priority: Option<i64>,
+    pub active: Option<bool>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProductStatus {
+    /// Not yet for shoppers.
+    Draft,
+    Active,
+    /// No longer for shoppers.
+    Archived,
+}
+
+/// A picture, by its address; the shop keeps no files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Image {
+    /// `https://`, `http://` or a path of this site that begins with `/`.
+    pub url: String,
+    #[serde(default)]
+    pub alt: String,
+    /// Pixels, where known.
+    #[serde(default)]
+    pub width: Option<u32>,
+    #[serde(default)]
+    pub height: Option<u32>,
+}
+
+/// A product with all its SKUs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Product {
+    pub id: Id,
+    /// Its name in addresses; unique.
+    pub handle: String,
+    pub title: String,
+    /// Sanitised HTML.
+    pub description_html: String,
+    pub vendor: String,
+    pub product_type: String,
+    pub status: ProductStatus,
+    pub category_id: Option<Id>,
+    pub tags: Vec<String>,
+    /// The names of the options, as `["Size", "Colour"]`; each SKU has a value for each.
+    pub options: Vec<String>,
+    /// Free facts about it, as `{"Material": "Wool"}`.
+    pub attributes: BTreeMap<String, String>,
+    pub images: Vec<Image>,
+    pub seo_title: String,
+    pub seo_description: String,
+    pub skus: Vec<Sku>,
+    /// Rises with each change of the product or of one of its SKUs.
+    pub version: i64,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+/// What can be bought: one choice of a product's options.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Sku {
+    pub id: Id,
+    pub product_id: Id,
+    /// Unique in the shop.
+    pub code: String,
+    /// One value for each of the product's options.
+    pub options: Vec<String>,
+    pub position: i64,
+    pub price: Money,
+    /// The former price, shown struck through.
+    pub compare_at_price: Option<Money>,
+    pub barcode: String,
+    pub weight_grams: i64,
+    pub requires_shipping: bool,
+    pub taxable: bool,
+    pub image_url: String,
+    /// Units that may be promised at each location beyond what is there; 0: none.
+    pub backorder_limit: i64,
+    /// An event `stock.low` is sent when what is available at a location falls to this; null: never.
+    pub low_stock_threshold: Option<i64>,
+    pub version: i64,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewProduct {
+    /// Lower-case letters, digits and single hyphens, at most 200; made from the title when absent.
+    pub handle: Option<String>,
+    #[schema(min_length = 1, max_length = 300)]
+    pub title: String,
+    /// Sanitised before it is kept; at most 512 KiB.
+    #[serde(default)]
+    pub description_html: String,
+    #[serde(default)]
+    pub vendor: String,
+    #[serde(default)]
+    pub product_type: String,
+    #[serde(default = "draft")]
+    pub status: ProductStatus,
+    pub category_id: Option<Id>,
+    #[serde(default)]
+    pub tags: Vec<String>,
+    #[serde(default)]
+    pub options: Vec<String>,
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
+    #[serde(default)]
+    pub images: Vec<Image>,
+    #[serde(default)]
+    pub seo_title: String,
+    #[serde(default)]
+    pub seo_description: String,
+    #[serde(default)]
+    pub skus: Vec<NewSku>,
+}
+
+fn draft() -> ProductStatus {
+    ProductStatus::Draft
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSku {
+    /// 1 to 100 visible ASCII characters without blanks and `/`.
+    pub code: String,
+    #[serde(default)]
+    pub options: Vec<String>,
+    pub price: Money,
+    pub compare_at_price: Option<Money>,
+    #[serde(default)]
+    pub barcode: String,
+    #[serde(default)]
+    pub weight_grams: i64,
+    #[serde(default = "yes")]
+    pub requires_shipping: bool,
+    #[serde(default = "yes")]
+    pub taxable: bool,
+    #[serde(default)]
+    pub image_url: String,
+    #[serde(default)]
+    pub backorder_limit: i64,
+    pub low_stock_threshold: Option<i64>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What is absent stays; lists and maps are replaced whole. `category_id: null` takes the product out of its category.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProductPatch {
+    pub handle: Option<String>,
+    pub title: Option<String>,
+    pub description_html: Option<String>,
+    pub vendor: Option<String>,
+    pub product_type: Option<String>,
+    pub status: Option<ProductStatus>,
+    #[serde(default, deserialize_with = "double_option", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Id>)]
+    pub category_id: Option<Option<Id>>,
+    pub tags: Option<Vec<String>>,
+    /// Only the names can change, not their number, while the product has SKUs.
+    pub options: Option<Vec<String>>,
+    pub attributes: Option<BTreeMap<String, String>>,
+    pub images: Option<Vec<Image>>,
+    pub seo_title: Option<String>,
+    pub seo_description: Option<String>,
+}
+
+/// What is absent stays.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SkuPatch {
+    pub code: Option<String>,
+    pub options: Option<Vec<String>>,
+    pub position: Option<i64>,
+    pub price: Option<Money>,
+    #[serde(default, deserialize_with = "double_option", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Money>)]
+    pub compare_at_price: Option<Option<Money>>,
+    pub barcode: Option<String>,
+    pub weight_grams: Option<i64>,
+    pub requires_shipping: Option<bool>,
+    pub taxable: Option<bool>,
+    pub image_url: Option<String>,
+    pub backorder_limit: Option<i64>,
+    #[serde(default, deserialize_with = "double_option", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>)]
+    pub low_stock_threshold: Option<Option<i64>>,
+}
+
+/// Names a product by its id or by its handle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProductKey {
+    Id(Id),
+    Handle(String),
+}
+
+impl From<&str> for ProductKey {
+    fn from(text: &str) -> Self {
+        text.parse().map_or_else(|_| ProductKey::Handle(text.to_owned()), ProductKey::Id)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub enum ProductSort {
+    /// Newest first: by `created_at`, then by id.
+    #[default]
+    #[serde(rename = "-created_at")]
+    Newest,
+    #[serde(rename = "created_at")]
+    Oldest,
+    #[serde(rename = "title")]
+    Title,
+    #[serde(rename = "-title")]
+    TitleDescending,
+    /// By the product's lowest price.
+    #[serde(rename = "price")]
+    Price,
+    #[serde(rename = "-price")]
+    PriceDescending,
+    /// Best match first; with `q` only.
+    #[serde(rename = "relevance")]
+    Relevance,
+}
+
+/// Which products, in which order. All filters must hold.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ProductQuery {
+    /// Words that must all be there, in any order; the last one may be a beginning. At most 200 characters.
+    pub q: Option<String>,
+    /// A category's path: products of it and of all below it.
+    pub category: Option<String>,
+    pub vendor: Option<String>,
+    pub tag: Option<String>,
+    /// Minor units: products with a SKU at this price or above.
+    pub price_min: Option<i64>,
+    /// Minor units: products with a SKU at this price or below.
+    pub price_max: Option<i64>,
+    /// `true`: only products with something to sell now; `false`: only sold-out ones.
+    pub in_stock: Option<bool>,
+    /// Staff only; others see active products.
+    pub status: Option<ProductStatus>,
+    pub sort: Option<ProductSort>,
+    /// `true`: count the products by category, vendor, tag and price too.
+    pub facets: Option<bool>,
+    pub cursor: Option<String>,
+    /// 1 to 200; 50 when absent.
+    pub limit: Option<u32>,
+}
+
+/// A product in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ProductSummary {
+    pub id: Id,
+    pub handle: String,
+    pub title: String,
+    pub vendor: String,
+    pub status: ProductStatus,
+    pub category_id: Option<Id>,
+    /// The first image.
+    pub image: Option<Image>,
+    /// The lowest and the highest price of its SKUs; null without SKUs.
+    pub price_min: Option<Money>,
+    pub price_max: Option<Money>,
+    /// Can anything of it be bought now?
+    pub in_stock: bool,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ProductPage {
+    pub items: Vec<ProductSummary>,
+    /// Ask again with `cursor=` this for what follows; null at the end.
+    pub next_cursor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub facets: Option<Facets>,
+}
+
+/// How many products of the whole answer have which value. Each facet leaves out its own filter, so that it shows the other choices.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Facets {
+    /// By category path, each with all below it; at most 200, the most frequent first.
+    pub categories: Vec<FacetCount>,
+    /// At most 100.
+    pub vendors: Vec<FacetCount>,
+    /// At most 100.
+    pub tags: Vec<FacetCount>,
+    /// The lowest and the highest price in the answer, in minor units.
+    pub price_min: Option<i64>,
+    pub price_max: Option<i64>,
+    pub in_stock: i64,
+    pub total: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FacetCount {
+    pub value: String,
+    pub count: i64,
+}
+
+/// Product descriptions. Every change gives [`InventoryError::Invalid`] with all values that are not allowed, and changes nothing then.
+/// `expected` is the version that the caller saw: another one there is [`InventoryError::VersionMismatch`]; `None` changes any.
+#[async_trait]
+pub trait Catalogue: Send + Sync {
+    /// The whole tree, parents before their children, siblings in their order. At most 10,000 categories can be made.
+    async fn category_list(&self) -> Result<Vec<Category>, InventoryError>;
+    async fn category_get(&self, id: Id) -> Result<Option<Category>, InventoryError>;
+    async fn category_create(&self, call: &Call, new: NewCategory) -> Result<Category, InventoryError>;
+    /// Moving or renaming changes the paths of all below, at once. Moving below itself is `Invalid`.
+    async fn category_update(
+        &self,
+        call: &Call,
+        id: Id,
+        expected: Option<i64>,
+        patch: CategoryPatch,
+    ) -> Result<Category, InventoryError>;
+    /// `Conflict` while it has children or products.
+    async fn category_delete(&self, call: &Call, id: Id, expected: Option<i64>) -> Result<(), InventoryError>;
+
+    /// By priority, then code. At most 10,000 locations can be made.
+    async fn location_list(&self) -> Result<Vec<Location>, InventoryError>;
+    async fn location_get(&self, code: &str) -> Result<Option<Location>, InventoryError>;
+    async fn location_create(&self, call: &Call, new: NewLocation) -> Result<Location, InventoryError>;
+    async fn location_update(
+        &self,
+        call: &Call,
+        code: &str,
+        expected: Option<i64>,
+        patch: LocationPatch,
+    ) -> Result<Location, InventoryError>;
+
+    async fn product_list(&self, query: ProductQuery) -> Result<ProductPage, InventoryError>;
+    async fn product_get(&self, key: ProductKey) -> Result<Option<Product>, InventoryError>;
+    async fn product_create(&self, call: &Call, new: NewProduct) -> Result<Product, InventoryError>;
+    async fn product_update(
+        &self,
+        call: &Call,
+        key: ProductKey,
+        expected: Option<i64>,
+        patch: ProductPatch,
+    ) -> Result<Product, InventoryError>;
+    /// Only a product whose SKUs never had stock can go; `Conflict` otherwise: archive it.
+    async fn product_delete(&self, call: &Call, key: ProductKey, expected: Option<i64>) -> Result<(), InventoryError>;
+
+    async fn sku_get(&self, code: &str) -> Result<Option<Sku>, InventoryError>;
+    async fn sku_create(&self, call: &Call, product: ProductKey, new: NewSku) -> Result<Sku, InventoryError>;
+    async fn sku_update(
+        &self,
+        call: &Call,
+        code: &str,
+        expected: Option<i64>,
+        patch: SkuPatch,
+    ) -> Result<Sku, InventoryError>;
+    /// Only a SKU that never had stock can go; `Conflict` otherwise.
+    async fn sku_delete(&self, call: &Call, code: &str, expected: Option<i64>) -> Result<(), InventoryError>;
+}

@@ -1,0 +1,176 @@
+//! Reservations: `held -> committed -> shipped`, `held -> released | expired`, `committed -> cancelled`.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::call::{Answer, Call};
+use crate::clock::{Id, Time};
+use crate::inventory::InventoryError;
+use crate::page::Page;
+
+/// At most so many lines a reservation.
+pub const LINES_MAX: usize = 100;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReservationState {
+    /// The goods are kept until `expires_at`.
+    Held,
+    /// They are promised for good and wait to be shipped.
+    Committed,
+    Shipped,
+    /// Given back before it was committed.
+    Released,
+    /// Its time passed before it was committed.
+    Expired,
+    /// Given back after it was committed.
+    Cancelled,
+}
+
+impl fmt::Display for ReservationState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = serde_json::to_value(self).unwrap_or_default();
+        f.write_str(name.as_str().unwrap_or_default())
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Reservation {
+    pub id: Id,
+    pub state: ReservationState,
+    /// Whose hold it is: `user:ID`, or what a program calls its shopper.
+    pub holder: String,
+    /// The client's own word for it, as an order number.
+    pub reference: String,
+    pub lines: Vec<ReservationLine>,
+    /// What could not be had, when `allow_partial` was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shortages: Vec<Shortage>,
+    pub expires_at: Time,
+    /// No extension goes beyond.
+    pub expires_max: Time,
+    pub version: i64,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ReservationLine {
+    pub sku: String,
+    pub location: String,
+    pub quantity: i64,
+    pub shipped: i64,
+}
+
+/// A line that cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Shortage {
+    pub sku: String,
+    /// The location that was asked for; null: any.
+    pub location: Option<String>,
+    pub requested: i64,
+    /// What could be had instead; 0 or more.
+    pub available: i64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewReservation {
+    /// 1 to 100; lines of the same SKU and location are added up.
+    pub lines: Vec<NewReservationLine>,
+    /// How long to hold; the shop's default when absent.
+    pub hold_seconds: Option<u32>,
+    /// `true`: take what there is and tell what is missing; out of stock only when there is nothing at all.
+    #[serde(default)]
+    pub allow_partial: bool,
+    /// Whose hold it is, at most 100 characters: for staff and programs that reserve for somebody. A customer always holds for himself.
+    pub holder: Option<String>,
+    #[serde(default)]
+    #[schema(max_length = 100)]
+    pub reference: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewReservationLine {
+    pub sku: String,
+    /// Take it from here; absent: from any active location, from several if one has not enough.
+    pub location: Option<String>,
+    /// 1 or more.
+    pub quantity: i64,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Extension {
+    /// From now; the shop's default when absent. Never beyond `expires_max`, never shortens.
+    pub hold_seconds: Option<u32>,
+}
+
+/// What is shipped now; without lines: all that is left.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Shipment {
+    #[serde(default)]
+    pub lines: Vec<ShipmentLine>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShipmentLine {
+    pub sku: String,
+    pub location: String,
+    pub quantity: i64,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ReservationQuery {
+    /// Staff only; a customer sees his own.
+    pub holder: Option<String>,
+    pub state: Option<ReservationState>,
+    pub cursor: Option<String>,
+    pub limit: Option<u32>,
+}
+
+/// Reservations. Every step takes the caller's idempotency key, and is idempotent by itself too: a step into the state that is
+/// there already gives the reservation as it is. A hold stops counting at `expires_at` exactly, swept or not.
+#[async_trait]
+pub trait Reservations: Send + Sync {
+    /// `OutOfStock` with each line's shortage and nothing taken, unless `allow_partial`; `HolderLimit`.
+    /// `holder` is whom the caller may hold for, decided by who calls.
+    async fn reserve(
+        &self,
+        call: &Call,
+        holder: String,
+        new: NewReservation,
+    ) -> Result<Answer<Reservation>, InventoryError>;
+    async fn reservation_get(&self, id: Id) -> Result<Option<Reservation>, InventoryError>;
+    /// Newest first.
+    async fn reservation_list(&self, query: ReservationQuery) -> Result<Page<Reservation>, InventoryError>;
+    /// `ReservationExpired` when its time has passed.
+    async fn reservation_extend(
+        &self,
+        call: &Call,
+        id: Id,
+        by: Extension,
+    ) -> Result<Answer<Reservation>, InventoryError>;
+    /// After its time the goods are taken again; `ReservationExpired` with the shortages when that fails.
+    async fn reservation_commit(&self, call: &Call, id: Id) -> Result<Answer<Reservation>, InventoryError>;
+    /// `on_hand` falls. `shipped` is reached when every line is shipped whole.
+    async fn reservation_ship(
+        &self,
+        call: &Call,
+        id: Id,
+        shipment: Shipment,
+    ) -> Result<Answer<Reservation>, InventoryError>;
+    async fn reservation_release(&self, call: &Call, id: Id) -> Result<Answer<Reservation>, InventoryError>;
+    /// What is shipped stays shipped; the rest is given back. `WrongState` when all is shipped.
+    async fn reservation_cancel(&self, call: &Call, id: Id) -> Result<Answer<Reservation>, InventoryError>;
+    /// Tidies holds whose time has passed, at most `limit`; gives how many.
+    async fn reservation_sweep(&self, limit: u32) -> Result<u32, InventoryError>;
+}

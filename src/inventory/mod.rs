@@ -1,0 +1,131 @@
+//! THE DOOR of the inventory module: product descriptions, stock and reservations.
+//!
+//! Everybody holds an `Arc<dyn Inventory>`; what stands in `door/` is all that the module shows.
+
+use crate::db::{DbError, Failure, Migrations};
+use crate::error::{ErrorCode, FieldError, Problem};
+
+mod door;
+pub mod routes;
+mod schema;
+mod service;
+mod store;
+
+pub use door::bulk::*;
+pub use door::catalogue::*;
+pub use door::reservation::*;
+pub use door::stock::*;
+pub use service::{LocalInventory, local};
+
+/// The module as others see it.
+pub trait Inventory: Catalogue + Stock + Reservations + Bulk {}
+
+impl<T: Catalogue + Stock + Reservations + Bulk> Inventory for T {}
+
+/// The module's tables, in both dialects.
+pub static MIGRATIONS: Migrations = Migrations {
+    sqlite: diesel_migrations::embed_migrations!("migrations/sqlite/inventory"),
+    postgres: diesel_migrations::embed_migrations!("migrations/postgres/inventory"),
+};
+
+/// All that can go wrong in this module. Absence is not among it: what looks for one thing gives `Option`.
+#[derive(Debug, thiserror::Error)]
+pub enum InventoryError {
+    /// What a change names is not there.
+    #[error("there is no {what} {name:?}")]
+    NotFound { what: &'static str, name: String },
+    #[error("some values are not allowed: {0:?}")]
+    Invalid(Vec<FieldError>),
+    #[error("the cursor cannot be read")]
+    InvalidCursor,
+    #[error("there is already a {what} {name:?}")]
+    AlreadyExists { what: &'static str, name: String },
+    /// The thing cannot be changed or removed while something else needs it.
+    #[error("{0}")]
+    Conflict(String),
+    #[error("version {expected} was expected, {actual} is there")]
+    VersionMismatch { expected: i64, actual: i64 },
+    /// Not enough for these lines; nothing was taken.
+    #[error("out of stock: {0:?}")]
+    OutOfStock(Vec<Shortage>),
+    #[error("holder {holder:?} would hold {units} units; at most {max} are allowed")]
+    HolderLimit { holder: String, units: i64, max: i64 },
+    #[error("the reservation expired at {expired_at} and its goods are gone")]
+    ReservationExpired { expired_at: crate::clock::Time, lines: Vec<Shortage> },
+    /// The reservation is in a state from which this step does not go.
+    #[error("the reservation is {state}, so it cannot {step}")]
+    WrongState { state: ReservationState, step: &'static str },
+    #[error("{sku} at {location}: {expected} were expected, {actual} are there")]
+    CountMismatch { sku: String, location: String, expected: i64, actual: i64 },
+    /// The change would leave less on hand than is promised.
+    #[error("{sku} at {location}: {promised} units are promised to reservations")]
+    StockPromised { sku: String, location: String, promised: i64 },
+    #[error("a call with this key is still running")]
+    KeyInUse,
+    #[error("this key was used for another request")]
+    KeyReused,
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl From<diesel::result::Error> for InventoryError {
+    fn from(error: diesel::result::Error) -> Self {
+        InventoryError::Db(error.into())
+    }
+}
+
+impl Failure for InventoryError {
+    fn db(&self) -> Option<&DbError> {
+        match self {
+            InventoryError::Db(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl InventoryError {
+    /// One value that is not allowed; `pointer` as in [`FieldError`].
+    pub fn invalid(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        InventoryError::Invalid(vec![FieldError::new(pointer, message)])
+    }
+}
+
+impl From<InventoryError> for Problem {
+    fn from(error: InventoryError) -> Self {
+        let detail = error.to_string();
+        match error {
+            InventoryError::NotFound { .. } => Problem::new(ErrorCode::NotFound, detail),
+            InventoryError::Invalid(errors) => Problem::validation(errors),
+            InventoryError::InvalidCursor => Problem::new(ErrorCode::InvalidCursor, detail),
+            InventoryError::AlreadyExists { .. } => Problem::new(ErrorCode::AlreadyExists, detail),
+            InventoryError::Conflict(_) => Problem::new(ErrorCode::Conflict, detail),
+            InventoryError::VersionMismatch { actual, .. } => {
+                Problem::new(ErrorCode::VersionMismatch, detail).with("version", actual)
+            }
+            InventoryError::OutOfStock(lines) => {
+                Problem::new(ErrorCode::OutOfStock, "There is not enough of some lines; nothing was taken.")
+                    .with("lines", lines)
+            }
+            InventoryError::HolderLimit { max, .. } => Problem::new(ErrorCode::HolderLimit, detail).with("max", max),
+            InventoryError::ReservationExpired { lines, .. } => {
+                Problem::new(ErrorCode::ReservationExpired, detail).with("lines", lines)
+            }
+            InventoryError::WrongState { state, .. } => {
+                Problem::new(ErrorCode::WrongState, detail).with("state", state)
+            }
+            InventoryError::CountMismatch { actual, .. } => {
+                Problem::new(ErrorCode::CountMismatch, detail).with("actual", actual)
+            }
+            InventoryError::StockPromised { .. } => Problem::new(ErrorCode::StockPromised, detail),
+            InventoryError::KeyInUse => Problem::new(ErrorCode::IdempotencyKeyInUse, detail).retry_after(1),
+            InventoryError::KeyReused => Problem::new(ErrorCode::IdempotencyKeyReused, detail),
+            InventoryError::Db(error) => error.problem(),
+        }
+    }
+}
+
+impl From<InventoryError> for crate::http::ApiError {
+    fn from(error: InventoryError) -> Self {
+        crate::http::ApiError(error.into())
+    }
+}

@@ -1,0 +1,24 @@
+//! `LocalInventory`: the rules, and every transaction.
+
+use std::sync::Arc;
+
+use crate::clock::SharedClock;
+use crate::config::InventoryConfig;
+use crate::db::Database;
+
+mod bulk;
+mod catalogue;
+mod reservation;
+mod stock;
+
+/// The module in this process, on its own database.
+pub struct LocalInventory {
+    db: Database,
+    clock: SharedClock,
+    config: InventoryConfig,
+}
+
+/// Makes the module's local form.
+pub fn local(db: Database, clock: SharedClock, config: InventoryConfig) -> Arc<LocalInventory> {
+    Arc::new(LocalInventory { db, clock, config })
+}

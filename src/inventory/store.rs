@@ -1,0 +1,3 @@
+//! All SQL of the module. Functions take a connection and never begin a transaction.
+
+pub(super) mod event;

@@ -1,0 +1,133 @@
+//! What a person keeps here: the profile and the addresses.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::call::Role;
+use crate::clock::{Id, Time};
+use crate::config::Secret;
+use crate::user::{Origin, UserError};
+
+/// At most so many addresses a person.
+pub const ADDRESSES_MAX: usize = 50;
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
+pub struct Profile {
+    pub id: Id,
+    pub email: String,
+    pub email_verified: bool,
+    pub name: String,
+    pub phone: String,
+    pub role: Role,
+    pub disabled: bool,
+    pub version: i64,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+/// What is absent stays.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProfilePatch {
+    #[schema(max_length = 200)]
+    pub name: Option<String>,
+    #[schema(max_length = 50)]
+    pub phone: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
+pub struct Address {
+    pub id: Id,
+    #[serde(flatten)]
+    pub fields: AddressFields,
+    /// At most one of a person's addresses.
+    pub is_default: bool,
+    pub version: i64,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+/// A postal address. Each field is at most 200 characters.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
+pub struct AddressFields {
+    /// Who gets it.
+    pub name: String,
+    #[serde(default)]
+    pub company: String,
+    pub line1: String,
+    #[serde(default)]
+    pub line2: String,
+    pub city: String,
+    #[serde(default)]
+    pub region: String,
+    #[serde(default)]
+    pub postal_code: String,
+    /// ISO 3166-1 alpha-2, as `US`.
+    pub country: String,
+    #[serde(default)]
+    pub phone: String,
+}
+
+/// A whole address; `is_default: true` takes the mark from the one that has it. The first address becomes the default.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewAddress {
+    pub name: String,
+    #[serde(default)]
+    pub company: String,
+    pub line1: String,
+    #[serde(default)]
+    pub line2: String,
+    pub city: String,
+    #[serde(default)]
+    pub region: String,
+    #[serde(default)]
+    pub postal_code: String,
+    /// ISO 3166-1 alpha-2, as `US`.
+    pub country: String,
+    #[serde(default)]
+    pub phone: String,
+    #[serde(default)]
+    pub is_default: bool,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountDeletion {
+    #[schema(value_type = String, format = Password)]
+    pub current_password: Secret,
+}
+
+/// All that the module keeps about a person.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+pub struct PersonalData {
+    pub profile: Profile,
+    pub addresses: Vec<Address>,
+    pub sessions: Vec<crate::user::Session>,
+    pub audit_log: Vec<crate::user::AuditEntry>,
+}
+
+/// What a person keeps here. `expected` is the version that the caller saw: another one there is `VersionMismatch`.
+#[async_trait]
+pub trait Account: Send + Sync {
+    async fn profile_get(&self, user: Id) -> Result<Option<Profile>, UserError>;
+    async fn profile_update(&self, user: Id, expected: Option<i64>, patch: ProfilePatch) -> Result<Profile, UserError>;
+    /// The default first, then newest first.
+    async fn address_list(&self, user: Id) -> Result<Vec<Address>, UserError>;
+    async fn address_get(&self, user: Id, id: Id) -> Result<Option<Address>, UserError>;
+    /// At most [`ADDRESSES_MAX`]; `Conflict` beyond.
+    async fn address_create(&self, user: Id, new: NewAddress) -> Result<Address, UserError>;
+    async fn address_update(
+        &self,
+        user: Id,
+        id: Id,
+        expected: Option<i64>,
+        new: NewAddress,
+    ) -> Result<Address, UserError>;
+    /// Gives whether there was one. The newest one left becomes the default when the default goes.
+    async fn address_delete(&self, user: Id, id: Id, expected: Option<i64>) -> Result<bool, UserError>;
+    async fn personal_data(&self, user: Id) -> Result<Option<PersonalData>, UserError>;
+    /// Removes the person: profile, address, password, sessions, addresses. Reservations keep the bare id. `Conflict` for the last admin.
+    async fn account_delete(&self, origin: &Origin, user: Id, deletion: AccountDeletion) -> Result<(), UserError>;
+}

@@ -1,0 +1,119 @@
+//! What staff and admins do: users, API keys, the audit log.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::call::{Call, Role, Scope};
+use crate::clock::{Id, Time};
+use crate::page::Page;
+use crate::user::{Profile, UserError};
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct UserQuery {
+    /// A part of the address or the name.
+    pub q: Option<String>,
+    pub role: Option<Role>,
+    pub disabled: Option<bool>,
+    pub cursor: Option<String>,
+    pub limit: Option<u32>,
+}
+
+/// What is absent stays.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserPatch {
+    pub role: Option<Role>,
+    /// `true` ends all sessions too.
+    pub disabled: Option<bool>,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
+pub struct ApiKey {
+    pub id: Id,
+    pub name: String,
+    /// The token's beginning.
+    pub hint: String,
+    pub scopes: Vec<Scope>,
+    pub created_by: Id,
+    pub created_at: Time,
+    pub expires_at: Option<Time>,
+    pub revoked_at: Option<Time>,
+    /// To the minute.
+    pub last_used_at: Option<Time>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewApiKey {
+    #[schema(min_length = 1, max_length = 100)]
+    pub name: String,
+    pub scopes: Vec<Scope>,
+    /// Never, when absent.
+    pub expires_at: Option<Time>,
+}
+
+/// A new key. The token is told here once.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+pub struct CreatedApiKey {
+    pub token: String,
+    pub key: ApiKey,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
+pub struct AuditEntry {
+    pub id: Id,
+    pub actor: String,
+    pub action: String,
+    pub subject: String,
+    #[schema(value_type = Object)]
+    pub data: serde_json::Value,
+    pub address: String,
+    pub created_at: Time,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AuditQuery {
+    /// As `user:ID`.
+    pub subject: Option<String>,
+    pub cursor: Option<String>,
+    pub limit: Option<u32>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ApiKeyQuery {
+    pub cursor: Option<String>,
+    pub limit: Option<u32>,
+}
+
+/// What staff and admins do. Each change is in the audit log.
+#[async_trait]
+pub trait Admin: Send + Sync {
+    /// Newest first.
+    async fn user_list(&self, query: UserQuery) -> Result<Page<Profile>, UserError>;
+    /// `Conflict` when nobody would be left who is an admin and not disabled.
+    async fn user_update(
+        &self,
+        call: &Call,
+        user: Id,
+        expected: Option<i64>,
+        patch: UserPatch,
+    ) -> Result<Profile, UserError>;
+    /// Is there an admin? Before the first one there is nobody to make one.
+    async fn has_admin(&self) -> Result<bool, UserError>;
+    /// Newest first.
+    async fn api_key_list(&self, query: ApiKeyQuery) -> Result<Page<ApiKey>, UserError>;
+    async fn api_key_create(&self, call: &Call, created_by: Id, new: NewApiKey) -> Result<CreatedApiKey, UserError>;
+    /// Felt by the very next request. Gives whether there was such a key.
+    async fn api_key_revoke(&self, call: &Call, id: Id) -> Result<bool, UserError>;
+    /// Newest first.
+    async fn audit_list(&self, query: AuditQuery) -> Result<Page<AuditEntry>, UserError>;
+    /// Forgets what is past its time: sessions, one-time tokens, the throttle; gives the number of rows.
+    async fn tidy(&self) -> Result<u64, UserError>;
+}

@@ -1,0 +1,143 @@
+//! Registration, log-in, sessions, passwords, and the one-time tokens that are mailed.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::call::{Caller, Role};
+use crate::clock::{Id, Time};
+use crate::config::Secret;
+use crate::user::{Profile, UserError};
+
+/// Where a request comes from, for the throttle and for the person's list of sessions.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Origin {
+    /// The client's IP address; empty when unknown.
+    pub address: String,
+    /// At most 300 characters are kept.
+    pub user_agent: String,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Registration {
+    #[schema(format = "email")]
+    pub email: String,
+    /// 12 to 128 characters by default, any characters; not a common one.
+    #[schema(value_type = String, format = Password)]
+    pub password: Secret,
+    #[serde(default)]
+    #[schema(max_length = 200)]
+    pub name: String,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    pub email: String,
+    #[schema(value_type = String, format = Password)]
+    pub password: Secret,
+}
+
+/// A new session. The token is told here once.
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+pub struct NewSession {
+    /// Send it as `Authorization: Bearer TOKEN`.
+    pub token: String,
+    pub session: Session,
+    pub user: Profile,
+}
+
+/// A device on which somebody is logged in.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
+pub struct Session {
+    pub id: Id,
+    pub user_agent: String,
+    pub address: String,
+    pub created_at: Time,
+    pub last_seen_at: Time,
+    pub expires_at: Time,
+    /// The session that asks.
+    pub current: bool,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordChange {
+    #[schema(value_type = String, format = Password)]
+    pub current_password: Secret,
+    #[schema(value_type = String, format = Password)]
+    pub new_password: Secret,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EmailChange {
+    #[schema(format = "email")]
+    pub email: String,
+    #[schema(value_type = String, format = Password)]
+    pub current_password: Secret,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordForgotten {
+    pub email: String,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordReset {
+    /// From the mail.
+    #[schema(value_type = String)]
+    pub token: Secret,
+    #[schema(value_type = String, format = Password)]
+    pub new_password: Secret,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenUse {
+    /// From the mail.
+    #[schema(value_type = String)]
+    pub token: Secret,
+}
+
+/// Who somebody is. What is told, and how long it takes, is the same for an address with an account and one without.
+#[async_trait]
+pub trait Auth: Send + Sync {
+    /// Who holds this token (of a session or an API key); `None` when it is unknown, ended or too old. Felt at once when it ends.
+    async fn authenticate(&self, token: &str) -> Result<Option<Caller>, UserError>;
+    /// Mails the address: a link to verify it, or, where there is an account, that somebody tried. `Throttled` by address.
+    async fn register(&self, origin: &Origin, new: Registration) -> Result<(), UserError>;
+    /// Makes an account that is verified at once, for the command line and the demo; `Conflict` where there is one.
+    async fn create(&self, actor: &str, new: Registration, role: Role) -> Result<Profile, UserError>;
+    /// Proves an address (after registration or a change of address).
+    async fn email_verify(&self, used: TokenUse) -> Result<(), UserError>;
+    /// `WrongCredentials`; `Throttled`. An account that is not verified may log in; one that is disabled may not.
+    async fn login(&self, origin: &Origin, login: Login) -> Result<NewSession, UserError>;
+    /// Ends this one session.
+    async fn logout(&self, user: Id, session: Id) -> Result<(), UserError>;
+    /// Newest first; `current` marks the one that asks.
+    async fn session_list(&self, user: Id, current: Option<Id>) -> Result<Vec<Session>, UserError>;
+    /// Gives whether there was one.
+    async fn session_end(&self, actor: &str, user: Id, session: Id) -> Result<bool, UserError>;
+    /// Ends all of a person's sessions but `except`; gives how many.
+    async fn session_end_all(&self, actor: &str, user: Id, except: Option<Id>) -> Result<u64, UserError>;
+    /// Ends all other sessions. `WrongCredentials` when the current password is wrong; counts for the throttle.
+    async fn password_change(
+        &self,
+        origin: &Origin,
+        user: Id,
+        session: Id,
+        change: PasswordChange,
+    ) -> Result<(), UserError>;
+    /// Mails a link to the new address (it counts from its use) and a notice to the old one.
+    async fn email_change(&self, origin: &Origin, user: Id, change: EmailChange) -> Result<(), UserError>;
+    /// Mails a link where there is an account. Never blocked by failed log-ins, yet limited by address.
+    async fn password_forgotten(&self, origin: &Origin, forgotten: PasswordForgotten) -> Result<(), UserError>;
+    /// Sets the password and ends all sessions; logs nobody in.
+    async fn password_reset(&self, origin: &Origin, reset: PasswordReset) -> Result<(), UserError>;
+    /// Sends the next mail that is due; gives whether there was one.
+    async fn mail_send_next(&self) -> Result<bool, UserError>;
+}

@@ -1,0 +1,107 @@
+//! THE DOOR of the user module: who somebody is and what he may do.
+//!
+//! Everybody holds an `Arc<dyn User>`; what stands in `door/` is all that the module shows.
+
+use crate::db::{DbError, Failure, Migrations};
+use crate::error::{ErrorCode, FieldError, Problem};
+
+mod door;
+pub mod routes;
+mod schema;
+mod service;
+mod store;
+
+pub use door::account::*;
+pub use door::admin::*;
+pub use door::auth::*;
+pub use service::{LocalUser, local};
+
+/// The module as others see it.
+pub trait User: Auth + Account + Admin {}
+
+impl<T: Auth + Account + Admin> User for T {}
+
+/// The module's tables, in both dialects.
+pub static MIGRATIONS: Migrations = Migrations {
+    sqlite: diesel_migrations::embed_migrations!("migrations/sqlite/user"),
+    postgres: diesel_migrations::embed_migrations!("migrations/postgres/user"),
+};
+
+/// All that can go wrong in this module. Absence is not among it: what looks for one thing gives `Option`.
+#[derive(Debug, thiserror::Error)]
+pub enum UserError {
+    /// What a change names is not there.
+    #[error("there is no {what} {name:?}")]
+    NotFound { what: &'static str, name: String },
+    #[error("some values are not allowed: {0:?}")]
+    Invalid(Vec<FieldError>),
+    #[error("the cursor cannot be read")]
+    InvalidCursor,
+    /// The address or the password is wrong: which one is not told, nor whether the account is there.
+    #[error("the address or the password is wrong")]
+    WrongCredentials,
+    /// Too many failures; in so many seconds the next try is looked at.
+    #[error("too many attempts; wait {seconds} s")]
+    Throttled { seconds: u64 },
+    /// A one-time token that is wrong, used or too old.
+    #[error("the token is wrong, used or too old")]
+    TokenInvalid,
+    #[error("version {expected} was expected, {actual} is there")]
+    VersionMismatch { expected: i64, actual: i64 },
+    /// As disabling oneself or the last admin.
+    #[error("{0}")]
+    Conflict(String),
+    /// All password threads are in use.
+    #[error("too many log-ins at once")]
+    Busy,
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl From<diesel::result::Error> for UserError {
+    fn from(error: diesel::result::Error) -> Self {
+        UserError::Db(error.into())
+    }
+}
+
+impl Failure for UserError {
+    fn db(&self) -> Option<&DbError> {
+        match self {
+            UserError::Db(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl UserError {
+    /// One value that is not allowed; `pointer` as in [`FieldError`].
+    pub fn invalid(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+        UserError::Invalid(vec![FieldError::new(pointer, message)])
+    }
+}
+
+impl From<UserError> for Problem {
+    fn from(error: UserError) -> Self {
+        let detail = error.to_string();
+        match error {
+            UserError::NotFound { .. } => Problem::new(ErrorCode::NotFound, detail),
+            UserError::Invalid(errors) => Problem::validation(errors),
+            UserError::InvalidCursor => Problem::new(ErrorCode::InvalidCursor, detail),
+            UserError::WrongCredentials => Problem::new(ErrorCode::WrongCredentials, detail),
+            UserError::Throttled { seconds } => Problem::new(ErrorCode::TooManyRequests, detail).retry_after(seconds),
+            UserError::TokenInvalid => Problem::new(ErrorCode::TokenInvalid, detail),
+            UserError::VersionMismatch { actual, .. } => {
+                Problem::new(ErrorCode::VersionMismatch, detail).with("version", actual)
+            }
+            UserError::Conflict(_) => Problem::new(ErrorCode::Conflict, detail),
+            UserError::Busy => Problem::new(ErrorCode::Busy, detail).retry_after(1),
+            UserError::Db(error) => error.problem(),
+        }
+    }
+}
+
+impl From<UserError> for crate::http::ApiError {
+    fn from(error: UserError) -> Self {
+        crate::http::ApiError(error.into())
+    }
+}

@@ -1,0 +1,1 @@
+//! All SQL of the module. Functions take a connection and never begin a transaction.

@@ -1,0 +1,3 @@
+//! The one test binary. Everything starts through [`testapp::TestApp`], which runs the same `app::start` as the binary.
+
+mod testapp;
