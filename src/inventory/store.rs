@@ -1,3 +1,4 @@
 //! All SQL of the module. Functions take a connection and never begin a transaction.
 
 pub(super) mod event;
+pub(super) mod search;
