@@ -142,7 +142,11 @@ struct TagValues<'a> {
 pub(in crate::inventory) fn products_insert(conn: &mut Connection, new: &[Product]) -> QueryResult<()> {
     let values: Vec<ProductValues> = new.iter().map(ProductValues::from).collect();
     for chunk in values.chunks(ROWS_PER_INSERT) {
-        diesel::insert_into(products::table).values(chunk).execute(conn)?;
+        let insert = diesel::insert_into(products::table).values(chunk);
+        match conn {
+            Connection::Sqlite(conn) => insert.execute(conn)?,
+            Connection::Postgres(conn) => insert.execute(conn)?,
+        };
     }
     tags_insert(conn, new)?;
     skus_insert(conn, new.iter().flat_map(|product| &product.skus))
@@ -155,7 +159,11 @@ pub(in crate::inventory) fn tags_insert(conn: &mut Connection, products: &[Produ
         .flat_map(|product| product.tags.iter().map(|tag| TagValues { product_id: product.id, tag }))
         .collect();
     for chunk in values.chunks(TAGS_PER_INSERT) {
-        diesel::insert_into(product_tags::table).values(chunk).execute(conn)?;
+        let insert = diesel::insert_into(product_tags::table).values(chunk);
+        match conn {
+            Connection::Sqlite(conn) => insert.execute(conn)?,
+            Connection::Postgres(conn) => insert.execute(conn)?,
+        };
     }
     Ok(())
 }
@@ -180,12 +188,10 @@ pub(in crate::inventory) fn product_claim(
     key: &ProductKey,
     now: Time,
 ) -> QueryResult<Option<Product>> {
-    let row = diesel::update(products::table.filter(named(key)))
+    diesel::update(products::table.filter(named(key)))
         .set((products::version.eq(products::version + 1), products::updated_at.eq(now)))
-        .returning(ProductRow::as_returning())
-        .get_result(conn)
-        .optional()?;
-    row.map(|row| whole(conn, row)).transpose()
+        .execute(conn)?;
+    product_get(conn, key)
 }
 
 /// Writes all of a product's row anew, except its id; with the lowest and the highest price of its SKUs.
