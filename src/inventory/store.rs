@@ -4,4 +4,5 @@ pub(super) mod category;
 pub(super) mod event;
 pub(super) mod location;
 pub(super) mod product;
+pub(super) mod search;
 pub(super) mod sku;

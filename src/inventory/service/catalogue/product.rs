@@ -8,6 +8,7 @@ use crate::db::{Connection, DbError};
 use crate::inventory::service::LocalInventory;
 use crate::inventory::service::validate::{self, Faults};
 use crate::inventory::store::event::event_insert;
+use crate::inventory::store::search::{Words, words_delete, words_insert, words_put};
 use crate::inventory::store::{product as store, sku};
 use crate::inventory::{InventoryError, NewProduct, NewSku, Product, ProductKey, ProductPatch, ProductStatus, Sku};
 
@@ -38,6 +39,7 @@ impl LocalInventory {
                 false => check_handle(conn, &product.handle)?,
             }
             check_category(store::products_insert(conn, std::slice::from_ref(&product)))?;
+            words_insert(conn, &[(product.id, words(&product))])?;
             tell(conn, "product.created", &product, product.created_at)?;
             Ok(product)
         })
@@ -86,6 +88,7 @@ impl LocalInventory {
                 if sku::had_stock(conn, product.id, None)? {
                     return Err(in_use());
                 }
+                words_delete(conn, &[product.id])?;
                 explain(store::product_delete(conn, product.id), DbError::is_foreign_key_violation, in_use)?;
                 tell(conn, "product.deleted", &product, now)
             })
@@ -111,6 +114,10 @@ pub(super) fn claim(conn: &mut Connection, key: &ProductKey, now: Time) -> Resul
 /// Writes what a change of a product, or of its SKUs, means for the product itself, and tells it.
 pub(super) fn save(conn: &mut Connection, old: &Product, product: &Product) -> Result<(), InventoryError> {
     check_category(store::product_replace(conn, product))?;
+    let words_now = words(product);
+    if words_now != words(old) {
+        words_put(conn, &[(product.id, words_now)])?;
+    }
     tell(conn, "product.updated", product, product.updated_at)
 }
 
@@ -224,6 +231,13 @@ fn check_category(result: diesel::QueryResult<()>) -> Result<(), InventoryError>
     explain(result, DbError::is_foreign_key_violation, || {
         InventoryError::invalid("/category_id", "there is no category with this id")
     })
+}
+
+/// What the product is found by.
+fn words(product: &Product) -> Words {
+    let Product { title, vendor, product_type, tags, skus, description_html, .. } = product;
+    let codes = skus.iter().map(|sku| sku.code.as_str());
+    Words::of(title, vendor, product_type, tags.iter().map(String::as_str), codes, description_html)
 }
 
 /// Writes the event of a change into its transaction.
