@@ -1,3 +1,5 @@
 //! The one test binary. Everything starts through [`testapp::TestApp`], which runs the same `app::start` as the binary.
 
+mod auth;
+mod catalogue;
 mod testapp;
