@@ -2,6 +2,7 @@
 //! [`process::Process`], which runs the binary itself.
 
 mod access;
+mod auth;
 mod cli;
 mod crash;
 mod http;
