@@ -2,7 +2,9 @@
 
 pub(super) mod category;
 pub(super) mod event;
+pub(super) mod listing;
 pub(super) mod location;
 pub(super) mod product;
 pub(super) mod search;
 pub(super) mod sku;
+mod statement;
