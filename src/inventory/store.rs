@@ -2,4 +2,5 @@
 
 pub(super) mod event;
 pub(super) mod idempotency;
+pub(super) mod reservation;
 pub(super) mod stock;
