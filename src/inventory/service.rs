@@ -8,6 +8,7 @@ use crate::db::Database;
 
 mod bulk;
 mod catalogue;
+mod idempotency;
 mod reservation;
 mod stock;
 

@@ -1,3 +1,5 @@
 //! All SQL of the module. Functions take a connection and never begin a transaction.
 
 pub(super) mod event;
+pub(super) mod idempotency;
+pub(super) mod stock;
