@@ -2,4 +2,8 @@
 
 pub(super) mod event;
 pub(super) mod idempotency;
+pub(super) mod ledger;
+pub(super) mod level;
+pub(super) mod repair;
 pub(super) mod stock;
+pub(super) mod verify;

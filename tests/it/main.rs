@@ -1,3 +1,7 @@
 //! The one test binary. Everything starts through [`testapp::TestApp`], which runs the same `app::start` as the binary.
 
+mod events;
+mod seed;
+mod stock;
 mod testapp;
+mod verify;
