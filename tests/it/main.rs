@@ -1,5 +1,6 @@
 //! The one test binary. Everything starts through [`testapp::TestApp`], which runs the same `app::start` as the binary.
 
+mod auth;
 mod events;
 mod seed;
 mod stock;
