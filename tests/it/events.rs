@@ -16,7 +16,7 @@ use crate::testapp::{Backend, TestApp, call, on_both};
 
 /// A shop with a SKU of which 3 are few, and which nobody sweeps or tidies.
 async fn start(backend: Backend) -> (TestApp, Connection) {
-    let app = TestApp::start_with(backend, |config| config.inventory.sweep_interval_ms = 3_600_000).await;
+    let app = TestApp::start_with(backend, seed::quiet).await;
     let mut conn = seed::connect(&app);
     seed::sku(&mut conn, "LOW", 0, Some(3));
     seed::location(&mut conn, "EAST");

@@ -6,10 +6,17 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::{PgConnection, SqliteConnection};
 use emporium::clock::{Id, Time};
-use emporium::config::DatabaseUrl;
+use emporium::config::{Config, DatabaseUrl};
 use emporium::db::{Connection, sql};
 
 use crate::testapp::TestApp;
+
+/// Nobody sweeps, and a slow machine is no error.
+pub fn quiet(config: &mut Config) {
+    config.inventory.sweep_interval_ms = 3_600_000;
+    config.inventory.database.pool_wait_ms = 30_000;
+    config.inventory.database.lock_timeout_ms = 30_000;
+}
 
 /// A connection of the test's own to the shop's database.
 pub fn connect(app: &TestApp) -> Connection {

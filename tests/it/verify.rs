@@ -16,7 +16,7 @@ struct Fixture {
 
 impl Fixture {
     async fn start(backend: Backend) -> Fixture {
-        let app = TestApp::start_with(backend, |config| config.inventory.sweep_interval_ms = 3_600_000).await;
+        let app = TestApp::start_with(backend, seed::quiet).await;
         let mut conn = seed::connect(&app);
         let a = seed::sku(&mut conn, "A", 0, None);
         seed::sku(&mut conn, "B", 0, None);

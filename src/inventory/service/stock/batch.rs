@@ -1,15 +1,17 @@
 //! Batches of changes. All places are locked in the order of their keys; then the rows are done in their own order. A row is
 //! decided before anything of it is written, so one that is refused leaves nothing behind.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::change::{Effect, Row, form_faults};
 use crate::call::{Answer, Call};
 use crate::clock::{Id, Time};
-use crate::db::Connection;
+use crate::db::{Connection, DbError};
 use crate::error::Problem;
 use crate::inventory::service::LocalInventory;
 use crate::inventory::service::idempotency::once;
+use crate::inventory::service::reservation::{ATTEMPTS, Setback};
+use crate::inventory::store::reservation::due_lines;
 use crate::inventory::store::stock::{
     Change, Levels, LocationRow, Place, SkuRow, StockKey, locations_by_code, skus_by_code, stock_change, stock_ensure,
     stock_forget, stock_levels, stock_lock,
@@ -30,9 +32,6 @@ struct Step {
     effect: Effect,
 }
 
-/// The counters of the places of a batch, as they are at this point of it.
-type Board = BTreeMap<StockKey, Levels>;
-
 impl LocalInventory {
     pub(super) async fn change<R: Row>(
         &self,
@@ -43,39 +42,55 @@ impl LocalInventory {
             let message = format!("has {} rows; must be from 1 to {ROWS_MAX}", batch.rows.len());
             return Err(InventoryError::invalid("/rows", message));
         }
-        let (call, now, hours) = (call.clone(), self.clock.now(), self.config.idempotency_hours);
-        let work =
-            move |conn: &mut Connection| once(conn, &call, hours, now, |conn| apply(conn, &call.actor, &batch, now));
-        let answer = self.db.write(work).await?;
-        if !answer.replayed {
-            metrics::counter!("emporium_stock_changes_total", "kind" => R::NAME).increment(answer.value.done as u64);
+        let hours = self.config.idempotency_hours;
+        for _ in 0..ATTEMPTS {
+            let (call, batch, clock) = (call.clone(), batch.clone(), self.clock.clone());
+            let attempt = move |conn: &mut Connection| {
+                let now = clock.now();
+                once(conn, &call, hours, now, |conn| apply(conn, &call.actor, &batch, now))
+            };
+            match self.db.write(attempt).await {
+                Ok(answer) => {
+                    if !answer.replayed {
+                        let kind = ("kind", R::NAME);
+                        metrics::counter!("emporium_stock_changes_total", &[kind]).increment(answer.value.done as u64);
+                    }
+                    return Ok(answer);
+                }
+                Err(Setback::Failed(error)) => return Err(error),
+                Err(Setback::Raced) => {}
+                Err(Setback::Due(ids)) => {
+                    for id in ids {
+                        self.expire(id).await?;
+                    }
+                }
+            }
         }
-        Ok(answer)
+        Err(DbError::Timeout(format!("no result after {ATTEMPTS} attempts at these stock rows")).into())
     }
 }
 
-fn apply<R: Row>(
-    conn: &mut Connection,
-    actor: &str,
-    batch: &StockBatch<R>,
-    now: Time,
-) -> Result<BatchResult, InventoryError> {
+fn apply<R: Row>(conn: &mut Connection, actor: &str, batch: &StockBatch<R>, now: Time) -> Result<BatchResult, Setback> {
     let plans = plans(conn, &batch.rows)?;
-    let mut board = lock(conn, plans.iter().flatten(), now)?;
+    let mut board = Board::lock(conn, plans.iter().flatten(), now)?;
     let mut rows = Vec::with_capacity(plans.len());
     for (row, plan) in plans.into_iter().enumerate() {
-        let decided = plan.and_then(|plan| decide(plan, &board));
-        rows.push(match decided {
+        let result = match plan.map_err(Setback::Failed).and_then(|plan| decide(plan, &board)) {
             Ok((plan, deltas)) => {
                 let levels = write(conn, actor, &plan, &deltas, &mut board, now)?;
                 RowResult { row, ok: true, levels, error: None }
             }
-            Err(error) if batch.atomic => return Err(InventoryError::Row { row, error: Box::new(error) }),
-            Err(error) => RowResult { row, ok: false, levels: vec![], error: Some(row_error(error)) },
-        });
+            Err(Setback::Failed(error)) if batch.atomic => {
+                return Err(InventoryError::Row { row, error: Box::new(error) }.into());
+            }
+            Err(Setback::Failed(error)) => {
+                RowResult { row, ok: false, levels: vec![], error: Some(row_error(error)) }
+            }
+            Err(setback) => return Err(setback),
+        };
+        rows.push(result);
     }
-    let unused: Vec<StockKey> = board.iter().filter(|(_, levels)| levels.version == 0).map(|(key, _)| *key).collect();
-    stock_forget(conn, &unused)?;
+    stock_forget(conn, &board.unused())?;
     let done = rows.iter().filter(|row| row.ok).count();
     Ok(BatchResult { done, failed: rows.len() - done, rows })
 }
@@ -116,33 +131,81 @@ fn plan<R: Row>(
     Ok(Plan { steps, reason: row.reason().to_owned() })
 }
 
-/// Makes and locks the stock rows of all places, gives back the holds there whose time has passed, and reads the counters.
-fn lock<'a>(conn: &mut Connection, plans: impl Iterator<Item = &'a Plan>, now: Time) -> Result<Board, InventoryError> {
-    let places: BTreeMap<StockKey, i64> =
-        plans.flat_map(|plan| &plan.steps).map(|step| (step.place.key, step.backorder)).collect();
-    let rows: Vec<(StockKey, i64)> = places.iter().map(|(key, backorder)| (*key, *backorder)).collect();
-    stock_ensure(conn, &rows)?;
-    for key in places.keys() {
-        stock_lock(conn, *key)?;
-    }
-    let mut skus: Vec<(Id, Id)> = places.keys().map(|key| (key.product_id, key.sku_id)).collect();
-    skus.dedup();
-    let mut board = stock_levels(conn, &skus)?;
-    board.retain(|key, _| places.contains_key(key));
-    Ok(board)
+/// The places of a batch, locked, as they are at this point of it.
+struct Board {
+    levels: BTreeMap<StockKey, Levels>,
+    /// What holds whose time has passed still keep there. Nobody ends one while its stock row is locked.
+    due: HashMap<StockKey, (i64, Vec<Id>)>,
 }
 
-/// The changes that a row makes to its places, or why it may not.
-fn decide(plan: Plan, board: &Board) -> Result<(Plan, Vec<Counters>), InventoryError> {
-    let delta = |step: &Step| {
-        let levels = board.get(&step.place.key).ok_or_else(overtaken)?;
-        step.effect.delta(&step.place, levels)
-    };
-    let deltas = plan.steps.iter().map(delta).collect::<Result<_, _>>()?;
+impl Board {
+    fn lock<'a>(
+        conn: &mut Connection,
+        plans: impl Iterator<Item = &'a Plan>,
+        now: Time,
+    ) -> Result<Board, InventoryError> {
+        let places: BTreeMap<StockKey, i64> =
+            plans.flat_map(|plan| &plan.steps).map(|step| (step.place.key, step.backorder)).collect();
+        let rows: Vec<(StockKey, i64)> = places.iter().map(|(key, backorder)| (*key, *backorder)).collect();
+        stock_ensure(conn, &rows)?;
+        for key in places.keys() {
+            stock_lock(conn, *key)?;
+        }
+        let mut skus: Vec<(Id, Id)> = places.keys().map(|key| (key.product_id, key.sku_id)).collect();
+        skus.dedup();
+        let mut levels = stock_levels(conn, &skus)?;
+        levels.retain(|key, _| places.contains_key(key));
+        let mut due: HashMap<StockKey, (i64, Vec<Id>)> = HashMap::new();
+        for line in due_lines(conn, &skus, now)? {
+            let (units, ids) = due.entry(line.key).or_default();
+            *units += line.quantity;
+            ids.push(line.reservation_id);
+        }
+        Ok(Board { levels, due })
+    }
+
+    /// Rows that were made for this batch and that no row of it changed.
+    fn unused(&self) -> Vec<StockKey> {
+        self.levels.iter().filter(|(_, levels)| levels.version == 0).map(|(key, _)| *key).collect()
+    }
+
+    /// The counters as everybody is told them: without holds whose time has passed.
+    fn shown(&self, place: &Place, levels: &Levels) -> StockLevel {
+        let due = self.due.get(&place.key).map_or(0, |(units, _)| *units);
+        let Counters { on_hand, reserved, allocated, safety, incoming } = levels.counters;
+        StockLevel {
+            sku: place.sku.clone(),
+            location: place.location.clone(),
+            on_hand,
+            reserved: reserved - due,
+            allocated,
+            safety,
+            incoming,
+            backorder: levels.backorder,
+            available: levels.available() + due,
+            version: levels.version,
+        }
+    }
+}
+
+/// The changes that a row makes to its places; [`Setback::Failed`]: why it may not. Promises whose time has passed are no reason:
+/// all of them are ended first, so that one more attempt is enough.
+fn decide(plan: Plan, board: &Board) -> Result<(Plan, Vec<Counters>), Setback> {
+    let mut deltas = Vec::with_capacity(plan.steps.len());
+    for Step { place, effect, .. } in &plan.steps {
+        let levels = board.levels.get(&place.key).ok_or(Setback::Raced)?;
+        match effect.delta(place, levels) {
+            Err(InventoryError::StockPromised { .. }) if board.due.contains_key(&place.key) => {
+                let ids: BTreeSet<Id> = board.due.values().flat_map(|(_, ids)| ids).copied().collect();
+                return Err(Setback::Due(ids.into_iter().collect()));
+            }
+            delta => deltas.push(delta?),
+        }
+    }
     Ok((plan, deltas))
 }
 
-/// Writes what was decided; gives the counters of the row's places after it.
+/// Writes what was decided; gives the counters of the row's places after it. The rows are locked, so what was decided still holds.
 fn write(
     conn: &mut Connection,
     actor: &str,
@@ -150,37 +213,16 @@ fn write(
     deltas: &[Counters],
     board: &mut Board,
     now: Time,
-) -> Result<Vec<StockLevel>, InventoryError> {
-    let mut levels = Vec::with_capacity(deltas.len());
+) -> Result<Vec<StockLevel>, Setback> {
+    let mut shown = Vec::with_capacity(deltas.len());
     for (Step { place, effect, .. }, delta) in plan.steps.iter().zip(deltas) {
         let (delta, guard, kind, reason) = (*delta, effect.guard(), effect.kind(), plan.reason.as_str());
         let change = Change { delta, guard, kind, reason, actor, reservation_id: None };
-        let after = stock_change(conn, place, &change, now)?.ok_or_else(overtaken)?;
-        board.insert(place.key, after);
-        levels.push(level(place, &after));
+        let after = stock_change(conn, place, &change, now)?.ok_or(Setback::Raced)?;
+        board.levels.insert(place.key, after);
+        shown.push(board.shown(place, &after));
     }
-    Ok(levels)
-}
-
-/// The rows are locked, so this is never seen; if it is, the whole batch is undone.
-fn overtaken() -> InventoryError {
-    InventoryError::Conflict("the stock was changed at the same moment; send the call again".to_owned())
-}
-
-fn level(place: &Place, levels: &Levels) -> StockLevel {
-    let Counters { on_hand, reserved, allocated, safety, incoming } = levels.counters;
-    StockLevel {
-        sku: place.sku.clone(),
-        location: place.location.clone(),
-        on_hand,
-        reserved,
-        allocated,
-        safety,
-        incoming,
-        backorder: levels.backorder,
-        available: levels.available(),
-        version: levels.version,
-    }
+    Ok(shown)
 }
 
 fn row_error(error: InventoryError) -> RowError {
