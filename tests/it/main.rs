@@ -1,4 +1,8 @@
 //! The one test binary. Everything starts through [`testapp::TestApp`], which runs the same `app::start` as the binary.
 
 mod auth;
+mod events;
+mod seed;
+mod stock;
 mod testapp;
+mod verify;

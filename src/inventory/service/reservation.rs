@@ -47,11 +47,11 @@ use request::Request;
 const SYSTEM: &str = "system";
 
 /// Attempts at one call. The second locks first and can hardly be raced; each further one is for holds that had to be ended.
-const ATTEMPTS: u32 = 16;
+pub(super) const ATTEMPTS: u32 = 16;
 
 /// Why an attempt ended without an effect.
 #[derive(Debug)]
-enum Setback {
+pub(super) enum Setback {
     Failed(InventoryError),
     /// Only holds whose time has passed are in the way.
     Due(Vec<Id>),
@@ -127,7 +127,7 @@ impl LocalInventory {
     }
 
     /// Ends one hold if its time has passed; `false`: it has not, or somebody else ended it.
-    async fn expire(&self, id: Id) -> Result<bool, InventoryError> {
+    pub(super) async fn expire(&self, id: Id) -> Result<bool, InventoryError> {
         let clock = self.clock.clone();
         let transaction = move |conn: &mut Connection| {
             let now = clock.now();
