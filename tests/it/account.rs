@@ -8,7 +8,7 @@ use emporium::user::{NewAddress, Registration};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::testapp::{Backend, PASSWORD, TestApp, read};
+use crate::testapp::{Backend, PASSWORD, TestApp, on_both, read};
 
 const ME: &str = "/api/v1/me";
 const ADDRESSES: &str = "/api/v1/me/addresses";

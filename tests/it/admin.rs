@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::account::rows;
-use crate::testapp::{Backend, PASSWORD, TestApp, call, read};
+use crate::testapp::{Backend, PASSWORD, TestApp, call, on_both, read};
 
 const USERS: &str = "/api/v1/users";
 const KEYS: &str = "/api/v1/api-keys";

@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 
 use super::LocalUser;
 use super::faults::Faults;
+use crate::call::Role;
 use crate::clock::{Id, Time};
 use crate::db::Connection;
+use crate::user::email::normalised;
 use crate::user::store;
 use crate::user::{
     ADDRESSES_MAX, Account, AccountDeletion, Address, AddressFields, Auth, NewAddress, Origin, PersonalData, Profile,
@@ -146,7 +148,20 @@ impl Account for LocalUser {
     }
 
     async fn account_delete(&self, origin: &Origin, user: Id, deletion: AccountDeletion) -> Result<(), UserError> {
-        todo!()
+        self.password_confirm(origin, user, &deletion.current_password).await?;
+        let now = self.clock.now();
+        self.db
+            .write(move |conn| {
+                let other_admin = store::profile::admin_lock_others(conn, user)?;
+                let before = existing(conn, user)?;
+                if before.role == Role::Admin && !before.disabled && !other_admin {
+                    return Err(UserError::Conflict("the last admin cannot go".into()));
+                }
+                store::profile::user_delete(conn, &before, &normalised(&before.email))?;
+                audit(conn, user, "account.deleted", json!({}), now)?;
+                Ok(store::audit::audit_scrub(conn, &subject(user))?)
+            })
+            .await
     }
 }
 

@@ -6,7 +6,7 @@ use crate::call::Role;
 use crate::clock::{Id, Time};
 use crate::db::{Connection, MultiBackend};
 use crate::user::Profile;
-use crate::user::schema::users;
+use crate::user::schema::{mails, one_time_tokens, user_emails, users};
 use crate::user::store::user::{COLUMNS, UserRow, role_text, search_text};
 
 /// At most so many other admins are looked at to see whether one stays.
@@ -143,5 +143,19 @@ pub(in crate::user) fn user_update(
             .set(users::disabled_at.eq(disabled.then_some(now)))
             .execute(conn)?;
     }
+    Ok(())
+}
+
+/// Removes the person: the account, what hangs on it, and the mails that still wait to be sent. Password, sessions and postal
+/// addresses go with the row of `users`. `email_norm` is the address as `user_emails` has it.
+pub(in crate::user) fn user_delete(conn: &mut Connection, user: &Profile, email_norm: &str) -> QueryResult<()> {
+    // An address that was to become the person's stands only in a token.
+    let tokens = one_time_tokens::table.filter(one_time_tokens::user_id.eq(user.id));
+    let mut recipients: Vec<String> = diesel::delete(tokens).returning(one_time_tokens::email).get_results(conn)?;
+    recipients.push(user.email.clone());
+    diesel::delete(mails::table.filter(mails::recipient.eq_any(recipients))).execute(conn)?;
+    let address = user_emails::table.find(email_norm).filter(user_emails::user_id.eq(user.id));
+    diesel::delete(address).execute(conn)?;
+    diesel::delete(users::table.find(user.id)).execute(conn)?;
     Ok(())
 }
