@@ -2,6 +2,8 @@
 //! [`process::Process`], which runs the binary itself.
 
 mod access;
+mod account;
+mod admin;
 mod auth;
 mod cli;
 mod crash;
