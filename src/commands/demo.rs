@@ -7,13 +7,16 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 use emporium::app;
 use emporium::call::{Call, Role};
 use emporium::clock::SystemClock;
 use emporium::config::{Config, DatabaseUrl, MailDelivery, Secret};
-use emporium::inventory::{self, BulkFormat, ImportOptions};
-use emporium::user::{Admin, Auth, Registration, UserError};
+use emporium::inventory::{BulkFormat, ImportOptions, ImportProgress, ImportWatch, InventoryError, RowFault};
+use emporium::user::{Auth, Registration, UserError};
 
+use super::bulk::open;
 use super::operate::{made_up_password, user_failure};
 use crate::Failure;
 
@@ -48,12 +51,11 @@ async fn fill(config: &Config, folder: &Path) -> Result<String, Failure> {
     if let Ok(accounts) = std::fs::read_to_string(&file) {
         return Ok(accounts);
     }
-    let [db, _] = app::databases(config)?;
     let modules = app::modules(config, Arc::new(SystemClock)).await?;
     let options = ImportOptions { format: BulkFormat::Jsonl, dry_run: false, location: None };
-    let inventory = inventory::local(db, Arc::new(SystemClock), config.inventory.clone());
-    let report = inventory.import(&Call::by("demo"), options, CATALOGUE, &mut |_| true).await;
-    report.map_err(|error| Failure::Other(format!("the sample catalogue cannot be imported: {error}")))?;
+    let inventory = open(config).await?;
+    let imported = inventory.import(&Call::by("demo"), &options, CATALOGUE, &mut Faults).await;
+    imported.map_err(|error| Failure::Other(format!("the sample catalogue cannot be imported: {error}")))?;
 
     let mut accounts = String::new();
     for (email, name, role) in ACCOUNTS {
@@ -67,6 +69,17 @@ async fn fill(config: &Config, folder: &Path) -> Result<String, Failure> {
     }
     keep(&file, &accounts).map_err(|error| Failure::Other(format!("cannot write {}: {error}", file.display())))?;
     Ok(accounts)
+}
+
+/// A test imports the catalogue, so nobody should ever read these.
+struct Faults;
+
+#[async_trait]
+impl ImportWatch for Faults {
+    async fn batch(&mut self, _: &ImportProgress, faults: Vec<RowFault>) -> Result<bool, InventoryError> {
+        faults.iter().for_each(|fault| eprintln!("line {}, {}: {}", fault.line, fault.column, fault.message));
+        Ok(true)
+    }
 }
 
 /// Only for the owner's eyes.

@@ -2,15 +2,21 @@
 //! [`process::Process`], which runs the binary itself.
 
 mod access;
+mod account;
+mod admin;
 mod auth;
 mod catalogue;
 mod cli;
 mod crash;
+mod events;
 mod http;
 mod listing;
 mod openapi;
 mod process;
 mod schema;
+mod seed;
 mod stages;
+mod stock;
 mod testapp;
 mod tidy;
+mod verify;
