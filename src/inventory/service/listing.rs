@@ -9,8 +9,8 @@ use super::LocalInventory;
 use super::validate::Faults;
 use super::validate::sku::MONEY_MAX;
 use crate::clock::{Id, Time};
-use crate::inventory::store::listing::facet::product_facets;
-use crate::inventory::store::listing::{Filter, Key, Place, product_page};
+use crate::inventory::store::listing::filter::{Filter, Listing};
+use crate::inventory::store::listing::{Key, Place};
 use crate::inventory::store::search::Terms;
 use crate::inventory::{Facets, InventoryError, ProductPage, ProductQuery, ProductSort};
 use crate::page::{Page, limit, position};
@@ -22,6 +22,9 @@ const CATEGORY_MAX: usize = 4_000;
 const VALUE_MAX: usize = 255;
 /// 9999-12-31T23:59:59.999999Z: both databases keep all moments from 1970 to it.
 const MICROS_MAX: i64 = 253_402_300_799_999_999;
+
+/// More products than a shop has.
+const SEEN_MAX: i64 = 1_000_000_000;
 
 impl LocalInventory {
     /// A page of products, and their facets where they are asked for.
@@ -42,8 +45,9 @@ impl LocalInventory {
         let (hits, facets) = self
             .db
             .read(move |conn| {
-                let hits = product_page(conn, &filter, sort, after.as_ref(), limit + 1, &currency, now)?;
-                let facets = with_facets.then(|| product_facets(conn, &filter, now)).transpose()?;
+                let listing = Listing::new(conn, &filter, now)?;
+                let hits = listing.page(conn, sort, after.as_ref(), limit + 1, &currency)?;
+                let facets = with_facets.then(|| listing.facets(conn)).transpose()?;
                 Ok::<_, InventoryError>((hits, facets))
             })
             .await?;
@@ -125,7 +129,7 @@ struct Cursor {
     #[serde(rename = "h")]
     hash: String,
     id: Id,
-    /// A time's microseconds, a price, a rank.
+    /// A time's microseconds, a price, or by relevance the number of products up to this place.
     #[serde(rename = "n", skip_serializing_if = "Option::is_none", default)]
     number: Option<i64>,
     /// A title.
@@ -137,7 +141,7 @@ impl Cursor {
     fn new(hash: &str, place: &Place) -> Self {
         let (number, text) = match &place.key {
             Key::Time(time) => (Some(time.micros()), None),
-            Key::Number(number) => (Some(*number), None),
+            Key::Price(number) | Key::Seen(number) => (Some(*number), None),
             Key::Text(text) => (None, Some(text.clone())),
         };
         Cursor { hash: hash.to_owned(), id: place.id, number, text }
@@ -155,9 +159,8 @@ fn read_cursor(cursor: &str, hash: &str, sort: ProductSort) -> Option<Place> {
         (ProductSort::Title | ProductSort::TitleDescending, None, Some(title)) if !title.contains('\0') => {
             Key::Text(title)
         }
-        (ProductSort::Price | ProductSort::PriceDescending | ProductSort::Relevance, Some(number), None) => {
-            Key::Number(number)
-        }
+        (ProductSort::Price | ProductSort::PriceDescending, Some(price), None) => Key::Price(price),
+        (ProductSort::Relevance, Some(seen @ 1..=SEEN_MAX), None) => Key::Seen(seen),
         _ => return None,
     };
     (cursor.hash == hash).then_some(Place { id: cursor.id, key })

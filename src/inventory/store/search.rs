@@ -3,7 +3,8 @@
 //! PostgreSQL's parser and FTS5's tokenizers cut text differently, so the app cuts and stems, and both databases only keep finished
 //! words: the same query finds the same products on either.
 
-use std::collections::HashSet;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use diesel::pg::sql_types::Uuid as PgUuid;
@@ -22,8 +23,18 @@ use crate::inventory::store::statement::Statement;
 const WORDS_MAX: usize = 4_000;
 /// Longer words are cut off here, when indexed and when searched for.
 const WORD_BYTES_MAX: usize = 100;
-/// Products of one statement: with at most 4 bound values each, far below SQLite's 32,766.
+/// Products of one statement.
 const CHUNK: usize = 500;
+
+diesel::table! {
+    /// SQLite's index.
+    product_index (rowid) {
+        rowid -> BigInt,
+        title -> Text,
+        facts -> Text,
+        body -> Text,
+    }
+}
 
 /// The different words of a product with their stems, separated by blanks. Each word stands once, where it weighs most.
 #[derive(Debug, Default, PartialEq)]
@@ -52,10 +63,13 @@ impl Words {
         let [mut title_words, mut body] = [String::new(), String::new()];
         cut(title, &mut title_words);
         cut(&text_of_html(description_html), &mut body);
-        let stemmer = Stemmer::create(Algorithm::English);
-        let mut seen = HashSet::new();
-        let [title, facts, body] = [title_words, facts, body].map(|words| with_stems(&words, &stemmer, &mut seen));
-        Words { title, facts, body }
+        STEMS.with_borrow_mut(|stems| {
+            let parts = [title_words, facts, body];
+            stems.learn(parts.iter().flat_map(|words| words.split_ascii_whitespace()));
+            let mut seen = HashSet::new();
+            let [title, facts, body] = parts.each_ref().map(|words| with_stems(words, stems, &mut seen));
+            Words { title, facts, body }
+        })
     }
 
     /// A tsvector's text, as `'jacket':1A 'wool':2D`: title A, facts B, description D.
@@ -63,7 +77,7 @@ impl Words {
         let mut text = String::new();
         let mut position = 0;
         for (words, weight) in [(&self.title, 'A'), (&self.facts, 'B'), (&self.body, 'D')] {
-            for word in words.split(' ').filter(|word| !word.is_empty()) {
+            for word in words.split_ascii_whitespace() {
                 position += 1;
                 // Writing to a String cannot fail.
                 let _ = write!(text, "'{word}':{position}{weight} ");
@@ -90,7 +104,7 @@ impl Terms {
         cut(query, &mut words);
         let stemmer = Stemmer::create(Algorithm::English);
         let term = |word: &str| Term { word: word.to_owned(), stem: stemmer.stem(word).into_owned() };
-        Terms(words.split(' ').filter(|word| !word.is_empty()).map(term).collect())
+        Terms(words.split_ascii_whitespace().map(term).collect())
     }
 
     /// The number of words; without any, nothing is found.
@@ -193,31 +207,38 @@ fn insert_sqlite(conn: &mut SqliteConnection, products: &[(Id, Words)]) -> Query
     // Nobody else writes during our transaction, so the numbers after the highest stay free until we take them.
     let mut seq = sql_query("SELECT coalesce(max(seq), 0) AS seq FROM product_words").get_result::<Seq>(conn)?.seq;
     for chunk in products.chunks(CHUNK) {
-        let mut places =
-            sql_query(values("INSERT INTO product_words (seq, product_id) VALUES ", "(?, ?)", chunk.len()))
-                .into_boxed::<Sqlite>();
-        let insert = "INSERT INTO product_index (rowid, title, facts, body) VALUES ";
-        let mut index = sql_query(values(insert, "(?, ?, ?, ?)", chunk.len())).into_boxed::<Sqlite>();
-        for (id, Words { title, facts, body }) in chunk {
-            seq += 1;
+        let start = "INSERT INTO product_words (seq, product_id) VALUES ";
+        let mut places = sql_query(repeated(start, "(?, ?)", chunk.len())).into_boxed::<Sqlite>();
+        for ((id, _), seq) in chunk.iter().zip(seq + 1..) {
             places = places.bind::<BigInt, _>(seq).bind::<sql::Id, _>(id);
-            index = index.bind::<BigInt, _>(seq).bind::<Text, _>(title).bind::<Text, _>(facts).bind::<Text, _>(body);
         }
         places.execute(conn)?;
-        index.execute(conn)?;
+        // Row by row: after a statement of several rows FTS5 writes out all that it has gathered, which takes three times as long.
+        for (_, Words { title, facts, body }) in chunk {
+            seq += 1;
+            diesel::insert_into(product_index::table)
+                .values((
+                    product_index::rowid.eq(seq),
+                    product_index::title.eq(title),
+                    product_index::facts.eq(facts),
+                    product_index::body.eq(body),
+                ))
+                .execute(conn)?;
+        }
     }
     Ok(())
 }
 
 fn delete_sqlite(conn: &mut SqliteConnection, products: &[Id]) -> QueryResult<()> {
     for chunk in products.chunks(CHUNK) {
-        let start = "DELETE FROM product_index WHERE rowid IN (SELECT seq FROM product_words WHERE product_id IN (";
-        for (start, end) in [(start, "))"), ("DELETE FROM product_words WHERE product_id IN (", ")")] {
-            let mut delete = sql_query(values(start, "?", chunk.len()) + end).into_boxed::<Sqlite>();
-            for id in chunk {
-                delete = delete.bind::<sql::Id, _>(id);
-            }
-            delete.execute(conn)?;
+        let delete = "DELETE FROM product_words WHERE product_id IN (";
+        let mut delete = sql_query(repeated(delete, "?", chunk.len()) + ") RETURNING seq").into_boxed::<Sqlite>();
+        for id in chunk {
+            delete = delete.bind::<sql::Id, _>(id);
+        }
+        // Row by row, as above.
+        for Seq { seq } in delete.load(conn)? {
+            diesel::delete(product_index::table.find(seq)).execute(conn)?;
         }
     }
     Ok(())
@@ -230,7 +251,7 @@ struct Seq {
 }
 
 /// `start` and then `value`, `count` times.
-fn values(start: &str, value: &str, count: usize) -> String {
+fn repeated(start: &str, value: &str, count: usize) -> String {
     format!("{start}{}", vec![value; count].join(", "))
 }
 
@@ -270,14 +291,14 @@ fn end_word(start: usize, words: &mut String) -> usize {
 }
 
 /// The words that were not seen yet, each followed by its stem.
-fn with_stems(words: &str, stemmer: &Stemmer, seen: &mut HashSet<String>) -> String {
+fn with_stems<'a>(words: &'a str, stems: &'a Stems, seen: &mut HashSet<&'a str>) -> String {
     let mut kept = String::with_capacity(words.len());
-    for word in words.split(' ').filter(|word| !word.is_empty()) {
+    for word in words.split_ascii_whitespace() {
         if seen.contains(word) {
             continue;
         }
-        for form in [word, &stemmer.stem(word)] {
-            if seen.len() < WORDS_MAX && seen.insert(form.to_owned()) {
+        for form in [word, stems.of(word)] {
+            if seen.len() < WORDS_MAX && seen.insert(form) {
                 kept.push_str(form);
                 kept.push(' ');
             }
@@ -285,6 +306,40 @@ fn with_stems(words: &str, stemmer: &Stemmer, seen: &mut HashSet<String>) -> Str
     }
     kept.truncate(kept.trim_end().len());
     kept
+}
+
+thread_local! {
+    static STEMS: RefCell<Stems> = RefCell::new(Stems { stemmer: Stemmer::create(Algorithm::English), known: HashMap::new() });
+}
+
+/// Stems of words already met: stemming takes ten times as long as looking one up, and an import meets the same words all the time.
+struct Stems {
+    stemmer: Stemmer,
+    /// Word -> stem, where they differ.
+    known: HashMap<String, Option<String>>,
+}
+
+impl Stems {
+    /// So many words are remembered before all are forgotten.
+    const KNOWN_MAX: usize = 50_000;
+
+    fn learn<'a>(&mut self, words: impl Iterator<Item = &'a str>) {
+        if self.known.len() > Self::KNOWN_MAX {
+            self.known.clear();
+        }
+        for word in words {
+            if !self.known.contains_key(word) {
+                let stem = self.stemmer.stem(word);
+                let stem = (stem != word).then(|| stem.into_owned());
+                self.known.insert(word.to_owned(), stem);
+            }
+        }
+    }
+
+    /// The stem of a word that was learned.
+    fn of<'a>(&'a self, word: &'a str) -> &'a str {
+        self.known.get(word).and_then(Option::as_deref).unwrap_or(word)
+    }
 }
 
 /// Sanitised HTML without its tags and entities: of those a sanitiser leaves `&amp;`, `&lt;`, `&gt;`, `&quot;` and `&nbsp;` only,

@@ -90,7 +90,7 @@ const QUERIES: &[(&str, Option<usize>)] = &[
     ("NEAR(chaz hoodie)", Some(0)),
     ("title:chaz", Some(0)),
     ("\"chaz\" & 'kangeroo':*", Some(1)),
-    ("chaz' | 'x", Some(0)),
+    ("chaz' | 'zzz", Some(0)),
     ("{title}: ^chaz", Some(0)),
     ("\\", Some(0)),
 ];
@@ -143,7 +143,7 @@ on_both! {
         };
         shop.inventory().product_create(&call(), new).await.unwrap();
         for q in [
-            "creme", "CRÈME", "cre\u{300}me tasse", "tasse", "no5", "zubr", "sohne", "drinkwares", "gifts", "ideas gift", "fire",
+            "creme", "CRÈME", "cre\u{300}me tasse", "tasse", "№5", "zubr", "sohne", "drinkwares", "gifts", "ideas gift", "fire",
             "krakow twice", "cup", "77", "x cup", "tas",
         ] {
             assert_eq!(shop.handles(&[("q", q)]).await, ["cup"], "{q:?}");

@@ -4,10 +4,9 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::{BigInt, Nullable};
 
-use super::{Filter, Listing, Omit, Plan, count};
-use crate::clock::Time;
+use super::filter::{Listing, Omit, Plan, ValueCount, count};
 use crate::db::Connection;
 use crate::inventory::store::product::status_text;
 use crate::inventory::store::statement::Statement;
@@ -16,22 +15,21 @@ use crate::inventory::{FacetCount, Facets};
 const CATEGORIES_MAX: usize = 200;
 const VALUES_MAX: i64 = 100;
 
-/// The facets of the products that a filter finds.
-pub(in crate::inventory) fn product_facets(conn: &mut Connection, filter: &Filter, now: Time) -> QueryResult<Facets> {
-    let listing = Listing::new(conn, filter, now)?;
-    let Prices { price_min, price_max, total } = listing.prices(conn)?;
-    Ok(Facets {
-        categories: listing.categories(conn)?,
-        vendors: listing.vendors(conn)?,
-        tags: listing.tags(conn)?,
-        price_min,
-        price_max,
-        in_stock: listing.in_stock(conn)?,
-        total,
-    })
-}
-
 impl Listing<'_> {
+    /// The facets of all products that the filter finds.
+    pub(in crate::inventory) fn facets(&self, conn: &mut Connection) -> QueryResult<Facets> {
+        let Prices { price_min, price_max, total } = self.prices(conn)?;
+        Ok(Facets {
+            categories: self.categories(conn)?,
+            vendors: self.vendors(conn)?,
+            tags: self.tags(conn)?,
+            price_min,
+            price_max,
+            in_stock: self.in_stock(conn)?,
+            total,
+        })
+    }
+
     fn categories(&self, conn: &mut Connection) -> QueryResult<Vec<FacetCount>> {
         let mut select = Statement::default();
         select.add("SELECT c.path AS value, n.count FROM (SELECT p.category_id, count(*) AS count FROM products p", []);
@@ -99,11 +97,13 @@ impl Listing<'_> {
     /// All filters but one.
     fn add_conditions(&self, select: &mut Statement, omit: Omit) {
         select.add("WHERE TRUE", []);
-        if let Some(status) = self.filter.status {
-            select.add("AND p.status = ?", [status_text(status).into()]);
+        match self.filter.status {
+            Some(status) => select.add("AND p.status = ?", [status_text(status).into()]),
+            // All there are: the index of the facets begins with the status.
+            None => select.add("AND p.status IN ('draft', 'active', 'archived')", []),
         }
         self.add_found(select);
-        self.add_filters(select, Plan::Count, Some(omit));
+        self.add_filters(select, Plan { gather: false, by_tag: true }, Some(omit));
         self.add_price_and_stock(select, Some(omit));
     }
 }
@@ -111,14 +111,6 @@ impl Listing<'_> {
 fn counts(conn: &mut Connection, select: Statement) -> QueryResult<Vec<FacetCount>> {
     let rows = select.load::<ValueCount>(conn)?;
     Ok(rows.into_iter().map(|ValueCount { value, count }| FacetCount { value, count }).collect())
-}
-
-#[derive(QueryableByName)]
-struct ValueCount {
-    #[diesel(sql_type = Text)]
-    value: String,
-    #[diesel(sql_type = BigInt)]
-    count: i64,
 }
 
 #[derive(QueryableByName)]
