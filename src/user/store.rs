@@ -2,5 +2,8 @@
 
 pub(super) mod api_key;
 pub(super) mod audit;
+pub(super) mod login_throttle;
+pub(super) mod mail;
+pub(super) mod one_time_token;
 pub(super) mod session;
 pub(super) mod user;
