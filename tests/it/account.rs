@@ -8,13 +8,13 @@ use emporium::user::{NewAddress, Registration};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::testapp::{Backend, PASSWORD, TestApp, on_both, read};
+use crate::testapp::{PASSWORD, TestApp, on_both, read};
 
 const ME: &str = "/api/v1/me";
 const ADDRESSES: &str = "/api/v1/me/addresses";
 
 /// How many rows of one of the user module's tables meet the condition, seen behind the shop's back.
-pub fn rows(app: &TestApp, table: &str, condition: &str) -> i64 {
+pub(crate) fn rows(app: &TestApp, table: &str, condition: &str) -> i64 {
     #[derive(QueryableByName)]
     struct Count {
         #[diesel(sql_type = diesel::sql_types::BigInt)]

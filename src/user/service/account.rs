@@ -21,7 +21,7 @@ const AUDIT_ENTRIES_MAX: i64 = 10_000;
 #[async_trait]
 impl Account for LocalUser {
     async fn profile_get(&self, user: Id) -> Result<Option<Profile>, UserError> {
-        self.db.read(move |conn| Ok(find(conn, user)?)).await
+        self.db.read(move |conn| find(conn, user)).await
     }
 
     async fn profile_update(&self, user: Id, expected: Option<i64>, patch: ProfilePatch) -> Result<Profile, UserError> {
