@@ -5,6 +5,7 @@ mod access;
 mod account;
 mod admin;
 mod auth;
+mod catalogue;
 mod cli;
 mod crash;
 mod events;
