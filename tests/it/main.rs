@@ -12,6 +12,7 @@ mod events;
 mod http;
 mod openapi;
 mod process;
+mod reservation;
 mod schema;
 mod seed;
 mod stages;
