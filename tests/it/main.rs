@@ -10,6 +10,7 @@ mod cli;
 mod crash;
 mod events;
 mod http;
+mod listing;
 mod openapi;
 mod process;
 mod reservation;
