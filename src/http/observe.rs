@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
+use actix_web::{Error, HttpMessage, HttpResponse, web};
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -20,69 +21,88 @@ use crate::error::{ErrorCode, Problem};
 #[derive(Clone, Copy)]
 pub struct Deadline(pub Duration);
 
-/// The id under which a request stands in the log: the client's `X-Request-Id` where it is a sensible one, a new UUID otherwise.
-#[derive(Clone)]
-pub struct RequestId(pub String);
+/// What is known of a request before it is given away.
+struct Seen {
+    method: String,
+    /// The route's pattern. Paths that match none share one label: a scan of random paths must not fill the metrics.
+    route: String,
+    path: String,
+    id: String,
+    trace: String,
+    start: Instant,
+}
+
+impl Seen {
+    fn of(request: &ServiceRequest) -> Seen {
+        let method = match request.method().as_str() {
+            known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known.to_owned(),
+            _ => "_OTHER".to_owned(),
+        };
+        Seen {
+            method,
+            route: request.match_pattern().unwrap_or_else(|| "unmatched".to_owned()),
+            path: request.path().to_owned(),
+            id: request_id(request.headers()),
+            trace: trace_id(request.headers()),
+            start: Instant::now(),
+        }
+    }
+}
 
 /// The middleware.
 pub async fn observe<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
-    let start = Instant::now();
-    let id = request_id(request.headers());
-    let trace = trace_id(request.headers());
-    request.extensions_mut().insert(RequestId(id.clone()));
+    let seen = Seen::of(&request);
     let deadline = request.app_data::<web::Data<Deadline>>().map_or(Duration::from_secs(30), |deadline| deadline.0);
-    let http_request = request.request().clone();
-    let span = tracing::info_span!("request", request_id = %id, trace_id = %trace);
+    let span = tracing::info_span!("request", request_id = %seen.id, trace_id = %seen.trace);
 
     let outcome = tokio::time::timeout(deadline, next.call(request)).instrument(span.clone()).await;
-    let response = match outcome {
-        Ok(Ok(response)) => response.map_into_left_body(),
-        Ok(Err(error)) => {
-            ServiceResponse::new(http_request.clone(), HttpResponse::from_error(error)).map_into_right_body()
-        }
+    let _inside = span.enter();
+    let error = match outcome {
+        Ok(Ok(response)) => return Ok(finish(response, &seen)),
+        Ok(Err(error)) => error,
         Err(_) => {
-            let problem =
-                Problem::new(ErrorCode::Timeout, "It may have happened nevertheless: ask before you repeat it.");
-            let response = HttpResponse::from_error(ApiError(problem.retry_after(1)));
-            ServiceResponse::new(http_request.clone(), response).map_into_right_body()
+            let detail = "It may have happened nevertheless: ask before you repeat it.";
+            ApiError(Problem::new(ErrorCode::Timeout, detail).retry_after(1)).into()
         }
     };
-    let mut response = span.in_scope(|| write_problem(response, &id));
-    add_headers(response.headers_mut(), &id, &trace);
-    record(&http_request, response.status(), start.elapsed(), &id, &trace);
-    Ok(response)
+    // A layer gave up before there was an answer, and the request is gone: its answer travels as an error.
+    let mut response = problem_response(error.error_response(), &seen);
+    add_headers(response.headers_mut(), &seen);
+    record(&seen, response.status(), "unknown");
+    Err(InternalError::from_response(error, response).into())
+}
+
+fn finish<B: MessageBody + 'static>(
+    response: ServiceResponse<B>,
+    seen: &Seen,
+) -> ServiceResponse<EitherBody<B, BoxBody>> {
+    let status = response.status();
+    let user = response.request().extensions().get::<Caller>().map_or_else(|| Caller::Anonymous.actor(), Caller::actor);
+    let mut response = if status.is_client_error() || status.is_server_error() {
+        let (request, response) = response.into_parts();
+        ServiceResponse::new(request, problem_response(response, seen)).map_into_right_body()
+    } else {
+        response.map_into_left_body()
+    };
+    add_headers(response.headers_mut(), seen);
+    record(seen, response.status(), &user);
+    response
 }
 
 /// An error's answer gets its body here: from the problem that a handler left, or, for what actix refused, from the status.
-fn write_problem<B: MessageBody + 'static>(
-    response: ServiceResponse<EitherBody<B, BoxBody>>,
-    id: &str,
-) -> ServiceResponse<EitherBody<B, BoxBody>> {
-    let status = response.status();
-    if !status.is_client_error() && !status.is_server_error() {
-        return response;
-    }
-    let is_problem =
-        response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == "application/problem+json");
-    let problem = response.response().extensions().get::<Problem>().cloned();
-    if is_problem {
-        return response;
-    }
-    let problem = problem.unwrap_or_else(|| {
-        if status.is_server_error() {
-            tracing::error!(%status, error = ?response.response().error(), "unexpected error");
+fn problem_response<B: MessageBody>(response: HttpResponse<B>, seen: &Seen) -> HttpResponse {
+    let problem = response.extensions().get::<Problem>().cloned().unwrap_or_else(|| {
+        if response.status().is_server_error() {
+            tracing::error!(status = %response.status(), error = ?response.error(), "unexpected error");
         }
-        problem_of_status(status)
+        problem_of_status(response.status())
     });
-    let path = response.request().path().to_owned();
-    let old_headers = response.headers().clone();
-    let mut answer = HttpResponse::build(StatusCode::from_u16(problem.code.status()).unwrap_or(status));
-    for (name, value) in
-        old_headers.iter().filter(|(name, _)| *name != header::CONTENT_TYPE && *name != header::CONTENT_LENGTH)
-    {
+    let mut answer = HttpResponse::build(StatusCode::from_u16(problem.code.status()).unwrap_or(response.status()));
+    let describes_body = |name: &HeaderName| *name == header::CONTENT_TYPE || *name == header::CONTENT_LENGTH;
+    for (name, value) in response.headers().iter().filter(|(name, _)| !describes_body(name)) {
         answer.append_header((name.clone(), value.clone()));
     }
     if let Some(seconds) = problem.retry_after_seconds {
@@ -96,15 +116,14 @@ fn write_problem<B: MessageBody + 'static>(
         title: problem.code.title().to_owned(),
         status: problem.code.status(),
         detail: problem.detail,
-        instance: path,
+        instance: seen.path.clone(),
         code: problem.code.code().to_owned(),
         errors: problem.errors,
-        request_id: id.to_owned(),
+        request_id: seen.id.clone(),
         extra: problem.extra,
     };
-    let json = serde_json::to_vec(&body).unwrap_or_default();
-    let answer = answer.content_type("application/problem+json").body(json);
-    ServiceResponse::new(response.into_parts().0, answer).map_into_right_body()
+    // The body is plain data with text keys, which always serialises.
+    answer.content_type("application/problem+json").body(serde_json::to_vec(&body).unwrap_or_default())
 }
 
 fn problem_of_status(status: StatusCode) -> Problem {
@@ -120,6 +139,7 @@ fn problem_of_status(status: StatusCode) -> Problem {
     Problem::new(code, detail)
 }
 
+/// The id under which the request stands in the log: the client's `X-Request-Id` where it is a sensible one, a new UUID otherwise.
 fn request_id(headers: &HeaderMap) -> String {
     let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
     let good = |text: &&str| {
@@ -145,10 +165,11 @@ fn trace_id(headers: &HeaderMap) -> String {
     id.unwrap_or_else(|| Uuid::new_v4().simple().to_string())
 }
 
-fn add_headers(headers: &mut HeaderMap, id: &str, trace: &str) {
+fn add_headers(headers: &mut HeaderMap, seen: &Seen) {
     let span = &Uuid::new_v4().simple().to_string()[..16];
-    let trace = format!("00-{trace}-{span}-01");
-    for (name, value) in [("x-request-id", id), ("traceparent", &trace), ("x-content-type-options", "nosniff")] {
+    let trace = format!("00-{}-{span}-01", seen.trace);
+    for (name, value) in [("x-request-id", &*seen.id), ("traceparent", &*trace), ("x-content-type-options", "nosniff")]
+    {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(HeaderName::from_static(name), value);
         }
@@ -159,19 +180,13 @@ fn add_headers(headers: &mut HeaderMap, id: &str, trace: &str) {
     }
 }
 
-fn record(request: &HttpRequest, status: StatusCode, took: Duration, id: &str, trace: &str) {
-    // Paths that match no route share one label: a scan of random paths must not fill the metrics.
-    let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
-    let method = match request.method().as_str() {
-        known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known.to_owned(),
-        _ => "_OTHER".to_owned(),
-    };
-    let user = request.extensions().get::<Caller>().map_or_else(|| Caller::Anonymous.actor(), Caller::actor);
-    let labels = [("method", method.clone()), ("route", route.clone()), ("status", status.as_u16().to_string())];
-    metrics::histogram!("http_server_request_duration_seconds", &labels).record(took.as_secs_f64());
+fn record(seen: &Seen, status: StatusCode, user: &str) {
+    let (status, took) = (status.as_u16(), seen.start.elapsed().as_secs_f64());
+    let labels = [("method", seen.method.clone()), ("route", seen.route.clone()), ("status", status.to_string())];
+    metrics::histogram!("http_server_request_duration_seconds", &labels).record(took);
+    let (method, route) = (&seen.method, &seen.route);
     tracing::info!(
         target: "emporium::access",
-        %method, %route, status = status.as_u16(), ms = took.as_secs_f64() * 1_000.0,
-        request_id = id, trace_id = trace, %user, "{method} {route} {}", status.as_u16()
+        %method, %route, status, ms = took * 1_000.0, user, "{method} {route} {status}"
     );
 }

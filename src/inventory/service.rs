@@ -8,8 +8,10 @@ use crate::db::Database;
 
 mod bulk;
 mod catalogue;
+mod html;
 mod reservation;
 mod stock;
+mod validate;
 
 /// The module in this process, on its own database.
 pub struct LocalInventory {

@@ -1,3 +1,7 @@
 //! All SQL of the module. Functions take a connection and never begin a transaction.
 
+pub(super) mod category;
 pub(super) mod event;
+pub(super) mod location;
+pub(super) mod product;
+pub(super) mod sku;
