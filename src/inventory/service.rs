@@ -9,6 +9,7 @@ use crate::db::Database;
 mod bulk;
 mod catalogue;
 mod html;
+mod idempotency;
 mod reservation;
 mod stock;
 mod validate;

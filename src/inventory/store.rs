@@ -2,6 +2,8 @@
 
 pub(super) mod category;
 pub(super) mod event;
+pub(super) mod idempotency;
 pub(super) mod location;
 pub(super) mod product;
 pub(super) mod sku;
+pub(super) mod stock;
