@@ -5,5 +5,6 @@ pub(super) mod event;
 pub(super) mod idempotency;
 pub(super) mod location;
 pub(super) mod product;
+pub(super) mod search;
 pub(super) mod sku;
 pub(super) mod stock;

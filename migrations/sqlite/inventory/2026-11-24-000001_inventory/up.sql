@@ -61,15 +61,14 @@ CREATE TABLE product_tags (
 ) STRICT;
 CREATE INDEX product_tags_tag_idx ON product_tags (tag, product_id);
 
--- The words of a product, cut and stemmed by the app so that both databases find the same products.
+-- The words of a product, cut and stemmed by the app so that both databases find the same products. The index keeps no text of its
+-- own ('contentless'): a row there belongs to the product that has its rowid as `seq` here.
 CREATE TABLE product_words (
     seq         INTEGER PRIMARY KEY,
-    product_id  BLOB NOT NULL UNIQUE REFERENCES products (id),
-    title       TEXT NOT NULL,
-    body        TEXT NOT NULL
+    product_id  BLOB NOT NULL UNIQUE REFERENCES products (id)
 ) STRICT;
 CREATE VIRTUAL TABLE product_index USING fts5 (
-    title, body, content = 'product_words', content_rowid = 'seq', tokenize = 'ascii', prefix = '2 3'
+    title, facts, body, content = '', contentless_delete = 1, tokenize = 'ascii', prefix = '2 3'
 );
 
 CREATE TABLE skus (
