@@ -6,6 +6,7 @@ use crate::db::{DbError, Failure, Migrations};
 use crate::error::{ErrorCode, FieldError, Problem};
 
 mod door;
+mod format;
 pub mod routes;
 mod schema;
 mod service;

@@ -7,6 +7,7 @@ use crate::clock::{Id, Time};
 use crate::db::Connection;
 use crate::db::sql::JsonValue;
 use crate::inventory::schema::outbox;
+use crate::inventory::store::insert_many;
 
 /// Writes an event about `subject` (a product or a reservation) into the caller's transaction.
 pub(in crate::inventory) fn event_insert(
@@ -25,5 +26,34 @@ pub(in crate::inventory) fn event_insert(
             outbox::created_at.eq(now),
         ))
         .execute(conn)?;
+    Ok(())
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = outbox)]
+struct EventValues<'a> {
+    aggregate_id: Id,
+    id: Id,
+    kind: &'a str,
+    data: JsonValue,
+    created_at: Time,
+}
+
+/// Writes one event about each of many subjects.
+pub(in crate::inventory) fn events_insert<T: Serialize>(
+    conn: &mut Connection,
+    kind: &str,
+    events: impl IntoIterator<Item = (Id, T)>,
+    now: Time,
+) -> QueryResult<()> {
+    let event = |(subject, data)| EventValues {
+        aggregate_id: subject,
+        id: Id::new(now),
+        kind,
+        data: JsonValue::of(&data),
+        created_at: now,
+    };
+    let values: Vec<EventValues> = events.into_iter().map(event).collect();
+    insert_many!(conn, outbox::table, &values);
     Ok(())
 }
