@@ -49,7 +49,13 @@ pub async fn modules(config: &Config, clock: SharedClock) -> Result<Modules, Sta
     prepare("user", &user_db, &user::MIGRATIONS, config.user.migrate_on_start).await?;
     Ok(Modules {
         inventory: inventory::local(inventory_db.clone(), clock.clone(), config.inventory.clone()),
-        user: user::local(user_db.clone(), clock, config.user.clone()),
+        user: user::local(
+            user_db.clone(),
+            clock,
+            config.user.clone(),
+            config.mail.clone(),
+            config.server.public_url.clone(),
+        ),
         databases: vec![inventory_db, user_db],
     })
 }

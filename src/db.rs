@@ -101,6 +101,11 @@ impl DbError {
         matches!(self, DbError::Query(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)))
     }
 
+    /// Was the statement refused by a FOREIGN KEY constraint?
+    pub fn is_foreign_key_violation(&self) -> bool {
+        matches!(self, DbError::Query(DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _)))
+    }
+
     /// Was the statement refused by a CHECK constraint?
     pub fn is_check_violation(&self) -> bool {
         matches!(self, DbError::Query(DieselError::DatabaseError(DatabaseErrorKind::CheckViolation, _)))

@@ -6,10 +6,13 @@ use crate::db::{DbError, Failure, Migrations};
 use crate::error::{ErrorCode, FieldError, Problem};
 
 mod door;
+mod email;
+mod password;
 pub mod routes;
 mod schema;
 mod service;
 mod store;
+mod token;
 
 pub use door::account::*;
 pub use door::admin::*;

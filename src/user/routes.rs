@@ -1,8 +1,18 @@
 //! The public routes of the module: HTTP in, one call of the trait, HTTP out.
 
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use crate::call::Caller;
+use crate::clock::Id;
+use crate::error::{ErrorCode, Problem};
+use crate::http::ApiError;
 use crate::http::gate::Rule;
+use crate::user::Origin;
 
 mod account;
 mod admin;
@@ -18,4 +28,34 @@ pub fn configure(config: &mut ServiceConfig) {
 /// Who may use which of them.
 pub fn rules() -> Vec<Rule> {
     [account::RULES, admin::RULES, auth::RULES].concat()
+}
+
+/// Who is signed in, for routes that the access table keeps for people.
+struct Person {
+    id: Id,
+    session: Id,
+}
+
+impl FromRequest for Person {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(match request.extensions().get::<Caller>() {
+            Some(Caller::Person { user_id, session_id, .. }) => Ok(Person { id: *user_id, session: *session_id }),
+            _ => Err(Problem::new(ErrorCode::Unauthenticated, "This needs a person's token.").into()),
+        })
+    }
+}
+
+impl FromRequest for Origin {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let address = request.peer_addr().map_or(String::new(), |peer| peer.ip().to_canonical().to_string());
+        let user_agent = request.headers().get(header::USER_AGENT);
+        let user_agent = user_agent.map_or(String::new(), |value| String::from_utf8_lossy(value.as_bytes()).into());
+        ready(Ok(Origin { address, user_agent }))
+    }
 }

@@ -1,3 +1,4 @@
 //! The one test binary. Everything starts through [`testapp::TestApp`], which runs the same `app::start` as the binary.
 
+mod auth;
 mod testapp;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use emporium::app::{self, Shop};
 use emporium::call::{Call, Role};
 use emporium::clock::{Clock, SystemClock, Time};
-use emporium::config::{Config, DEFAULT, DatabaseUrl, Secret};
+use emporium::config::{Config, DEFAULT, DatabaseUrl, MailDelivery, Secret};
 use emporium::user::Registration;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
@@ -135,6 +135,7 @@ pub fn test_config(backend: Backend, folder: &TempDir) -> Config {
     config.server.rate_limit_per_minute = 1_000_000;
     config.server.rate_limit_burst = 1_000_000;
     config.server.shutdown_timeout_seconds = 5;
+    config.mail.delivery = MailDelivery::Folder { path: folder.path().join("mail") };
     let url = match backend {
         Backend::Sqlite => DatabaseUrl::Sqlite(folder.path().join("emporium.db")),
         Backend::Postgres => DatabaseUrl::Postgres(postgres().database()),

@@ -80,12 +80,10 @@ pub(in crate::inventory) fn location_claim(
     code: &str,
     now: Time,
 ) -> QueryResult<Option<Location>> {
-    let row: Option<LocationRow> = diesel::update(locations::table.filter(locations::code.eq(code)))
+    diesel::update(locations::table.filter(locations::code.eq(code)))
         .set((locations::version.eq(locations::version + 1), locations::updated_at.eq(now)))
-        .returning(LocationRow::as_returning())
-        .get_result(conn)
-        .optional()?;
-    row.map(LocationRow::location).transpose()
+        .execute(conn)?;
+    location_by_code(conn, code)
 }
 
 /// Writes all of a location anew, except its id.

@@ -176,12 +176,10 @@ pub(in crate::inventory) fn product_claim(
     key: &ProductKey,
     now: Time,
 ) -> QueryResult<Option<Product>> {
-    let row = diesel::update(products::table.filter(named(key)))
+    diesel::update(products::table.filter(named(key)))
         .set((products::version.eq(products::version + 1), products::updated_at.eq(now)))
-        .returning(ProductRow::as_returning())
-        .get_result(conn)
-        .optional()?;
-    row.map(|row| whole(conn, row)).transpose()
+        .execute(conn)?;
+    product_get(conn, key)
 }
 
 /// Writes all of a product's row anew, except its id; with the lowest and the highest price of its SKUs.

@@ -173,14 +173,16 @@ pub(in crate::inventory) fn sku_delete(conn: &mut Connection, product: Id, sku: 
 
 /// Was there ever stock of the product, or of one SKU of it? Reservations need no look: they only hold stock.
 pub(in crate::inventory) fn had_stock(conn: &mut Connection, product: Id, sku: Option<Id>) -> QueryResult<bool> {
-    use diesel::dsl::exists;
-    let mut counters = stock::table.filter(stock::product_id.eq(product)).into_boxed();
-    let mut changes = stock_ledger::table.filter(stock_ledger::product_id.eq(product)).into_boxed();
+    let mut counters = stock::table.filter(stock::product_id.eq(product)).select(stock::version).into_boxed();
+    let mut changes =
+        stock_ledger::table.filter(stock_ledger::product_id.eq(product)).select(stock_ledger::seq).into_boxed();
     if let Some(sku) = sku {
         counters = counters.filter(stock::sku_id.eq(sku));
         changes = changes.filter(stock_ledger::sku_id.eq(sku));
     }
-    Ok(diesel::select(exists(counters)).get_result(conn)? || diesel::select(exists(changes)).get_result(conn)?)
+    let counter: Option<i64> = counters.first(conn).optional()?;
+    let change: Option<i64> = changes.first(conn).optional()?;
+    Ok(counter.is_some() || change.is_some())
 }
 
 /// Brings the SKU's stock to its backorder limit; a check violation where more than that is promised.

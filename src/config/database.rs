@@ -1,0 +1,140 @@
+//! How a module reaches its database.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{Check, Secret};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    pub url: DatabaseUrl,
+    /// The file that holds the password; read once, at the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Secret>,
+    pub pool_size: u32,
+    pub pool_wait_ms: u32,
+    pub queue_max: u32,
+    pub connect_timeout_seconds: u32,
+    pub statement_timeout_ms: u32,
+    pub lock_timeout_ms: u32,
+    pub tls: Tls,
+    /// The certificate authority that signed the server's certificate; libpq's own default where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_root_cert: Option<String>,
+}
+
+impl DatabaseConfig {
+    /// Do both mean the same SQLite file?
+    pub fn is_same_file(&self, other: &DatabaseConfig) -> bool {
+        matches!(self.url, DatabaseUrl::Sqlite(_)) && self.url == other.url
+    }
+
+    pub fn password(&self) -> Option<&str> {
+        self.password.as_ref().map(Secret::expose)
+    }
+
+    pub(super) fn validate(&self, key: &str, check: &mut Check) {
+        check.range(&format!("{key}.pool_size"), self.pool_size, 1, 1_000);
+        check.range(&format!("{key}.pool_wait_ms"), self.pool_wait_ms, 1, 60_000);
+        check.range(&format!("{key}.queue_max"), self.queue_max, 1, 100_000);
+        check.range(&format!("{key}.connect_timeout_seconds"), self.connect_timeout_seconds, 2, 60);
+        check.range(&format!("{key}.statement_timeout_ms"), self.statement_timeout_ms, 100, 3_600_000);
+        check.range(&format!("{key}.lock_timeout_ms"), self.lock_timeout_ms, 10, self.statement_timeout_ms);
+        if let DatabaseUrl::Sqlite(_) = self.url {
+            check.that(&format!("{key}.tls"), self.tls == Tls::Disable, "must be \"disable\" for SQLite");
+            check.that(&format!("{key}.password"), self.password.is_none(), "SQLite takes no password");
+        }
+    }
+}
+
+/// libpq's `sslmode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tls {
+    Disable,
+    Prefer,
+    Require,
+    VerifyCa,
+    VerifyFull,
+}
+
+impl Tls {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Tls::Disable => "disable",
+            Tls::Prefer => "prefer",
+            Tls::Require => "require",
+            Tls::VerifyCa => "verify-ca",
+            Tls::VerifyFull => "verify-full",
+        }
+    }
+}
+
+/// Where a database is. The scheme must be written, so that a typo never makes an SQLite file of that name.
+#[derive(Clone, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    Sqlite(PathBuf),
+    Postgres(String),
+}
+
+impl fmt::Display for DatabaseUrl {
+    /// With a password in the address masked.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DatabaseUrl::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            DatabaseUrl::Postgres(url) => f.write_str(&mask_password(url)),
+        }
+    }
+}
+
+fn mask_password(url: &str) -> String {
+    let Some((head, rest)) = url.split_once("://") else { return url.to_owned() };
+    match rest.rsplit_once('@') {
+        Some((login, host)) if login.contains(':') => {
+            let user = login.split(':').next().unwrap_or_default();
+            format!("{head}://{user}:***@{host}")
+        }
+        _ => url.to_owned(),
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for DatabaseUrl {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for DatabaseUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.split_once(':') {
+            Some(("sqlite", path)) if !path.trim_start_matches("//").is_empty() => {
+                Ok(DatabaseUrl::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
+            }
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => Ok(DatabaseUrl::Postgres(text)),
+            _ => Err(serde::de::Error::custom("must be sqlite:PATH or postgres://USER@HOST:PORT/DATABASE")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_an_address_is_masked() {
+        let url: DatabaseUrl = serde_json::from_str("\"postgres://shop:secret@db:5432/shop\"").unwrap();
+        assert_eq!(url.to_string(), "postgres://shop:***@db:5432/shop");
+    }
+}

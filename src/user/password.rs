@@ -1,0 +1,157 @@
+//! Passwords: which are taken, and their hashes, on a bounded number of threads.
+
+use std::sync::Arc;
+
+use argon2::password_hash::SaltString;
+use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{UserError, token};
+use crate::config::{Secret, UserConfig};
+
+/// Longer ones are refused before anything is done with them.
+pub(super) const LENGTH_MAX: usize = 128;
+
+/// Fewer guesses than this, by zxcvbn's count, and a password is refused. Its lists of common passwords, names and words hold tens
+/// of thousands, so what is on one of them, repeated, reversed, spelt l33t or lengthened by a year or a row of keys, stays
+/// below; four common words are far above, and so is anything random of the shortest length we take.
+const GUESSES_MIN: u64 = 100_000_000;
+
+/// zxcvbn's work grows with the square of the length; what is weak shows in the beginning.
+const ESTIMATED_LENGTH_MAX: usize = 64;
+
+/// Makes and checks hashes. Only so many at a time, as each takes a core and its memory, and only so many may wait.
+pub(super) struct Passwords {
+    argon2: Argon2<'static>,
+    length_min: usize,
+    threads: Arc<Semaphore>,
+    queue: Semaphore,
+    /// Checked where there is no account, so that this takes as long as where there is one.
+    dummy: Arc<str>,
+}
+
+/// What checking a password gave.
+pub(super) struct Checked {
+    pub matches: bool,
+    /// A stronger hash of the same password, where it matches and the settings have risen since it was made.
+    pub stronger: Option<String>,
+}
+
+impl Passwords {
+    pub(super) fn new(config: &UserConfig) -> Self {
+        let params = Params::new(config.argon2_memory_kib, config.argon2_iterations, config.argon2_lanes, None)
+            .expect("the configuration's limits are narrower than Argon2's");
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = if config.hash_threads == 0 { cores } else { config.hash_threads as usize };
+        let dummy = hash(&argon2, &token::token(""));
+        Passwords {
+            argon2,
+            length_min: config.password_length_min as usize,
+            threads: Arc::new(Semaphore::new(threads)),
+            queue: Semaphore::new(config.hash_queue_max as usize),
+            dummy: dummy.into(),
+        }
+    }
+
+    /// Hashes a new password; `Err` of the text says why it is not taken. `own` is what an attacker would try first: the
+    /// person's address and name.
+    pub(super) async fn hash_new(
+        &self,
+        password: &Secret,
+        own: Vec<String>,
+    ) -> Result<Result<String, String>, UserError> {
+        if let Err(message) = self.check_length(password.expose()) {
+            return Ok(Err(message));
+        }
+        let (argon2, password) = (self.argon2.clone(), password.clone());
+        self.run(move || {
+            let own: Vec<&str> = own.iter().map(String::as_str).collect();
+            if is_weak(password.expose(), &own) {
+                return Err(
+                    "is too easy to guess: take some more words, or ones that do not belong together".to_owned()
+                );
+            }
+            Ok(hash(&argon2, password.expose()))
+        })
+        .await
+    }
+
+    /// Checks a password against a hash; without one it takes as long and matches nothing.
+    pub(super) async fn check(&self, password: &Secret, stored: Option<&str>) -> Result<Checked, UserError> {
+        let known = stored.is_some();
+        let stored: Arc<str> = stored.map_or_else(|| self.dummy.clone(), Arc::from);
+        let (argon2, password) = (self.argon2.clone(), password.clone());
+        self.run(move || {
+            let parsed = PasswordHash::new(&stored).map_err(|error| broken(&error.to_string()))?;
+            let matches = argon2.verify_password(password.expose().as_bytes(), &parsed).is_ok() && known;
+            let params = Params::try_from(&parsed).map_err(|error| broken(&error.to_string()))?;
+            let stronger = (matches && is_weaker(&params, argon2.params())).then(|| hash(&argon2, password.expose()));
+            Ok(Checked { matches, stronger })
+        })
+        .await?
+    }
+
+    fn check_length(&self, password: &str) -> Result<(), String> {
+        // A character has at least one byte and at most four, so a huge text is not counted to its end.
+        if password.len() > LENGTH_MAX * 4 || password.chars().count() > LENGTH_MAX {
+            return Err(format!("must be at most {LENGTH_MAX} characters"));
+        }
+        match password.chars().count() < self.length_min {
+            true => Err(format!("must be at least {} characters", self.length_min)),
+            false => Ok(()),
+        }
+    }
+
+    /// Runs `work` on a thread for hashes. `Busy` at once when too many wait already.
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, UserError> {
+        let permit = self.admit().await?;
+        let task = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work()
+        });
+        match task.await {
+            Ok(value) => Ok(value),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(UserError::Busy),
+            },
+        }
+    }
+
+    async fn admit(&self) -> Result<OwnedSemaphorePermit, UserError> {
+        if let Ok(permit) = self.threads.clone().try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _place = self.queue.try_acquire().map_err(|_| UserError::Busy)?;
+        self.threads.clone().acquire_owned().await.map_err(|_| UserError::Busy)
+    }
+}
+
+/// Is this text too long to be anybody's password? Then it is not looked at further.
+pub(super) fn is_too_long(password: &Secret) -> bool {
+    password.expose().chars().nth(LENGTH_MAX).is_some()
+}
+
+fn hash(argon2: &Argon2, password: &str) -> String {
+    let salt = SaltString::encode_b64(&token::random()[..16]).expect("16 bytes make a salt");
+    argon2
+        .hash_password(password.as_bytes(), &salt)
+        .expect("the parameters were checked when they were made")
+        .to_string()
+}
+
+fn is_weaker(stored: &Params, wanted: &Params) -> bool {
+    stored.m_cost() < wanted.m_cost() || stored.t_cost() < wanted.t_cost() || stored.p_cost() < wanted.p_cost()
+}
+
+/// Is this password among the first that somebody would try?
+fn is_weak(password: &str, own: &[&str]) -> bool {
+    let beginning: String = password.chars().take(ESTIMATED_LENGTH_MAX).collect();
+    zxcvbn::zxcvbn(&beginning, own).guesses() < GUESSES_MIN
+}
+
+/// Somebody else has written to the table.
+fn broken(cause: &str) -> UserError {
+    diesel::result::Error::DeserializationError(format!("credentials.password_hash: {cause}").into()).into()
+}

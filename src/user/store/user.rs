@@ -1,0 +1,149 @@
+//! People: their accounts, addresses and passwords.
+
+use diesel::prelude::*;
+
+use crate::call::Role;
+use crate::clock::{Id, Time};
+use crate::db::Connection;
+use crate::user::Profile;
+use crate::user::schema::{credentials, user_emails, users};
+
+/// A row of `users`: [`COLUMNS`], for `select` and `returning`.
+#[derive(Queryable)]
+pub(in crate::user) struct UserRow {
+    pub id: Id,
+    pub email: String,
+    pub name: String,
+    pub phone: String,
+    pub role: String,
+    pub email_verified_at: Option<Time>,
+    pub disabled_at: Option<Time>,
+    pub generation: i64,
+    pub version: i64,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+#[rustfmt::skip]
+type Columns = (
+    users::id, users::email, users::name, users::phone, users::role, users::email_verified_at, users::disabled_at,
+    users::generation, users::version, users::created_at, users::updated_at,
+);
+
+#[rustfmt::skip]
+pub(in crate::user) const COLUMNS: Columns = (
+    users::id, users::email, users::name, users::phone, users::role, users::email_verified_at, users::disabled_at,
+    users::generation, users::version, users::created_at, users::updated_at,
+);
+
+impl UserRow {
+    /// What the module shows of a person.
+    pub(in crate::user) fn profile(self) -> QueryResult<Profile> {
+        Ok(Profile {
+            id: self.id,
+            role: role_of(&self.role)?,
+            email: self.email,
+            email_verified: self.email_verified_at.is_some(),
+            name: self.name,
+            phone: self.phone,
+            disabled: self.disabled_at.is_some(),
+            version: self.version,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        })
+    }
+}
+
+/// A role as the column keeps it.
+pub(in crate::user) fn role_text(role: Role) -> &'static str {
+    match role {
+        Role::Customer => "customer",
+        Role::Staff => "staff",
+        Role::Admin => "admin",
+    }
+}
+
+/// The column's role.
+pub(in crate::user) fn role_of(text: &str) -> QueryResult<Role> {
+    let role = [Role::Customer, Role::Staff, Role::Admin].into_iter().find(|role| role_text(*role) == text);
+    role.ok_or_else(|| diesel::result::Error::DeserializationError(format!("users.role: {text:?}").into()))
+}
+
+/// What the staff's search looks at; to be kept in step with the address and the name.
+pub(in crate::user) fn search_text(email: &str, name: &str) -> String {
+    format!("{email} {name}").to_lowercase()
+}
+
+/// A new account.
+pub(in crate::user) struct NewUser {
+    pub id: Id,
+    pub email: String,
+    pub email_norm: String,
+    pub name: String,
+    pub role: Role,
+    pub verified: bool,
+    pub password_hash: String,
+}
+
+/// Writes an account. A unique violation means that the address has one.
+pub(in crate::user) fn user_insert(conn: &mut Connection, new: &NewUser, now: Time) -> QueryResult<UserRow> {
+    user_email_insert(conn, &new.email_norm, new.id, now)?;
+    let row = diesel::insert_into(users::table)
+        .values((
+            users::id.eq(new.id),
+            users::email.eq(&new.email),
+            users::name.eq(&new.name),
+            users::role.eq(role_text(new.role)),
+            users::email_verified_at.eq(new.verified.then_some(now)),
+            users::search_text.eq(search_text(&new.email, &new.name)),
+            users::created_at.eq(now),
+            users::updated_at.eq(now),
+        ))
+        .returning(COLUMNS)
+        .get_result(conn)?;
+    diesel::insert_into(credentials::table)
+        .values((
+            credentials::user_id.eq(new.id),
+            credentials::password_hash.eq(&new.password_hash),
+            credentials::changed_at.eq(now),
+        ))
+        .execute(conn)?;
+    Ok(row)
+}
+
+/// Gives an address to a person. A unique violation means that somebody has it.
+pub(in crate::user) fn user_email_insert(
+    conn: &mut Connection,
+    email_norm: &str,
+    user: Id,
+    now: Time,
+) -> QueryResult<()> {
+    diesel::insert_into(user_emails::table)
+        .values((
+            user_emails::email_norm.eq(email_norm),
+            user_emails::user_id.eq(user),
+            user_emails::created_at.eq(now),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+pub(in crate::user) fn user_by_id(conn: &mut Connection, id: Id) -> QueryResult<Option<UserRow>> {
+    users::table.find(id).select(COLUMNS).first(conn).optional()
+}
+
+/// Whose address this is.
+pub(in crate::user) fn user_id_by_email(conn: &mut Connection, email_norm: &str) -> QueryResult<Option<Id>> {
+    user_emails::table.find(email_norm).select(user_emails::user_id).first(conn).optional()
+}
+
+/// A person and the hash of the password. Two statements, of which each names the key of its table; both are made for an address
+/// without an account too.
+pub(in crate::user) fn user_with_password(conn: &mut Connection, id: Id) -> QueryResult<Option<(UserRow, String)>> {
+    users::table
+        .inner_join(credentials::table.on(credentials::user_id.eq(users::id)))
+        .filter(users::id.eq(id))
+        .select((COLUMNS, credentials::password_hash))
+        .first(conn)
+        .optional()
+}
