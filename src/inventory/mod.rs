@@ -16,7 +16,7 @@ pub use door::bulk::*;
 pub use door::catalogue::*;
 pub use door::reservation::*;
 pub use door::stock::*;
-pub use service::{LocalInventory, local};
+pub use service::{ImportEnd, ImportProgress, ImportWatch, LocalInventory, local};
 
 /// The module as others see it.
 pub trait Inventory: Catalogue + Stock + Reservations + Bulk {}

@@ -1,14 +1,15 @@
 //! The catalogue in sets: many products a statement, for import and export.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt};
 use diesel::upsert::excluded;
 
 use super::product::{ProductRow, ProductValues};
 use super::sku::{SkuRow, SkuValues};
 use crate::clock::Id;
-use crate::db::Connection;
+use crate::db::{Connection, sql};
 use crate::inventory::schema::{categories, product_tags, products, skus, stock};
 use crate::inventory::store::category::CategoryRow;
 use crate::inventory::store::stock::{LEVELS, LevelValues, Levels, StockKey, levels};
@@ -32,11 +33,11 @@ pub(in crate::inventory) fn products_by_handle(conn: &mut Connection, handles: &
 /// The next products in the order of their handles, each with its tags and SKUs.
 pub(in crate::inventory) fn products_after(
     conn: &mut Connection,
-    after: Option<&str>,
+    after: &str,
     limit: i64,
 ) -> QueryResult<Vec<Product>> {
     let rows = products::table
-        .filter(products::handle.gt(after.unwrap_or_default()))
+        .filter(products::handle.gt(after))
         .order(products::handle)
         .limit(limit)
         .select(ProductRow::as_select())
@@ -125,24 +126,35 @@ pub(in crate::inventory) fn categories_after(
     Ok(rows.into_iter().map(Category::from).collect())
 }
 
-/// Writes these products' rows anew. Each carries the version after the change; one that is not at the version before it is left as
-/// it is. Gives the number of those that were written.
-pub(in crate::inventory) fn products_update<'a>(
-    conn: &mut Connection,
-    changed: impl IntoIterator<Item = &'a Product>,
-) -> QueryResult<usize> {
-    let mut written = 0;
+/// Writes these products' rows anew. Each carries the version after the change. False: one of them is not at the version before it,
+/// and the transaction must end without effect.
+pub(in crate::inventory) fn products_update(conn: &mut Connection, changed: &[&Product]) -> QueryResult<bool> {
     match conn {
         Connection::Sqlite(conn) => {
             for product in changed {
                 let row = products::table.find(product.id).filter(products::version.eq(product.version - 1));
-                written += diesel::update(row).set(ProductValues::from(product)).execute(conn)?;
+                if diesel::update(row).set(ProductValues::from(*product)).execute(conn)? == 0 {
+                    return Ok(false);
+                }
             }
         }
         Connection::Postgres(conn) => {
-            let values: Vec<ProductValues> = changed.into_iter().map(ProductValues::from).collect();
+            // ON CONFLICT knows no such condition in diesel, so the rows are taken first; then nobody else changes them.
+            let (ids, versions): (Vec<Id>, Vec<i64>) =
+                changed.iter().map(|product| (product.id, product.version)).unzip();
+            let taken = diesel::sql_query(
+                "UPDATE products SET version = new.version FROM unnest($1, $2) AS new (id, version)
+                 WHERE products.id = new.id AND products.version = new.version - 1",
+            )
+            .bind::<Array<sql::Id>, _>(ids)
+            .bind::<Array<BigInt>, _>(versions)
+            .execute(conn)?;
+            if taken != changed.len() {
+                return Ok(false);
+            }
+            let values: Vec<ProductValues> = changed.iter().map(|product| ProductValues::from(*product)).collect();
             for chunk in values.chunks(UPDATE_ROWS) {
-                written += diesel::insert_into(products::table)
+                diesel::insert_into(products::table)
                     .values(chunk)
                     .on_conflict(products::id)
                     .do_update()
@@ -160,15 +172,13 @@ pub(in crate::inventory) fn products_update<'a>(
                         products::seo_description.eq(excluded(products::seo_description)),
                         products::price_min.eq(excluded(products::price_min)),
                         products::price_max.eq(excluded(products::price_max)),
-                        products::version.eq(excluded(products::version)),
                         products::updated_at.eq(excluded(products::updated_at)),
                     ))
-                    .filter(products::version.eq(excluded(products::version) - 1))
                     .execute(conn)?;
             }
         }
     }
-    Ok(written)
+    Ok(true)
 }
 
 /// Writes these SKUs' rows anew; their products must have been written in this transaction, so that nobody else changes them.
@@ -223,4 +233,21 @@ pub(in crate::inventory) fn sku_options_free(conn: &mut Connection, skus: &[&Sku
             .execute(conn)?;
     }
     Ok(())
+}
+
+/// The categories of these ids, and all above them.
+pub(in crate::inventory) fn categories_with_parents(conn: &mut Connection, ids: &[Id]) -> QueryResult<Vec<Category>> {
+    let mut all: Vec<Category> = vec![];
+    for chunk in ids.chunks(BINDS) {
+        let found = categories::table.filter(categories::id.eq_any(chunk)).select(CategoryRow::as_select());
+        all.extend(found.load(conn)?.into_iter().map(Category::from));
+    }
+    let above: BTreeSet<String> = all
+        .iter()
+        .flat_map(|category| category.path.match_indices('/').map(|(at, _)| category.path[..at].to_owned()))
+        .filter(|path| all.iter().all(|category| category.path != *path))
+        .collect();
+    let above: Vec<&str> = above.iter().map(String::as_str).collect();
+    all.extend(categories_by_path(conn, &above)?);
+    Ok(all)
 }

@@ -7,7 +7,6 @@ use crate::clock::{Id, Time};
 use crate::db::Connection;
 use crate::db::sql::JsonValue;
 use crate::inventory::schema::outbox;
-use crate::inventory::store::insert_many;
 
 /// Writes an event about `subject` (a product or a reservation) into the caller's transaction.
 pub(in crate::inventory) fn event_insert(
@@ -30,7 +29,7 @@ pub(in crate::inventory) fn event_insert(
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = outbox)]
+#[diesel(table_name = outbox, treat_none_as_default_value = false)]
 struct EventValues<'a> {
     aggregate_id: Id,
     id: Id,

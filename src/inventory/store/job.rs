@@ -134,12 +134,10 @@ pub(in crate::inventory) fn job_queue(conn: &mut Connection, id: Id) -> QueryRes
     .bind::<sql::Id, _>(id)
     .get_result(conn)?;
     let open = jobs::table.filter(jobs::id.eq(id)).filter(jobs::state.eq(QUEUED)).filter(jobs::total.is_null());
-    let row: Option<JobRow> = diesel::update(open)
-        .set(jobs::total.eq(size.bytes))
-        .returning(JobRow::as_returning())
-        .get_result(conn)
-        .optional()?;
-    row.map(JobRow::job).transpose()
+    match diesel::update(open).set(jobs::total.eq(size.bytes)).execute(conn)? {
+        0 => Ok(None),
+        _ => job_get(conn, id),
+    }
 }
 
 pub(in crate::inventory) fn job_get(conn: &mut Connection, id: Id) -> QueryResult<Option<Job>> {
@@ -178,8 +176,7 @@ pub(in crate::inventory) fn job_claim(
         .first(conn)
         .optional()?;
     let Some((id, state, seen)) = next else { return Ok(None) };
-    let mut unclaimed = diesel::update(jobs::table)
-        .filter(jobs::id.eq(id))
+    let mut unclaimed = diesel::update(jobs::table.filter(jobs::id.eq(id)).filter(jobs::state.eq(state)))
         .set((
             jobs::state.eq(RUNNING),
             jobs::alive_until.eq(Some(alive_until)),
@@ -188,13 +185,14 @@ pub(in crate::inventory) fn job_claim(
             jobs::failed.eq(0),
         ))
         .into_boxed();
-    unclaimed = unclaimed.filter(jobs::state.eq(state));
     if let Some(seen) = seen {
         unclaimed = unclaimed.filter(jobs::alive_until.eq(seen));
     }
-    let claimed: Option<(JobRow, JsonValue)> =
-        unclaimed.returning((JobRow::as_returning(), jobs::params)).get_result(conn).optional()?;
-    let Some((row, params)) = claimed else { return Ok(None) };
+    if unclaimed.execute(conn)? == 0 {
+        return Ok(None);
+    }
+    let (row, params): (JobRow, JsonValue) =
+        jobs::table.find(id).select((JobRow::as_select(), jobs::params)).first(conn)?;
     diesel::delete(job_errors::table.filter(job_errors::job_id.eq(id))).execute(conn)?;
     Ok(Some((row.job()?, params.read("jobs.params")?)))
 }
@@ -243,16 +241,18 @@ pub(in crate::inventory) fn job_end(
 /// Cancels a job that waits or runs, also one whose input is still being sent. `None`: there is no such job.
 pub(in crate::inventory) fn job_cancel(conn: &mut Connection, id: Id, now: Time) -> QueryResult<Option<Job>> {
     let unfinished = jobs::table.filter(jobs::id.eq(id)).filter(jobs::state.eq_any([QUEUED, RUNNING]));
-    let row: Option<JobRow> = diesel::update(unfinished)
-        .set((jobs::state.eq(CANCELLED), jobs::finished_at.eq(Some(now))))
-        .returning(JobRow::as_returning())
-        .get_result(conn)
-        .optional()?;
-    row.map(JobRow::job).transpose()
+    // One whose input is not whole is seen from now on.
+    let values = (jobs::state.eq(CANCELLED), jobs::finished_at.eq(Some(now)));
+    if diesel::update(unfinished).set(values).execute(conn)? == 0 {
+        return Ok(None);
+    }
+    let open = jobs::table.filter(jobs::id.eq(id)).filter(jobs::total.is_null());
+    diesel::update(open).set(jobs::total.eq(0)).execute(conn)?;
+    job_get(conn, id)
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = job_errors)]
+#[diesel(table_name = job_errors, treat_none_as_default_value = false)]
 struct FaultValues<'a> {
     job_id: Id,
     seq: i64,
@@ -278,9 +278,7 @@ pub(in crate::inventory) fn faults_insert(
             message: &fault.message,
         })
         .collect();
-    for chunk in values.chunks(5_000) {
-        diesel::insert_into(job_errors::table).values(chunk).execute(conn)?;
-    }
+    insert_many!(conn, job_errors::table, &values);
     Ok(())
 }
 

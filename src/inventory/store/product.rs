@@ -7,7 +7,6 @@ use crate::clock::{Id, Time};
 use crate::db::sql::JsonValue;
 use crate::db::{Connection, MultiBackend};
 use crate::inventory::schema::{product_tags, products};
-use crate::inventory::store::insert_many;
 use crate::inventory::store::sku::{skus_insert, skus_of_product};
 use crate::inventory::{Product, ProductKey, ProductStatus, Sku};
 
@@ -128,7 +127,7 @@ impl<'a> From<&'a Product> for ProductValues<'a> {
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = product_tags)]
+#[diesel(table_name = product_tags, treat_none_as_default_value = false)]
 struct TagValues<'a> {
     product_id: Id,
     tag: &'a str,

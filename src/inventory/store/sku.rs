@@ -5,7 +5,6 @@ use diesel::prelude::*;
 use crate::clock::{Id, Time};
 use crate::db::Connection;
 use crate::inventory::schema::{skus, stock, stock_ledger};
-use crate::inventory::store::insert_many;
 use crate::inventory::{Money, OPTIONS_MAX, Sku};
 
 /// SQLite takes 32,766 values a statement.

@@ -2,13 +2,12 @@
 //! same rules. Each change of a row raises its version by one and is in the ledger under it.
 
 use diesel::prelude::*;
-use diesel::upsert::excluded;
+use diesel::sql_types::{Array, BigInt};
 
 use super::event::events_insert;
-use super::insert_many;
 use super::stock::{Levels, LowStock, Place, net};
 use crate::clock::{Id, Time};
-use crate::db::Connection;
+use crate::db::{Connection, sql};
 use crate::inventory::schema::{stock, stock_ledger};
 use crate::inventory::{Counters, LedgerKind, Sku};
 
@@ -53,7 +52,7 @@ impl StockSet {
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = stock)]
+#[diesel(table_name = stock, treat_none_as_default_value = false)]
 struct StockValues {
     product_id: Id,
     sku_id: Id,
@@ -179,24 +178,23 @@ fn update(conn: &mut Connection, changed: &[&StockSet]) -> QueryResult<usize> {
             }
         }
         Connection::Postgres(conn) => {
-            // In the order of the keys, as everybody locks rows.
-            let mut sorted = changed.to_vec();
-            sorted.sort_unstable_by_key(|set| set.place.key);
-            for chunk in sorted.chunks(5_000) {
-                let values: Vec<StockValues> = chunk.iter().map(|set| StockValues::from(*set)).collect();
-                written += diesel::insert_into(stock::table)
-                    .values(values)
-                    .on_conflict((stock::product_id, stock::sku_id, stock::location_id))
-                    .do_update()
-                    .set((
-                        stock::on_hand.eq(excluded(stock::on_hand)),
-                        stock::safety.eq(excluded(stock::safety)),
-                        stock::incoming.eq(excluded(stock::incoming)),
-                        stock::version.eq(excluded(stock::version)),
-                    ))
-                    .filter(stock::version.eq(excluded(stock::version) - 1))
-                    .execute(conn)?;
-            }
+            let column = |value: fn(&StockSet) -> i64| changed.iter().map(|set| value(set)).collect::<Vec<i64>>();
+            let ids = |id: fn(&StockSet) -> Id| changed.iter().map(|set| id(set)).collect::<Vec<Id>>();
+            written = diesel::sql_query(
+                "UPDATE stock SET on_hand = new.on_hand, safety = new.safety, incoming = new.incoming, version = new.version
+                 FROM unnest($1, $2, $3, $4, $5, $6, $7)
+                      AS new (product_id, sku_id, location_id, on_hand, safety, incoming, version)
+                 WHERE stock.product_id = new.product_id AND stock.sku_id = new.sku_id
+                   AND stock.location_id = new.location_id AND stock.version = new.version - 1",
+            )
+            .bind::<Array<sql::Id>, _>(ids(|set| set.place.key.product_id))
+            .bind::<Array<sql::Id>, _>(ids(|set| set.place.key.sku_id))
+            .bind::<Array<sql::Id>, _>(ids(|set| set.place.key.location_id))
+            .bind::<Array<BigInt>, _>(column(|set| set.after.on_hand))
+            .bind::<Array<BigInt>, _>(column(|set| set.after.safety))
+            .bind::<Array<BigInt>, _>(column(|set| set.after.incoming))
+            .bind::<Array<BigInt>, _>(column(StockSet::version))
+            .execute(conn)?;
         }
     }
     Ok(written)

@@ -53,7 +53,7 @@ fn read_header<R: Read>(records: &mut Records<R>) -> Result<Header, ReadError> {
     if !records.advance()? {
         return Err(fault(1, Column::Handle, "the file is empty; its first row must name the columns"));
     }
-    let mut header = Header { places: Default::default(), width: records.len() };
+    let mut header = Header { places: [None; Column::ALL.len()], width: records.len() };
     for index in 0..records.len() {
         let name = String::from_utf8_lossy(records.cell(index).unwrap_or_default());
         let found = Column::ALL.iter().find(|column| column.name().eq_ignore_ascii_case(name.trim()));
@@ -230,7 +230,7 @@ impl Group {
         let source =
             Source::Csv { line, category_column: Column::Type, sku_lines: vec![], image_lines: vec![] };
         let values = ProductPatch::default();
-        let product = ImportProduct { handle, values, category: None, skus: vec![], source };
+        let product = ImportProduct { handle, values, category: None, skus: vec![], words: None, source };
         Group { product, options: None, images: vec![], has_images: false, faults: vec![] }
     }
 
