@@ -10,6 +10,7 @@ use crate::user::password::Passwords;
 mod account;
 mod admin;
 mod auth;
+mod faults;
 mod last_seen;
 
 use last_seen::LastSeen;

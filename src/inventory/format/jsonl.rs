@@ -14,9 +14,7 @@ use super::{
     ReadError, Source,
 };
 use crate::error::json_pointer;
-use crate::inventory::{
-    Image, LocationAddress, Money, ProductPatch, ProductStatus, RowFault, SkuPatch, double_option,
-};
+use crate::inventory::{Image, LocationAddress, Money, ProductPatch, ProductStatus, RowFault, SkuPatch, double_option};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -62,8 +62,7 @@ pub(in crate::inventory) fn state_text(state: JobState) -> &'static str {
 }
 
 fn state_of(text: &str) -> QueryResult<JobState> {
-    let all =
-        [JobState::Queued, JobState::Running, JobState::Succeeded, JobState::Failed, JobState::Cancelled];
+    let all = [JobState::Queued, JobState::Running, JobState::Succeeded, JobState::Failed, JobState::Cancelled];
     let found = all.into_iter().find(|state| state_text(*state) == text);
     found.ok_or_else(|| diesel::result::Error::DeserializationError(format!("jobs.state: {text:?}").into()))
 }

@@ -239,6 +239,15 @@ pub(in crate::inventory) fn stock_ensure(conn: &mut Connection, rows: &[(StockKe
     Ok(())
 }
 
+/// Removes those of these rows that never had a change: they were made for one that was refused.
+pub(in crate::inventory) fn stock_forget(conn: &mut Connection, keys: &[StockKey]) -> QueryResult<()> {
+    for key in keys {
+        let row = stock::table.find((key.product_id, key.sku_id, key.location_id));
+        diesel::delete(row.filter(stock::version.eq(0))).execute(conn)?;
+    }
+    Ok(())
+}
+
 /// Keeps the row from changing until the transaction ends. A transaction on SQLite already has the database to itself.
 pub(in crate::inventory) fn stock_lock(conn: &mut Connection, key: StockKey) -> QueryResult<()> {
     let row = stock::table.find((key.product_id, key.sku_id, key.location_id));

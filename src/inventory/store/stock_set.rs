@@ -151,8 +151,7 @@ pub(in crate::inventory) fn stock_set_many(
         return Ok(false);
     }
     let kind = LedgerKind::Imported.to_string();
-    let entries: Vec<LedgerValues> =
-        sets.iter().map(|set| LedgerValues::of(set, &kind, reason, actor, now)).collect();
+    let entries: Vec<LedgerValues> = sets.iter().map(|set| LedgerValues::of(set, &kind, reason, actor, now)).collect();
     insert_many!(conn, stock_ledger::table, &entries);
     let low = sets.iter().filter_map(|set| Some((set.place.key.product_id, set.low_stock()?)));
     events_insert(conn, "stock.low", low, now)?;

@@ -62,10 +62,7 @@ pub(in crate::inventory) fn tidy(conn: &mut Connection, ages: &Ages, limit: i64)
     ];
     let mut rows = 0;
     for (before, statement) in by_age {
-        rows += diesel::sql_query(statement)
-            .bind::<sql::Instant, _>(before)
-            .bind::<BigInt, _>(limit)
-            .execute(conn)?;
+        rows += diesel::sql_query(statement).bind::<sql::Instant, _>(before).bind::<BigInt, _>(limit).execute(conn)?;
     }
     // Inputs are large, so fewer of them go at a time.
     rows += diesel::sql_query(

@@ -118,7 +118,8 @@ mod tests {
         let mut records = Records::new(text.as_bytes());
         let mut all = vec![];
         while records.advance().unwrap() {
-            let cells = (0..records.len()).map(|index| String::from_utf8_lossy(records.cell(index).unwrap()).into_owned());
+            let cells =
+                (0..records.len()).map(|index| String::from_utf8_lossy(records.cell(index).unwrap()).into_owned());
             all.push((records.line(), cells.collect()));
         }
         assert_eq!(records.bytes(), text.len() as u64);

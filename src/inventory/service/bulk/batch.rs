@@ -262,8 +262,7 @@ fn look_up(conn: &mut Connection, products: &[ImportProduct], known: &mut Known)
     for (key, levels) in bulk::stock_of_products(conn, &ids)? {
         known.stock.entry(key.sku_id).or_default().insert(key.location_id, levels);
     }
-    let mut codes: Vec<String> =
-        skus().flat_map(|sku| &sku.stock).filter_map(|stock| stock.location.clone()).collect();
+    let mut codes: Vec<String> = skus().flat_map(|sku| &sku.stock).filter_map(|stock| stock.location.clone()).collect();
     codes.sort_unstable();
     codes.dedup();
     known.locations =
@@ -328,10 +327,14 @@ fn write_changes(conn: &mut Connection, plans: &[Plan], now: Time) -> Result<Bac
     product::tags_insert(conn, retagged)?;
 
     let changes: Vec<(&Sku, &Sku)> = changed.iter().flat_map(|plan| plan.changes()).collect();
-    let moved: Vec<&Sku> = changes.iter().filter(|(old, new)| old.options != new.options).map(|(_, new)| *new).collect();
+    let moved: Vec<&Sku> =
+        changes.iter().filter(|(old, new)| old.options != new.options).map(|(_, new)| *new).collect();
     bulk::sku_options_free(conn, &moved)?;
     bulk::skus_update(conn, &changes.iter().map(|(_, new)| *new).collect::<Vec<_>>())?;
-    sku::skus_insert(conn, changed.iter().flat_map(|plan| plan.new_skus.iter().map(|index| &plan.product.skus[*index])))?;
+    sku::skus_insert(
+        conn,
+        changed.iter().flat_map(|plan| plan.new_skus.iter().map(|index| &plan.product.skus[*index])),
+    )?;
 
     let (mut rising, mut falling) = (Backorders::new(), Backorders::new());
     for (old, new) in changes {

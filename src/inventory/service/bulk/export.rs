@@ -30,7 +30,11 @@ enum Position {
 }
 
 impl LocalInventory {
-    pub(super) async fn export(&self, format: BulkFormat, after: Option<String>) -> Result<ExportChunk, InventoryError> {
+    pub(super) async fn export(
+        &self,
+        format: BulkFormat,
+        after: Option<String>,
+    ) -> Result<ExportChunk, InventoryError> {
         let position: Option<Position> = match after {
             Some(cursor) => Some(page::position(&cursor).ok_or(InventoryError::InvalidCursor)?),
             None => None,
@@ -144,7 +148,12 @@ fn csv_row<'a>(product: &'a Product, context: &'a Context) -> ExportRow<'a> {
         let levels = context.stock.get(&sku.id)?.get(&context.locations.first()?.id)?;
         Some(levels.counters.on_hand)
     };
-    ExportRow { product, category_path: path, category_names: names, on_hand: product.skus.iter().map(on_hand).collect() }
+    ExportRow {
+        product,
+        category_path: path,
+        category_names: names,
+        on_hand: product.skus.iter().map(on_hand).collect(),
+    }
 }
 
 fn product_line(product: &Product, context: &Context) -> ProductLine {

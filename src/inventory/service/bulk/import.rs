@@ -64,11 +64,8 @@ impl LocalInventory {
         input: impl Read + Send + 'static,
         watch: &mut dyn ImportWatch,
     ) -> Result<(ImportEnd, ImportProgress), InventoryError> {
-        let context = Context {
-            actor: call.actor.clone(),
-            dry_run: options.dry_run,
-            home: self.import_home(options).await?,
-        };
+        let context =
+            Context { actor: call.actor.clone(), dry_run: options.dry_run, home: self.import_home(options).await? };
         let (sender, mut pieces) = mpsc::channel(READ_AHEAD);
         let (format, currency) = (options.format, self.config.currency.clone());
         let reading = tokio::task::spawn_blocking(move || read(input, format, &currency, &sender));
@@ -164,9 +161,8 @@ impl LocalInventory {
 
 /// Somebody else changed, made or removed one of the things in the same moment.
 fn is_race(error: &InventoryError) -> bool {
-    let broken = |error: &DbError| {
-        error.is_unique_violation() || error.is_foreign_key_violation() || error.is_check_violation()
-    };
+    let broken =
+        |error: &DbError| error.is_unique_violation() || error.is_foreign_key_violation() || error.is_check_violation();
     matches!(error, InventoryError::Conflict(_)) || matches!(error, InventoryError::Db(error) if broken(error))
 }
 
@@ -200,12 +196,7 @@ struct Piece {
     rows: u64,
 }
 
-fn read(
-    input: impl Read,
-    format: BulkFormat,
-    currency: &str,
-    sender: &mpsc::Sender<Piece>,
-) -> Result<(), ReadError> {
+fn read(input: impl Read, format: BulkFormat, currency: &str, sender: &mpsc::Sender<Piece>) -> Result<(), ReadError> {
     match format {
         BulkFormat::Csv => read_with(csv::Reader::new(input, currency)?, currency, sender),
         BulkFormat::Jsonl => read_with(jsonl::Reader::new(input), currency, sender),
@@ -230,7 +221,8 @@ fn read_with(mut reader: impl Reader, currency: &str, sender: &mpsc::Sender<Piec
             }
         };
         // Locations and categories hold for the products after them, not for those before.
-        let is_new_start = matches!(item, Some(Ok(Item::Location(_) | Item::Category(_)))) && !piece.batch.products.is_empty();
+        let is_new_start =
+            matches!(item, Some(Ok(Item::Location(_) | Item::Category(_)))) && !piece.batch.products.is_empty();
         if is_end || is_new_start || weight >= BATCH_WEIGHT || piece.faults.len() >= BATCH_FAULTS {
             if !send(std::mem::take(&mut piece), &reader, sender) {
                 return Ok(());

@@ -11,9 +11,7 @@ use crate::clock::{Id, Time};
 use crate::db::{DbError, Failure};
 use crate::inventory::service::LocalInventory;
 use crate::inventory::store::job as store;
-use crate::inventory::{
-    ImportOptions, InventoryError, Job, JobQuery, JobState, PIECE_BYTES_MAX, RowFault,
-};
+use crate::inventory::{ImportOptions, InventoryError, Job, JobQuery, JobState, PIECE_BYTES_MAX, RowFault};
 use crate::page::{self, Page};
 
 /// A running job is given up for dead when nothing was heard of it for so long.
@@ -114,7 +112,8 @@ impl LocalInventory {
     pub(super) async fn run_next_job(&self) -> Result<bool, InventoryError> {
         let now = self.clock.now();
         let held_until = now.plus_seconds(ALIVE_SECONDS);
-        let claimed = self.db.write(move |conn| Ok::<_, InventoryError>(store::job_claim(conn, now, held_until)?)).await?;
+        let claimed =
+            self.db.write(move |conn| Ok::<_, InventoryError>(store::job_claim(conn, now, held_until)?)).await?;
         let Some((job, options)) = claimed else { return Ok(false) };
         tracing::info!(job = %job.id, actor = %job.actor, bytes = job.total, "import begins");
         let mut watch = JobWatch { inventory: self, id: job.id, held_until, faults: 0, cancelled: false };
@@ -166,7 +165,8 @@ impl LocalInventory {
         let (db, id) = (self.db.clone(), job.id);
         tokio::spawn(async move {
             for seq in 0.. {
-                let piece = db.read_primary(move |conn| Ok::<_, InventoryError>(store::input_get(conn, id, seq)?)).await;
+                let piece =
+                    db.read_primary(move |conn| Ok::<_, InventoryError>(store::input_get(conn, id, seq)?)).await;
                 let is_last = !matches!(piece, Ok(Some(_)));
                 let wanted = match piece.transpose() {
                     Some(piece) => sender.send(piece).await.is_ok(),

@@ -192,10 +192,12 @@ impl Planner<'_> {
         for (index, sku) in product.skus.iter().enumerate() {
             let pointer = numbers[index].map_or("/options".to_owned(), |number| format!("/skus/{number}/options"));
             if sku.options.len() != count {
-                let message = format!("the SKU {:?} has {} values; the product has {count} options", sku.code, sku.options.len());
+                let message =
+                    format!("the SKU {:?} has {} values; the product has {count} options", sku.code, sku.options.len());
                 self.fault(&pointer, message);
             } else if let Some(other) = by_options.insert(&sku.options, index) {
-                let message = format!("the SKUs {:?} and {:?} have the same options", product.skus[other].code, sku.code);
+                let message =
+                    format!("the SKUs {:?} and {:?} have the same options", product.skus[other].code, sku.code);
                 self.fault(&pointer, message);
             }
         }
@@ -239,9 +241,10 @@ impl Planner<'_> {
             for (location, levels) in levels {
                 let promised = levels.counters.reserved + levels.counters.allocated;
                 if promised > on_hand.get(location).copied().unwrap_or(0) + sku.backorder_limit {
-                    let index = line.stock.iter().position(|stock| {
-                        self.location(stock).is_some_and(|(_, named)| named == *location)
-                    });
+                    let index = line
+                        .stock
+                        .iter()
+                        .position(|stock| self.location(stock).is_some_and(|(_, named)| named == *location));
                     let pointer = match index {
                         Some(index) => format!("/skus/{number}/stock/{index}/on_hand"),
                         None => format!("/skus/{number}/backorder_limit"),
