@@ -71,7 +71,12 @@ pub async fn verify(config: Config, repair: bool) -> Result<ExitCode, Failure> {
     for difference in &result.differences {
         println!(
             "{} at {}: {} is {}, should be {} ({})",
-            difference.sku, difference.location, difference.what, difference.is, difference.should_be, difference.because
+            difference.sku,
+            difference.location,
+            difference.what,
+            difference.is,
+            difference.should_be,
+            difference.because
         );
     }
     println!("{} stock rows checked, {} difference(s).", result.checked, result.differences.len());
@@ -104,7 +109,8 @@ pub async fn create_admin(config: Config, email: String, password_file: Option<&
 pub fn user_failure(error: UserError) -> Failure {
     match error {
         UserError::Invalid(faults) => {
-            let faults: Vec<String> = faults.iter().map(|fault| format!("{}: {}", fault.pointer, fault.message)).collect();
+            let faults: Vec<String> =
+                faults.iter().map(|fault| format!("{}: {}", fault.pointer, fault.message)).collect();
             Failure::Other(faults.join("; "))
         }
         other => Failure::Other(other.to_string()),

@@ -26,7 +26,7 @@ const WORD_BYTES_MAX: usize = 100;
 const CHUNK: usize = 500;
 
 /// The different words of a product with their stems, separated by blanks. Each word stands once, where it weighs most.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::inventory) struct Words {
     title: String,
     /// Of vendor, type, tags and codes.
