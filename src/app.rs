@@ -252,6 +252,7 @@ fn background(
     let sweep = Duration::from_millis(u64::from(config.inventory.sweep_interval_ms));
     let second = Duration::from_secs(1);
     let (inventory_sweep, inventory_jobs, inventory_tidy) = (inventory.clone(), inventory.clone(), inventory);
+    let jobs_stopped = stopped.clone();
     let (user_mail, user_tidy) = (user.clone(), user);
     vec![
         every(sweep, stopped, "sweep of expired holds", move || {
@@ -259,8 +260,14 @@ fn background(
             async move { inventory.reservation_sweep(500).await.map(|count| count == 500) }
         }),
         every(second, stopped, "jobs", move || {
-            let inventory = inventory_jobs.clone();
-            async move { inventory.job_run_next().await }
+            let (inventory, mut stopped) = (inventory_jobs.clone(), jobs_stopped.clone());
+            async move {
+                tokio::select! {
+                    more = inventory.job_run_next() => more,
+                    // A job takes long; it is taken up again when its time without a sign of life has passed.
+                    _ = stopped.wait_for(|stopped| *stopped) => Ok(false),
+                }
+            }
         }),
         every(second, stopped, "mail", move || {
             let user = user_mail.clone();

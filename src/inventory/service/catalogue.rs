@@ -1,108 +1,153 @@
-//! The rules of catalogue.
+//! The rules of the catalogue, by noun; here is what they share.
 
 use async_trait::async_trait;
 
 use super::LocalInventory;
-use crate::call::*;
-use crate::clock::*;
+use crate::call::Call;
+use crate::clock::Id;
+use crate::db::{Connection, DbError, Failure};
 use crate::inventory::*;
-use crate::page::*;
+
+pub(super) mod category;
+pub(super) mod location;
+pub(super) mod product;
+pub(super) mod sku;
+
+/// How often a change is tried that lost the race for a name.
+const NAME_RACES: u32 = 3;
+
+impl LocalInventory {
+    /// Runs one transaction, in which names (handles, codes) are looked for before they are taken. When somebody else takes one of
+    /// them just then, it is run again: now it sees which, and says so or takes another.
+    async fn write_named<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut Connection) -> Result<T, InventoryError> + Clone + Send + 'static,
+    ) -> Result<T, InventoryError> {
+        for _ in 1..NAME_RACES {
+            match self.db.write(work.clone()).await {
+                Err(error) if error.db().is_some_and(DbError::is_unique_violation) => {}
+                result => return result,
+            }
+        }
+        self.db.write(work).await
+    }
+}
+
+/// Is the version there the one that the caller saw?
+fn check_version(expected: Option<i64>, actual: i64) -> Result<(), InventoryError> {
+    match expected {
+        Some(expected) if expected != actual => Err(InventoryError::VersionMismatch { expected, actual }),
+        _ => Ok(()),
+    }
+}
+
+/// Tells a broken constraint in the caller's words; another error stays what it is.
+fn explain(
+    result: diesel::QueryResult<()>,
+    broken: impl Fn(&DbError) -> bool,
+    as_error: impl FnOnce() -> InventoryError,
+) -> Result<(), InventoryError> {
+    result.map_err(|error| match InventoryError::from(error) {
+        InventoryError::Db(error) if broken(&error) => as_error(),
+        other => other,
+    })
+}
 
 #[async_trait]
 impl Catalogue for LocalInventory {
     async fn category_list(&self) -> Result<Vec<Category>, InventoryError> {
-        todo!()
+        self.list_categories().await
     }
 
     async fn category_get(&self, id: Id) -> Result<Option<Category>, InventoryError> {
-        todo!()
+        self.get_category(id).await
     }
 
-    async fn category_create(&self, call: &Call, new: NewCategory) -> Result<Category, InventoryError> {
-        todo!()
+    async fn category_create(&self, _: &Call, new: NewCategory) -> Result<Category, InventoryError> {
+        self.create_category(new).await
     }
 
     async fn category_update(
         &self,
-        call: &Call,
+        _: &Call,
         id: Id,
         expected: Option<i64>,
         patch: CategoryPatch,
     ) -> Result<Category, InventoryError> {
-        todo!()
+        self.update_category(id, expected, patch).await
     }
 
-    async fn category_delete(&self, call: &Call, id: Id, expected: Option<i64>) -> Result<(), InventoryError> {
-        todo!()
+    async fn category_delete(&self, _: &Call, id: Id, expected: Option<i64>) -> Result<(), InventoryError> {
+        self.delete_category(id, expected).await
     }
 
     async fn location_list(&self) -> Result<Vec<Location>, InventoryError> {
-        todo!()
+        self.list_locations().await
     }
 
     async fn location_get(&self, code: &str) -> Result<Option<Location>, InventoryError> {
-        todo!()
+        self.get_location(code).await
     }
 
-    async fn location_create(&self, call: &Call, new: NewLocation) -> Result<Location, InventoryError> {
-        todo!()
+    async fn location_create(&self, _: &Call, new: NewLocation) -> Result<Location, InventoryError> {
+        self.create_location(new).await
     }
 
     async fn location_update(
         &self,
-        call: &Call,
+        _: &Call,
         code: &str,
         expected: Option<i64>,
         patch: LocationPatch,
     ) -> Result<Location, InventoryError> {
-        todo!()
+        self.update_location(code, expected, patch).await
     }
 
     async fn product_list(&self, query: ProductQuery) -> Result<ProductPage, InventoryError> {
-        todo!()
+        self.list_products(query).await
     }
 
     async fn product_get(&self, key: ProductKey) -> Result<Option<Product>, InventoryError> {
-        todo!()
+        self.get_product(key).await
     }
 
-    async fn product_create(&self, call: &Call, new: NewProduct) -> Result<Product, InventoryError> {
-        todo!()
+    async fn product_create(&self, _: &Call, new: NewProduct) -> Result<Product, InventoryError> {
+        self.create_product(new).await
     }
 
     async fn product_update(
         &self,
-        call: &Call,
+        _: &Call,
         key: ProductKey,
         expected: Option<i64>,
         patch: ProductPatch,
     ) -> Result<Product, InventoryError> {
-        todo!()
+        self.update_product(key, expected, patch).await
     }
 
-    async fn product_delete(&self, call: &Call, key: ProductKey, expected: Option<i64>) -> Result<(), InventoryError> {
-        todo!()
+    async fn product_delete(&self, _: &Call, key: ProductKey, expected: Option<i64>) -> Result<(), InventoryError> {
+        self.delete_product(key, expected).await
     }
 
     async fn sku_get(&self, code: &str) -> Result<Option<Sku>, InventoryError> {
-        todo!()
+        self.get_sku(code).await
     }
 
-    async fn sku_create(&self, call: &Call, product: ProductKey, new: NewSku) -> Result<Sku, InventoryError> {
-        todo!()
+    async fn sku_create(&self, _: &Call, product: ProductKey, new: NewSku) -> Result<Sku, InventoryError> {
+        self.create_sku(product, new).await
     }
 
     async fn sku_update(
         &self,
-        call: &Call,
+        _: &Call,
         code: &str,
         expected: Option<i64>,
         patch: SkuPatch,
     ) -> Result<Sku, InventoryError> {
-        todo!()
+        self.update_sku(code, expected, patch).await
     }
 
-    async fn sku_delete(&self, call: &Call, code: &str, expected: Option<i64>) -> Result<(), InventoryError> {
-        todo!()
+    async fn sku_delete(&self, _: &Call, code: &str, expected: Option<i64>) -> Result<(), InventoryError> {
+        self.delete_sku(code, expected).await
     }
 }

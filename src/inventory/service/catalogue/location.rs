@@ -1,0 +1,117 @@
+//! The places that hold stock.
+
+use super::{check_version, explain};
+use crate::clock::Id;
+use crate::db::DbError;
+use crate::inventory::service::LocalInventory;
+use crate::inventory::service::validate::{self, Faults};
+use crate::inventory::store::location as store;
+use crate::inventory::{InventoryError, Location, LocationAddress, LocationPatch, NewLocation, QUANTITY_MAX};
+
+pub(in crate::inventory::service) const LOCATIONS_MAX: i64 = 10_000;
+pub(in crate::inventory::service) const NAME_MAX: usize = 200;
+
+impl LocalInventory {
+    pub(super) async fn list_locations(&self) -> Result<Vec<Location>, InventoryError> {
+        self.db.read(|conn| Ok(store::location_list(conn)?)).await
+    }
+
+    pub(super) async fn get_location(&self, code: &str) -> Result<Option<Location>, InventoryError> {
+        if !validate::is_location_code(code) {
+            return Ok(None);
+        }
+        let code = code.to_owned();
+        self.db.read(move |conn| Ok(store::location_by_code(conn, &code)?)).await
+    }
+
+    pub(super) async fn create_location(&self, mut new: NewLocation) -> Result<Location, InventoryError> {
+        let mut faults = Faults::default();
+        faults.location_code("/code", &new.code);
+        faults.required_line("/name", &mut new.name, NAME_MAX);
+        address(&mut new.address, &mut faults);
+        faults.range("/priority", new.priority, -QUANTITY_MAX, QUANTITY_MAX);
+        faults.finish()?;
+        let now = self.clock.now();
+        let location = Location {
+            id: Id::new(now),
+            code: new.code,
+            name: new.name,
+            address: new.address,
+            priority: new.priority,
+            active: true,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        self.db
+            .write(move |conn| {
+                if store::location_count(conn)? >= LOCATIONS_MAX {
+                    let message = format!("There are {LOCATIONS_MAX} locations, the most there can be.");
+                    return Err(InventoryError::Conflict(message));
+                }
+                explain(store::location_insert(conn, &location), DbError::is_unique_violation, || {
+                    InventoryError::AlreadyExists { what: "location", name: location.code.clone() }
+                })?;
+                Ok(location.clone())
+            })
+            .await
+    }
+
+    pub(super) async fn update_location(
+        &self,
+        code: &str,
+        expected: Option<i64>,
+        mut patch: LocationPatch,
+    ) -> Result<Location, InventoryError> {
+        let unknown = |code: &str| InventoryError::NotFound { what: "location", name: code.to_owned() };
+        if !validate::is_location_code(code) {
+            return Err(unknown(code));
+        }
+        let mut faults = Faults::default();
+        if let Some(name) = &mut patch.name {
+            faults.required_line("/name", name, NAME_MAX);
+        }
+        if let Some(new) = &mut patch.address {
+            address(new, &mut faults);
+        }
+        faults.range("/priority", patch.priority.unwrap_or(0), -QUANTITY_MAX, QUANTITY_MAX);
+        faults.finish()?;
+        let (code, now) = (code.to_owned(), self.clock.now());
+        self.db
+            .write(move |conn| {
+                let old = store::location_claim(conn, &code, now)?.ok_or_else(|| unknown(&code))?;
+                check_version(expected, old.version - 1)?;
+                let LocationPatch { name, address, priority, active } = patch.clone();
+                let location = Location {
+                    name: name.unwrap_or(old.name),
+                    address: address.unwrap_or(old.address),
+                    priority: priority.unwrap_or(old.priority),
+                    active: active.unwrap_or(old.active),
+                    ..old
+                };
+                store::location_replace(conn, &location)?;
+                Ok(location)
+            })
+            .await
+    }
+}
+
+/// Checks an address.
+pub(in crate::inventory::service) fn address(address: &mut LocationAddress, faults: &mut Faults) {
+    faults.within("/address", |faults| {
+        faults.line("/street", &mut address.street, 300);
+        faults.line("/city", &mut address.city, 100);
+        faults.line("/region", &mut address.region, 100);
+        faults.line("/postal_code", &mut address.postal_code, 20);
+        let country = &address.country;
+        if !country.is_empty() && !(country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase())) {
+            faults.add("/country", "must be empty or two capital letters (ISO 3166-1 alpha-2), as US");
+        }
+        for (pointer, degrees, max) in [("/latitude", address.latitude, 90.0), ("/longitude", address.longitude, 180.0)]
+        {
+            if degrees.is_some_and(|degrees| !(-max..=max).contains(&degrees)) {
+                faults.add(pointer, format!("must be from -{max} to {max}"));
+            }
+        }
+    });
+}

@@ -1,0 +1,264 @@
+//! Products. A product with its SKUs is changed as one: whoever changes any of it takes the product first.
+
+use serde::Serialize;
+
+use super::{check_version, explain};
+use crate::clock::{Id, Time};
+use crate::db::{Connection, DbError};
+use crate::inventory::service::LocalInventory;
+use crate::inventory::service::validate::{self, Faults};
+use crate::inventory::store::event::event_insert;
+use crate::inventory::store::search::{Words, words_delete, words_insert, words_put};
+use crate::inventory::store::{product as store, sku};
+use crate::inventory::{InventoryError, NewProduct, NewSku, Product, ProductKey, ProductPatch, ProductStatus, Sku};
+
+/// How many handles are tried, as `shirt`, `shirt-2`, `shirt-3`, before one gets the product's id.
+const HANDLES_TRIED: usize = 100;
+
+impl LocalInventory {
+    pub(super) async fn get_product(&self, key: ProductKey) -> Result<Option<Product>, InventoryError> {
+        if !names_something(&key) {
+            return Ok(None);
+        }
+        self.db.read(move |conn| Ok(store::product_get(conn, &key)?)).await
+    }
+
+    pub(super) async fn create_product(&self, mut new: NewProduct) -> Result<Product, InventoryError> {
+        let mut faults = Faults::default();
+        validate::product::product(&mut new, &self.config.currency, &mut faults);
+        faults.finish()?;
+        let product = first_version(new, self.clock.now());
+        self.write_named(move |conn| {
+            let mut product = product.clone();
+            let codes: Vec<&str> = product.skus.iter().map(|sku| sku.code.as_str()).collect();
+            if let Some(name) = sku::sku_codes_taken(conn, &codes)?.pop() {
+                return Err(InventoryError::AlreadyExists { what: "SKU", name });
+            }
+            match product.handle.is_empty() {
+                true => product.handle = free_handle(conn, &product)?,
+                false => check_handle(conn, &product.handle)?,
+            }
+            check_category(store::products_insert(conn, std::slice::from_ref(&product)))?;
+            words_insert(conn, &[(product.id, words(&product))])?;
+            tell(conn, "product.created", &product, product.created_at)?;
+            Ok(product)
+        })
+        .await
+    }
+
+    pub(super) async fn update_product(
+        &self,
+        key: ProductKey,
+        expected: Option<i64>,
+        mut patch: ProductPatch,
+    ) -> Result<Product, InventoryError> {
+        let mut faults = Faults::default();
+        validate::product::product_patch(&mut patch, &mut faults);
+        faults.finish()?;
+        let now = self.clock.now();
+        self.write_named(move |conn| {
+            let old = claim(conn, &key, now)?;
+            check_version(expected, old.version - 1)?;
+            let product = patched(old.clone(), patch.clone())?;
+            if product.handle != old.handle {
+                check_handle(conn, &product.handle)?;
+            }
+            if product.tags != old.tags {
+                store::tags_delete(conn, &[product.id])?;
+                store::tags_insert(conn, std::slice::from_ref(&product))?;
+            }
+            save(conn, &old, &product)?;
+            Ok(product)
+        })
+        .await
+    }
+
+    pub(super) async fn delete_product(&self, key: ProductKey, expected: Option<i64>) -> Result<(), InventoryError> {
+        let now = self.clock.now();
+        self.db
+            .write(move |conn| {
+                let product = claim(conn, &key, now)?;
+                check_version(expected, product.version - 1)?;
+                let in_use = || {
+                    InventoryError::Conflict(format!(
+                        "The product {:?} has had stock, which must stay explained; archive it instead.",
+                        product.handle
+                    ))
+                };
+                if sku::had_stock(conn, product.id, None)? {
+                    return Err(in_use());
+                }
+                words_delete(conn, &[product.id])?;
+                explain(store::product_delete(conn, product.id), DbError::is_foreign_key_violation, in_use)?;
+                tell(conn, "product.deleted", &product, now)
+            })
+            .await
+    }
+}
+
+/// Takes a product for a change: its version has risen, and nobody else changes it or its SKUs until the transaction ends.
+pub(super) fn claim(conn: &mut Connection, key: &ProductKey, now: Time) -> Result<Product, InventoryError> {
+    let product = match names_something(key) {
+        true => store::product_claim(conn, key, now)?,
+        false => None,
+    };
+    product.ok_or_else(|| InventoryError::NotFound {
+        what: "product",
+        name: match key {
+            ProductKey::Id(id) => id.to_string(),
+            ProductKey::Handle(handle) => handle.clone(),
+        },
+    })
+}
+
+/// Writes what a change of a product, or of its SKUs, means for the product itself, and tells it.
+pub(super) fn save(conn: &mut Connection, old: &Product, product: &Product) -> Result<(), InventoryError> {
+    check_category(store::product_replace(conn, product))?;
+    let words_now = words(product);
+    if words_now != words(old) {
+        words_put(conn, &[(product.id, words_now)])?;
+    }
+    tell(conn, "product.updated", product, product.updated_at)
+}
+
+/// A new SKU of a product.
+pub(super) fn first_sku_version(new: NewSku, product_id: Id, position: i64, now: Time) -> Sku {
+    Sku {
+        id: Id::new(now),
+        product_id,
+        code: new.code,
+        options: new.options,
+        position,
+        price: new.price,
+        compare_at_price: new.compare_at_price,
+        barcode: new.barcode,
+        weight_grams: new.weight_grams,
+        requires_shipping: new.requires_shipping,
+        taxable: new.taxable,
+        image_url: new.image_url,
+        backorder_limit: new.backorder_limit,
+        low_stock_threshold: new.low_stock_threshold,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+/// The product of a valid [`NewProduct`]; its handle is empty where none is given.
+fn first_version(new: NewProduct, now: Time) -> Product {
+    let id = Id::new(now);
+    let skus = (1..).zip(new.skus).map(|(position, sku)| first_sku_version(sku, id, position, now)).collect();
+    Product {
+        id,
+        handle: new.handle.unwrap_or_default(),
+        title: new.title,
+        description_html: new.description_html,
+        vendor: new.vendor,
+        product_type: new.product_type,
+        status: new.status,
+        category_id: new.category_id,
+        tags: new.tags,
+        options: new.options,
+        attributes: new.attributes,
+        images: new.images,
+        seo_title: new.seo_title,
+        seo_description: new.seo_description,
+        skus,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+/// The product with what the patch changes.
+pub(in crate::inventory::service) fn patched(old: Product, patch: ProductPatch) -> Result<Product, InventoryError> {
+    let options = patch.options.unwrap_or_else(|| old.options.clone());
+    if options.len() != old.options.len() && !old.skus.is_empty() {
+        let message =
+            format!("has {} names; the product has SKUs, so their number stays {}", options.len(), old.options.len());
+        return Err(InventoryError::invalid("/options", message));
+    }
+    Ok(Product {
+        handle: patch.handle.unwrap_or(old.handle),
+        title: patch.title.unwrap_or(old.title),
+        description_html: patch.description_html.unwrap_or(old.description_html),
+        vendor: patch.vendor.unwrap_or(old.vendor),
+        product_type: patch.product_type.unwrap_or(old.product_type),
+        status: patch.status.unwrap_or(old.status),
+        category_id: patch.category_id.unwrap_or(old.category_id),
+        tags: patch.tags.unwrap_or(old.tags),
+        options,
+        attributes: patch.attributes.unwrap_or(old.attributes),
+        images: patch.images.unwrap_or(old.images),
+        seo_title: patch.seo_title.unwrap_or(old.seo_title),
+        seo_description: patch.seo_description.unwrap_or(old.seo_description),
+        ..old
+    })
+}
+
+/// Text that can be no handle names no product, and need not trouble the database.
+fn names_something(key: &ProductKey) -> bool {
+    match key {
+        ProductKey::Id(_) => true,
+        ProductKey::Handle(handle) => validate::is_slug(handle),
+    }
+}
+
+fn check_handle(conn: &mut Connection, handle: &str) -> Result<(), InventoryError> {
+    match store::handles_taken(conn, &[handle.to_owned()])?.pop() {
+        Some(name) => Err(InventoryError::AlreadyExists { what: "product", name }),
+        None => Ok(()),
+    }
+}
+
+/// A handle made from the title: the first that is free of `shirt`, `shirt-2`, `shirt-3` …
+fn free_handle(conn: &mut Connection, product: &Product) -> Result<String, InventoryError> {
+    let mut base = validate::slug_of(&product.title);
+    if !validate::is_slug(&base) {
+        base = "product".to_owned();
+    }
+    let with_suffix = |suffix: &str| {
+        let start = base[..base.len().min(validate::SLUG_MAX - suffix.len() - 1)].trim_end_matches('-');
+        format!("{start}-{suffix}")
+    };
+    let mut handles = vec![base.clone()];
+    handles.extend((2..=HANDLES_TRIED).map(|number| with_suffix(&number.to_string())));
+    let taken = store::handles_taken(conn, &handles)?;
+    let free = handles.into_iter().find(|handle| !taken.contains(handle));
+    Ok(free.unwrap_or_else(|| with_suffix(&product.id.to_string())))
+}
+
+fn check_category(result: diesel::QueryResult<()>) -> Result<(), InventoryError> {
+    explain(result, DbError::is_foreign_key_violation, || {
+        InventoryError::invalid("/category_id", "there is no category with this id")
+    })
+}
+
+/// What the product is found by.
+pub(in crate::inventory::service) fn words(product: &Product) -> Words {
+    let Product { title, vendor, product_type, tags, skus, description_html, .. } = product;
+    let codes = skus.iter().map(|sku| sku.code.as_str());
+    Words::of(title, vendor, product_type, tags.iter().map(String::as_str), codes, description_html)
+}
+
+/// What an event of a product tells of it.
+#[derive(Serialize)]
+pub(in crate::inventory::service) struct EventData<'a> {
+    id: Id,
+    handle: &'a str,
+    version: i64,
+    status: ProductStatus,
+}
+
+impl<'a> From<&'a Product> for EventData<'a> {
+    fn from(product: &'a Product) -> Self {
+        let Product { id, ref handle, version, status, .. } = *product;
+        EventData { id, handle, version, status }
+    }
+}
+
+/// Writes the event of a change into its transaction.
+fn tell(conn: &mut Connection, kind: &str, product: &Product, now: Time) -> Result<(), InventoryError> {
+    event_insert(conn, kind, product.id, &EventData::from(product), now)?;
+    Ok(())
+}

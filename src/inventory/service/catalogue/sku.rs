@@ -1,0 +1,156 @@
+//! SKUs. Each change is one of the product too.
+
+use super::product::{claim, first_sku_version, save};
+use super::{check_version, explain};
+use crate::clock::Time;
+use crate::db::{Connection, DbError};
+use crate::inventory::service::LocalInventory;
+use crate::inventory::service::validate::{self, Faults};
+use crate::inventory::store::sku as store;
+use crate::inventory::{InventoryError, NewSku, Product, ProductKey, SKUS_MAX, Sku, SkuPatch};
+
+impl LocalInventory {
+    pub(super) async fn get_sku(&self, code: &str) -> Result<Option<Sku>, InventoryError> {
+        if !validate::is_sku_code(code) {
+            return Ok(None);
+        }
+        let code = code.to_owned();
+        self.db.read(move |conn| Ok(store::sku_by_code(conn, &code)?)).await
+    }
+
+    pub(super) async fn create_sku(&self, key: ProductKey, mut new: NewSku) -> Result<Sku, InventoryError> {
+        let mut faults = Faults::default();
+        validate::sku::sku(&mut new, &self.config.currency, &mut faults);
+        faults.finish()?;
+        let now = self.clock.now();
+        self.write_named(move |conn| {
+            let old = claim(conn, &key, now)?;
+            if old.skus.len() >= SKUS_MAX {
+                let message = format!("The product {:?} has {SKUS_MAX} SKUs, the most it can have.", old.handle);
+                return Err(InventoryError::Conflict(message));
+            }
+            let position = old.skus.iter().map(|sku| sku.position).max().unwrap_or(0) + 1;
+            let sku = first_sku_version(new.clone(), old.id, position, now);
+            check_options(&old, &sku)?;
+            check_code(conn, &sku.code)?;
+            store::skus_insert(conn, [&sku])?;
+            let mut product = old.clone();
+            product.skus.push(sku.clone());
+            save(conn, &old, &product)?;
+            Ok(sku)
+        })
+        .await
+    }
+
+    pub(super) async fn update_sku(
+        &self,
+        code: &str,
+        expected: Option<i64>,
+        mut patch: SkuPatch,
+    ) -> Result<Sku, InventoryError> {
+        let mut faults = Faults::default();
+        validate::sku::sku_patch(&mut patch, &self.config.currency, &mut faults);
+        faults.finish()?;
+        let (code, now) = (code.to_owned(), self.clock.now());
+        self.write_named(move |conn| {
+            let (product, index) = claim_sku(conn, &code, expected, now)?;
+            let old = &product.skus[index];
+            let sku = Sku { version: old.version + 1, updated_at: now, ..patched(old.clone(), patch.clone()) };
+            check_options(&product, &sku)?;
+            if sku.code != old.code {
+                check_code(conn, &sku.code)?;
+            }
+            store::sku_replace(conn, &sku)?;
+            if sku.backorder_limit != old.backorder_limit {
+                explain(store::stock_backorder_set(conn, &sku), DbError::is_check_violation, || {
+                    InventoryError::Conflict(format!(
+                        "More than {} units beyond the stock of a location are promised already.",
+                        sku.backorder_limit
+                    ))
+                })?;
+            }
+            let mut changed = product.clone();
+            changed.skus[index] = sku.clone();
+            save(conn, &product, &changed)?;
+            Ok(sku)
+        })
+        .await
+    }
+
+    pub(super) async fn delete_sku(&self, code: &str, expected: Option<i64>) -> Result<(), InventoryError> {
+        let (code, now) = (code.to_owned(), self.clock.now());
+        self.db
+            .write(move |conn| {
+                let (product, index) = claim_sku(conn, &code, expected, now)?;
+                let mut changed = product.clone();
+                let sku = changed.skus.remove(index);
+                let in_use = || {
+                    let message = format!("The SKU {code:?} has had stock, which must stay explained, so it stays.");
+                    InventoryError::Conflict(message)
+                };
+                if store::had_stock(conn, sku.product_id, Some(sku.id))? {
+                    return Err(in_use());
+                }
+                let deleted = store::sku_delete(conn, sku.product_id, sku.id);
+                explain(deleted, DbError::is_foreign_key_violation, in_use)?;
+                save(conn, &product, &changed)
+            })
+            .await
+    }
+}
+
+/// Takes the product of a SKU for a change; gives it and the SKU's place in it. The SKU's version is the expected one.
+fn claim_sku(
+    conn: &mut Connection,
+    code: &str,
+    expected: Option<i64>,
+    now: Time,
+) -> Result<(Product, usize), InventoryError> {
+    let unknown = || InventoryError::NotFound { what: "SKU", name: code.to_owned() };
+    if !validate::is_sku_code(code) {
+        return Err(unknown());
+    }
+    let sku = store::sku_by_code(conn, code)?.ok_or_else(unknown)?;
+    let product = claim(conn, &ProductKey::Id(sku.product_id), now)?;
+    // Until the product was ours, the SKU could go or get another code.
+    let index = product.skus.iter().position(|sku| sku.code == code).ok_or_else(unknown)?;
+    check_version(expected, product.skus[index].version)?;
+    Ok((product, index))
+}
+
+/// Has the SKU a value for each option of its product, and no other SKU the same ones?
+fn check_options(product: &Product, sku: &Sku) -> Result<(), InventoryError> {
+    let mut faults = Faults::default();
+    validate::sku::option_count(&sku.options, &product.options, &mut faults);
+    faults.finish()?;
+    match product.skus.iter().any(|other| other.id != sku.id && other.options == sku.options) {
+        true => Err(InventoryError::AlreadyExists { what: "SKU with the options", name: sku.options.join(" / ") }),
+        false => Ok(()),
+    }
+}
+
+fn check_code(conn: &mut Connection, code: &str) -> Result<(), InventoryError> {
+    match store::sku_codes_taken(conn, &[code])?.pop() {
+        Some(name) => Err(InventoryError::AlreadyExists { what: "SKU", name }),
+        None => Ok(()),
+    }
+}
+
+/// The SKU with what the patch changes.
+pub(in crate::inventory::service) fn patched(old: Sku, patch: SkuPatch) -> Sku {
+    Sku {
+        code: patch.code.unwrap_or(old.code),
+        options: patch.options.unwrap_or(old.options),
+        position: patch.position.unwrap_or(old.position),
+        price: patch.price.unwrap_or(old.price),
+        compare_at_price: patch.compare_at_price.unwrap_or(old.compare_at_price),
+        barcode: patch.barcode.unwrap_or(old.barcode),
+        weight_grams: patch.weight_grams.unwrap_or(old.weight_grams),
+        requires_shipping: patch.requires_shipping.unwrap_or(old.requires_shipping),
+        taxable: patch.taxable.unwrap_or(old.taxable),
+        image_url: patch.image_url.unwrap_or(old.image_url),
+        backorder_limit: patch.backorder_limit.unwrap_or(old.backorder_limit),
+        low_stock_threshold: patch.low_stock_threshold.unwrap_or(old.low_stock_threshold),
+        ..old
+    }
+}

@@ -1,0 +1,169 @@
+//! The values of a product.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::Faults;
+use crate::inventory::service::html;
+use crate::inventory::{Image, NewProduct, OPTIONS_MAX, ProductPatch, SKUS_MAX};
+
+const TITLE_MAX: usize = 300;
+const DESCRIPTION_MAX_BYTES: usize = 512 * 1024;
+/// Of the vendor and the type.
+const NAME_MAX: usize = 255;
+const TAGS_MAX: usize = 250;
+const TAG_MAX: usize = 255;
+const OPTION_NAME_MAX: usize = 100;
+const ATTRIBUTES_MAX: usize = 100;
+const ATTRIBUTE_NAME_MAX: usize = 100;
+const ATTRIBUTE_VALUE_MAX: usize = 1_000;
+const IMAGES_MAX: usize = 250;
+const ALT_MAX: usize = 512;
+const SEO_TITLE_MAX: usize = 300;
+const SEO_DESCRIPTION_MAX: usize = 1_000;
+
+/// Brings a new product, with its SKUs, into the form in which it is kept (texts trimmed, tags sorted without repetition, HTML
+/// sanitised), and notes what is not allowed.
+pub(in crate::inventory::service) fn product(new: &mut NewProduct, currency: &str, faults: &mut Faults) {
+    if let Some(handle) = &new.handle {
+        faults.slug("/handle", handle);
+    }
+    title(&mut new.title, faults);
+    description(&mut new.description_html, faults);
+    faults.line("/vendor", &mut new.vendor, NAME_MAX);
+    faults.line("/product_type", &mut new.product_type, NAME_MAX);
+    tags(&mut new.tags, faults);
+    option_names(&mut new.options, faults);
+    attributes(&new.attributes, faults);
+    images(&mut new.images, faults);
+    faults.line("/seo_title", &mut new.seo_title, SEO_TITLE_MAX);
+    faults.line("/seo_description", &mut new.seo_description, SEO_DESCRIPTION_MAX);
+    skus(new, currency, faults);
+}
+
+/// The same for a change.
+pub(in crate::inventory::service) fn product_patch(patch: &mut ProductPatch, faults: &mut Faults) {
+    if let Some(handle) = &patch.handle {
+        faults.slug("/handle", handle);
+    }
+    if let Some(text) = &mut patch.title {
+        title(text, faults);
+    }
+    if let Some(html) = &mut patch.description_html {
+        description(html, faults);
+    }
+    let lines = [
+        ("/vendor", &mut patch.vendor, NAME_MAX),
+        ("/product_type", &mut patch.product_type, NAME_MAX),
+        ("/seo_title", &mut patch.seo_title, SEO_TITLE_MAX),
+        ("/seo_description", &mut patch.seo_description, SEO_DESCRIPTION_MAX),
+    ];
+    for (pointer, text, max) in lines {
+        if let Some(text) = text {
+            faults.line(pointer, text, max);
+        }
+    }
+    if let Some(list) = &mut patch.tags {
+        tags(list, faults);
+    }
+    if let Some(names) = &mut patch.options {
+        option_names(names, faults);
+    }
+    if let Some(map) = &patch.attributes {
+        attributes(map, faults);
+    }
+    if let Some(list) = &mut patch.images {
+        images(list, faults);
+    }
+}
+
+fn title(text: &mut String, faults: &mut Faults) {
+    faults.required_line("/title", text, TITLE_MAX);
+}
+
+fn description(text: &mut String, faults: &mut Faults) {
+    const POINTER: &str = "/description_html";
+    let too_long = |length| format!("has {length} bytes; at most {DESCRIPTION_MAX_BYTES} are allowed");
+    if text.len() > DESCRIPTION_MAX_BYTES {
+        return faults.add(POINTER, too_long(text.len()));
+    }
+    if text.chars().any(html::is_control) {
+        return faults.add(POINTER, "has a control character, which is not allowed");
+    }
+    *text = html::sanitise(text);
+    // Sanitising writes & as &amp; and so on.
+    if text.len() > DESCRIPTION_MAX_BYTES {
+        faults.add(POINTER, format!("sanitised, it {}", too_long(text.len())));
+    }
+}
+
+fn tags(tags: &mut Vec<String>, faults: &mut Faults) {
+    for (index, tag) in tags.iter_mut().enumerate() {
+        faults.within(&format!("/tags/{index}"), |faults| faults.required_line("", tag, TAG_MAX));
+    }
+    tags.sort_unstable();
+    tags.dedup();
+    faults.count("/tags", tags.len(), TAGS_MAX);
+}
+
+fn option_names(names: &mut [String], faults: &mut Faults) {
+    faults.count("/options", names.len(), OPTIONS_MAX);
+    let mut seen = HashSet::new();
+    for (index, name) in names.iter_mut().enumerate() {
+        faults.within(&format!("/options/{index}"), |faults| {
+            faults.required_line("", name, OPTION_NAME_MAX);
+            if !seen.insert(name.to_lowercase()) {
+                faults.add("", "is the name of another option too");
+            }
+        });
+    }
+}
+
+fn attributes(attributes: &BTreeMap<String, String>, faults: &mut Faults) {
+    faults.count("/attributes", attributes.len(), ATTRIBUTES_MAX);
+    for (name, value) in attributes {
+        let has_control = |text: &str| text.chars().any(char::is_control);
+        let message = if name.trim().is_empty() || name.chars().count() > ATTRIBUTE_NAME_MAX {
+            format!("its name must be 1 to {ATTRIBUTE_NAME_MAX} characters")
+        } else if value.chars().count() > ATTRIBUTE_VALUE_MAX {
+            format!("at most {ATTRIBUTE_VALUE_MAX} characters are allowed")
+        } else if has_control(name) || has_control(value) {
+            "has a control character, which is not allowed".to_owned()
+        } else {
+            continue;
+        };
+        // The name may be as long as the request: its beginning tells which one is meant.
+        let name: String = name.chars().take(ATTRIBUTE_NAME_MAX).collect();
+        faults.add(&format!("/attributes/{}", name.replace('~', "~0").replace('/', "~1")), message);
+    }
+}
+
+fn images(images: &mut [Image], faults: &mut Faults) {
+    faults.count("/images", images.len(), IMAGES_MAX);
+    for (index, image) in images.iter_mut().enumerate() {
+        faults.within(&format!("/images/{index}"), |faults| {
+            faults.image_url("/url", &mut image.url);
+            faults.line("/alt", &mut image.alt, ALT_MAX);
+        });
+    }
+}
+
+fn skus(new: &mut NewProduct, currency: &str, faults: &mut Faults) {
+    if new.skus.len() > SKUS_MAX {
+        return faults.count("/skus", new.skus.len(), SKUS_MAX);
+    }
+    let names = &new.options;
+    let mut codes = HashSet::new();
+    let mut choices = HashSet::new();
+    for (index, sku) in new.skus.iter_mut().enumerate() {
+        faults.within(&format!("/skus/{index}"), |faults| {
+            super::sku::sku(sku, currency, faults);
+            super::sku::option_count(&sku.options, names, faults);
+            if !codes.insert(&*sku.code) {
+                faults.add("/code", "is the code of another SKU of this product too");
+            }
+            if !choices.insert(&*sku.options) {
+                faults.add("/options", "are the options of another SKU of this product too");
+            }
+        });
+    }
+}
