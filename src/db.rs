@@ -16,6 +16,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 use crate::config::{DatabaseConfig, DatabaseUrl};
 use crate::error::{ErrorCode, Problem, chain};
 
+mod backup;
 mod connection;
 mod pool;
 pub mod sql;
@@ -37,6 +38,8 @@ pub enum DbError {
     Timeout(String),
     #[error("a migration failed: {0}")]
     Migration(String),
+    #[error("{0}")]
+    Backup(String),
     #[error("a database query failed: {0}")]
     Query(#[source] DieselError),
 }
@@ -86,7 +89,7 @@ impl DbError {
                 tracing::warn!(error = %self, "database timeout");
                 Problem::new(ErrorCode::Timeout, "The database took too long; try again shortly.").retry_after(1)
             }
-            DbError::Query(_) | DbError::Migration(_) => {
+            DbError::Query(_) | DbError::Migration(_) | DbError::Backup(_) => {
                 tracing::error!(error = %chain(self), "database query failed");
                 Problem::new(ErrorCode::Internal, "The error has been logged with this request's id.")
             }
@@ -195,6 +198,11 @@ impl Database {
     pub async fn pending_migrations(&self, migrations: &'static Migrations) -> Result<Vec<String>, DbError> {
         let name = self.name;
         self.writers.run(move |conn| pending(conn, migrations, name)).await
+    }
+
+    /// Copies an SQLite database into a new file while it is in use; gives the copy's size in bytes.
+    pub async fn backup(&self, file: std::path::PathBuf) -> Result<u64, DbError> {
+        self.writers.run(move |conn| backup::backup(conn, &file)).await
     }
 
     /// Tells the metrics how the pools stand.

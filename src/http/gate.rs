@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, web};
+use actix_web::{Error, HttpMessage, HttpResponse, web};
 use governor::middleware::StateInformationMiddleware;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use serde_json::json;
 
 use super::ApiError;
 use crate::call::{Caller, Role, Scope};
@@ -86,34 +88,36 @@ impl Gate {
         }
     }
 
-    fn authorize(&self, request: &ServiceRequest, caller: &Caller) -> Result<(), Problem> {
+    fn authorize(&self, request: &ServiceRequest, caller: &Caller) -> Result<(), Error> {
+        // What matches no route is answered with 404 behind the gate.
         let Some(pattern) = request.match_pattern() else { return Ok(()) };
-        let method = match request.method().as_str() {
-            "HEAD" => "GET",
-            method => method,
-        };
-        let rule =
-            self.rules.iter().find(|(rule_method, rule_pattern, _)| *rule_method == method && *rule_pattern == pattern);
+        let of_pattern = self.rules.iter().filter(|(_, rule_pattern, _)| *rule_pattern == pattern);
+        let allowed: Vec<&str> = of_pattern.clone().map(|(method, _, _)| *method).collect();
+        let rule = of_pattern.clone().find(|(method, _, _)| *method == request.method().as_str());
         match rule {
-            // The route does not take this method: actix answers 405. What has no row cannot be reached: a test sees to that.
-            None if self.rules.iter().any(|(_, rule_pattern, _)| *rule_pattern == pattern) => Ok(()),
-            None => Err(Problem::new(ErrorCode::NotFound, "There is nothing at this address.")),
+            None if !allowed.is_empty() => {
+                let answer =
+                    HttpResponse::MethodNotAllowed().insert_header((header::ALLOW, allowed.join(", "))).finish();
+                Err(InternalError::from_response("this method is not allowed here", answer).into())
+            }
+            // A route without a rule cannot be reached; a test sees to it that there is none.
+            None => Err(refuse(ErrorCode::NotFound, "There is nothing at this address.")),
             Some((_, _, Access::Public)) => Ok(()),
             Some((_, _, Access::Role(role, scope))) if caller.may(*role, *scope) => Ok(()),
             Some(_) if *caller == Caller::Anonymous => {
-                Err(Problem::new(ErrorCode::Unauthenticated, "This needs a token: send Authorization: Bearer TOKEN."))
+                Err(refuse(ErrorCode::Unauthenticated, "This needs a token: send Authorization: Bearer TOKEN."))
             }
             Some((_, _, Access::Role(role, scope))) => {
-                let scope = scope.map_or(String::new(), |scope| {
-                    format!(", or an API key with the scope {}", serde_json::json!(scope))
-                });
-                Err(Problem::new(
-                    ErrorCode::Forbidden,
-                    format!("This needs the role {}{scope}.", serde_json::json!(role)),
-                ))
+                let key =
+                    scope.map_or(String::new(), |scope| format!(", or an API key with the scope {}", json!(scope)));
+                Err(refuse(ErrorCode::Forbidden, format!("This needs the role {}{key}.", json!(role))))
             }
         }
     }
+}
+
+fn refuse(code: ErrorCode, detail: impl Into<String>) -> Error {
+    ApiError(Problem::new(code, detail)).into()
 }
 
 /// The middleware: identify, count, authorize; then the route.
@@ -134,7 +138,7 @@ pub async fn gate<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Res
         }
     };
     let caller = identified.map_err(ApiError)?;
-    gate.authorize(&request, &caller).map_err(ApiError)?;
+    gate.authorize(&request, &caller)?;
     request.extensions_mut().insert(caller);
     let mut response = next.call(request).await?;
     let headers = response.headers_mut();

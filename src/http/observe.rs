@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, web};
 use tracing::Instrument;
@@ -51,10 +51,14 @@ impl Seen {
 
 /// The middleware.
 pub async fn observe<B: MessageBody + 'static>(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
     let seen = Seen::of(&request);
+    // What answers GET answers HEAD (RFC 9110 §9.3.2); the server sends no body then, since it read the method itself.
+    if request.method() == Method::HEAD {
+        request.head_mut().method = Method::GET;
+    }
     let deadline = request.app_data::<web::Data<Deadline>>().map_or(Duration::from_secs(30), |deadline| deadline.0);
     let span = tracing::info_span!("request", request_id = %seen.id, trace_id = %seen.trace);
 

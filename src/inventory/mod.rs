@@ -6,6 +6,7 @@ use crate::db::{DbError, Failure, Migrations};
 use crate::error::{ErrorCode, FieldError, Problem};
 
 mod door;
+mod format;
 pub mod routes;
 mod schema;
 mod service;
@@ -15,7 +16,7 @@ pub use door::bulk::*;
 pub use door::catalogue::*;
 pub use door::reservation::*;
 pub use door::stock::*;
-pub use service::{LocalInventory, local};
+pub use service::{ImportEnd, ImportProgress, ImportWatch, LocalInventory, local};
 
 /// The module as others see it.
 pub trait Inventory: Catalogue + Stock + Reservations + Bulk {}
@@ -60,6 +61,9 @@ pub enum InventoryError {
     /// The change would leave less on hand than is promised.
     #[error("{sku} at {location}: {promised} units are promised to reservations")]
     StockPromised { sku: String, location: String, promised: i64 },
+    /// What a row of a batch failed with that is done wholly or not at all.
+    #[error("row {row}: {error}")]
+    Row { row: usize, error: Box<InventoryError> },
     #[error("a call with this key is still running")]
     KeyInUse,
     #[error("this key was used for another request")]
@@ -78,6 +82,7 @@ impl Failure for InventoryError {
     fn db(&self) -> Option<&DbError> {
         match self {
             InventoryError::Db(error) => Some(error),
+            InventoryError::Row { error, .. } => error.db(),
             _ => None,
         }
     }
@@ -117,6 +122,14 @@ impl From<InventoryError> for Problem {
                 Problem::new(ErrorCode::CountMismatch, detail).with("actual", actual)
             }
             InventoryError::StockPromised { .. } => Problem::new(ErrorCode::StockPromised, detail),
+            InventoryError::Row { row, error } => {
+                let mut problem = Problem::from(*error).with("row", row);
+                problem.detail = format!("Row {row}: {}", problem.detail);
+                for fault in &mut problem.errors {
+                    fault.pointer = format!("/rows/{row}{}", fault.pointer);
+                }
+                problem
+            }
             InventoryError::KeyInUse => Problem::new(ErrorCode::IdempotencyKeyInUse, detail).retry_after(1),
             InventoryError::KeyReused => Problem::new(ErrorCode::IdempotencyKeyReused, detail),
             InventoryError::Db(error) => error.problem(),

@@ -9,9 +9,13 @@ use crate::db::Database;
 mod bulk;
 mod catalogue;
 mod html;
+mod idempotency;
+mod listing;
 mod reservation;
 mod stock;
 mod validate;
+
+pub use bulk::{ImportEnd, ImportProgress, ImportWatch};
 
 /// The module in this process, on its own database.
 pub struct LocalInventory {

@@ -3,8 +3,8 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::http::header;
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use crate::call::Caller;
@@ -57,5 +57,12 @@ impl FromRequest for Origin {
         let user_agent = request.headers().get(header::USER_AGENT);
         let user_agent = user_agent.map_or(String::new(), |value| String::from_utf8_lossy(value.as_bytes()).into());
         ready(Ok(Origin { address, user_agent }))
+    }
+}
+
+/// Says where the thing is that was just made.
+fn locate(response: &mut HttpResponse, path: &str) {
+    if let Ok(path) = HeaderValue::from_str(path) {
+        response.headers_mut().insert(header::LOCATION, path);
     }
 }

@@ -1,5 +1,23 @@
-//! The one test binary. Everything starts through [`testapp::TestApp`], which runs the same `app::start` as the binary.
+//! The one test binary. Everything starts through [`testapp::TestApp`], which runs the same `app::start` as the binary, or through
+//! [`process::Process`], which runs the binary itself.
 
+mod access;
+mod account;
+mod admin;
 mod auth;
 mod catalogue;
+mod cli;
+mod crash;
+mod events;
+mod http;
+mod listing;
+mod openapi;
+mod process;
+mod reservation;
+mod schema;
+mod seed;
+mod stages;
+mod stock;
 mod testapp;
+mod tidy;
+mod verify;

@@ -3,6 +3,8 @@
 //! `on_both!` runs each test on SQLite and on PostgreSQL. One PostgreSQL server is started for the whole run, in a temporary
 //! folder, and ends with it; each test gets a database there.
 
+#![expect(clippy::disallowed_methods, reason = "tests read their switches from the environment")]
+
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -114,6 +116,47 @@ impl TestApp {
     }
 }
 
+/// A connection of the test's own to a shop's database, to look behind the API or to break something.
+pub struct Raw(emporium::db::Connection);
+
+impl TestApp {
+    pub fn diesel(&self) -> Raw {
+        Raw::connect(&self.config)
+    }
+}
+
+impl Raw {
+    pub fn connect(config: &Config) -> Raw {
+        use diesel::Connection;
+        Raw(match &config.inventory.database.url {
+            DatabaseUrl::Sqlite(path) => {
+                emporium::db::Connection::Sqlite(diesel::SqliteConnection::establish(&path.to_string_lossy()).unwrap())
+            }
+            DatabaseUrl::Postgres(url) => {
+                emporium::db::Connection::Postgres(diesel::PgConnection::establish(url).unwrap())
+            }
+        })
+    }
+
+    /// Runs statements; tables of PostgreSQL are named with their schema.
+    pub fn batch(&mut self, sql: &str) {
+        use diesel::connection::SimpleConnection;
+        self.0.batch_execute(sql).unwrap();
+    }
+
+    /// The one whole number that a query gives.
+    pub fn number(&mut self, sql: &str) -> i64 {
+        use diesel::prelude::*;
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            number: i64,
+        }
+        let row: Row = diesel::sql_query(format!("SELECT ({sql}) AS number")).get_result(&mut self.0).unwrap();
+        row.number
+    }
+}
+
 /// Who answers for what a test does through a trait.
 pub fn call() -> Call {
     Call::by("test")
@@ -194,7 +237,7 @@ impl Postgres {
             .arg("-c")
             .arg(
                 "\"$0\" -D \"$1\" -p \"$2\" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off \
-                  -c max_connections=500 -c shared_buffers=64MB >\"$1/log\" 2>&1 & read -r _; kill -INT $!; wait",
+                  -c max_connections=500 -c shared_buffers=64MB >\"$1/log\" 2>&1 & read -r _; kill -INT $!; wait; rm -rf \"$1\"",
             )
             .arg(programs.join("postgres"))
             .arg(&data)

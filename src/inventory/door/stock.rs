@@ -130,6 +130,7 @@ pub struct StockBatch<T> {
     /// `true`: all rows or none. `false`: each row by itself.
     #[serde(default)]
     pub atomic: bool,
+    #[schema(min_items = 1, max_items = 1000)]
     pub rows: Vec<T>,
 }
 
@@ -278,7 +279,7 @@ pub struct Verification {
     /// Rows of SKU and location that were checked.
     pub checked: i64,
     pub differences: Vec<Difference>,
-    /// Were they mended?
+    /// Was repairing asked for, and is nothing left that differs?
     pub repaired: bool,
 }
 
@@ -289,7 +290,7 @@ pub trait Stock: Send + Sync {
     async fn stock_list(&self, query: StockQuery) -> Result<Page<StockLevel>, InventoryError>;
     /// For shoppers, in the order of `skus`; unknown codes are left out. At most 1,000 codes.
     async fn availability(&self, skus: Vec<String>) -> Result<Vec<Availability>, InventoryError>;
-    /// With `atomic`, the first row that fails is the call's error. Never makes what is promised more than what is there.
+    /// With `atomic`, the first row that fails is the call's error, as [`InventoryError::Row`]. Never makes what is promised more than what is there.
     async fn stock_adjust(
         &self,
         call: &Call,
@@ -308,7 +309,8 @@ pub trait Stock: Send + Sync {
     ) -> Result<Answer<BatchResult>, InventoryError>;
     /// Newest first. `None`: no such SKU.
     async fn ledger(&self, sku: &str, query: LedgerQuery) -> Result<Option<Page<LedgerEntry>>, InventoryError>;
-    /// Holds the counters against the ledger and the reservations; `repair` mends what differs, in one transaction.
+    /// Holds the counters against the ledger and the reservations; `repair` mends what differs, in one transaction, and gives what
+    /// was found before it. Each difference is a warning in the log.
     async fn stock_verify(&self, call: &Call, repair: bool) -> Result<Verification, InventoryError>;
     /// Oldest first; never misses an event that was committed late.
     async fn events(&self, query: EventQuery) -> Result<Vec<Event>, InventoryError>;

@@ -61,12 +61,12 @@ fn may_see(caller: &Caller, status: ProductStatus) -> bool {
     status == ProductStatus::Active || may_see_all(caller)
 }
 
-fn may_see_all(caller: &Caller) -> bool {
+pub(super) fn may_see_all(caller: &Caller) -> bool {
     caller.may(Role::Staff, Some(Scope::CatalogueRead))
 }
 
 /// What everybody sees, caches may keep for a minute. What is asked for with a token must be asked for again each time.
-fn cacheable(caller: &Caller, mut response: HttpResponse) -> HttpResponse {
+pub(super) fn cacheable(caller: &Caller, mut response: HttpResponse) -> HttpResponse {
     let value = match caller {
         Caller::Anonymous => "public, max-age=60",
         _ => "private, no-cache",

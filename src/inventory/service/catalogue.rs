@@ -8,10 +8,10 @@ use crate::clock::Id;
 use crate::db::{Connection, DbError, Failure};
 use crate::inventory::*;
 
-mod category;
-mod location;
-mod product;
-mod sku;
+pub(super) mod category;
+pub(super) mod location;
+pub(super) mod product;
+pub(super) mod sku;
 
 /// How often a change is tried that lost the race for a name.
 const NAME_RACES: u32 = 3;
@@ -106,7 +106,7 @@ impl Catalogue for LocalInventory {
     }
 
     async fn product_list(&self, query: ProductQuery) -> Result<ProductPage, InventoryError> {
-        todo!()
+        self.list_products(query).await
     }
 
     async fn product_get(&self, key: ProductKey) -> Result<Option<Product>, InventoryError> {

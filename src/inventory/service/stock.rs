@@ -1,21 +1,53 @@
-//! The rules of stock.
+//! The rules of stock: reads here, changes in `change` and `batch`, verifying in `verify`.
+
+use std::collections::HashMap;
 
 use async_trait::async_trait;
 
 use super::LocalInventory;
-use crate::call::*;
-use crate::clock::*;
+use crate::call::{Answer, Call};
+use crate::inventory::store::event::{event_is_unplaced, event_list, event_place};
+use crate::inventory::store::ledger::{LedgerPosition, ledger_list};
+use crate::inventory::store::level::{LevelFilter, Sellable, level_list, sellable_list};
+use crate::inventory::store::stock::skus_by_code;
 use crate::inventory::*;
-use crate::page::*;
+use crate::page::{self, Page};
+
+mod batch;
+mod change;
+mod verify;
+
+/// Up to so many units left are told to shoppers.
+const FEW: i64 = 5;
+/// At most so many events get their position at a time.
+const PLACED_MAX: i64 = 1_000;
 
 #[async_trait]
 impl Stock for LocalInventory {
     async fn stock_list(&self, query: StockQuery) -> Result<Page<StockLevel>, InventoryError> {
-        todo!()
+        let limit = limit(query.limit)?;
+        let after = query.cursor.map(|cursor| position::<(String, String)>(&cursor)).transpose()?;
+        let texts = [&query.sku, &query.location].into_iter().flatten();
+        if texts.chain(after.iter().flat_map(|(sku, location)| [sku, location])).any(|text| text.contains('\0')) {
+            return Ok(Page { items: vec![], next_cursor: None });
+        }
+        let filter =
+            LevelFilter { sku: query.sku, location: query.location, low: query.low.unwrap_or_default(), after };
+        let now = self.clock.now();
+        let rows = self.db.read(move |conn| Ok::<_, InventoryError>(level_list(conn, filter, limit + 1, now)?)).await?;
+        Ok(Page::cut(rows, limit, |level| (level.sku.clone(), level.location.clone())))
     }
 
     async fn availability(&self, skus: Vec<String>) -> Result<Vec<Availability>, InventoryError> {
-        todo!()
+        if skus.len() > ROWS_MAX {
+            let message = format!("are {} codes; at most {ROWS_MAX} are allowed", skus.len());
+            return Err(InventoryError::invalid("sku", message));
+        }
+        let now = self.clock.now();
+        let codes: Vec<String> = skus.iter().filter(|code| !code.contains('\0')).cloned().collect();
+        let found = self.db.read(move |conn| Ok::<_, InventoryError>(sellable_list(conn, &codes, now)?)).await?;
+        let found: HashMap<&str, &Sellable> = found.iter().map(|sellable| (sellable.sku.as_str(), sellable)).collect();
+        Ok(skus.iter().filter_map(|code| found.get(code.as_str()).copied().map(availability)).collect())
     }
 
     async fn stock_adjust(
@@ -23,11 +55,11 @@ impl Stock for LocalInventory {
         call: &Call,
         batch: StockBatch<Adjustment>,
     ) -> Result<Answer<BatchResult>, InventoryError> {
-        todo!()
+        self.change(call, batch).await
     }
 
     async fn stock_count(&self, call: &Call, batch: StockBatch<Count>) -> Result<Answer<BatchResult>, InventoryError> {
-        todo!()
+        self.change(call, batch).await
     }
 
     async fn stock_transfer(
@@ -35,7 +67,7 @@ impl Stock for LocalInventory {
         call: &Call,
         batch: StockBatch<Transfer>,
     ) -> Result<Answer<BatchResult>, InventoryError> {
-        todo!()
+        self.change(call, batch).await
     }
 
     async fn stock_receive(
@@ -43,18 +75,72 @@ impl Stock for LocalInventory {
         call: &Call,
         batch: StockBatch<Receipt>,
     ) -> Result<Answer<BatchResult>, InventoryError> {
-        todo!()
+        self.change(call, batch).await
     }
 
     async fn ledger(&self, sku: &str, query: LedgerQuery) -> Result<Option<Page<LedgerEntry>>, InventoryError> {
-        todo!()
+        let limit = limit(query.limit)?;
+        let after = query.cursor.map(|cursor| position::<LedgerPosition>(&cursor)).transpose()?;
+        let (code, location) = ([sku.to_owned()], query.location);
+        let rows = self
+            .db
+            .read(move |conn| {
+                let Some(sku) = skus_by_code(conn, &code)?.pop() else { return Ok(None) };
+                if location.as_ref().is_some_and(|location| location.contains('\0')) {
+                    return Ok(Some(vec![]));
+                }
+                let rows = ledger_list(conn, &sku, location.as_deref(), after, limit + 1)?;
+                Ok::<_, InventoryError>(Some(rows))
+            })
+            .await?;
+        Ok(rows.map(|rows| Page::cut(rows, limit, |(position, _)| *position).map(|(_, entry)| entry)))
     }
 
     async fn stock_verify(&self, call: &Call, repair: bool) -> Result<Verification, InventoryError> {
-        todo!()
+        self.verify(call, repair).await
     }
 
     async fn events(&self, query: EventQuery) -> Result<Vec<Event>, InventoryError> {
-        todo!()
+        let limit = limit(query.limit)?;
+        let after = query.after.unwrap_or_default();
+        if after < 0 {
+            return Err(InventoryError::invalid("after", "is below 0; take the position of the last event seen"));
+        }
+        let (events, is_complete) = self
+            .db
+            .read_primary(move |conn| {
+                let events = event_list(conn, after, limit)?;
+                let is_complete = events.len() as i64 == limit || !event_is_unplaced(conn)?;
+                Ok::<_, InventoryError>((events, is_complete))
+            })
+            .await?;
+        if is_complete {
+            return Ok(events);
+        }
+        self.db
+            .write(move |conn| {
+                event_place(conn, PLACED_MAX)?;
+                Ok(event_list(conn, after, limit)?)
+            })
+            .await
     }
+}
+
+fn availability(sellable: &Sellable) -> Availability {
+    let status = match sellable.in_stock {
+        0 if sellable.with_backorder > 0 => AvailabilityStatus::Backorder,
+        0 => AvailabilityStatus::SoldOut,
+        1..=FEW => AvailabilityStatus::Few,
+        _ => AvailabilityStatus::InStock,
+    };
+    let left = (status == AvailabilityStatus::Few).then_some(sellable.in_stock);
+    Availability { sku: sellable.sku.clone(), status, left }
+}
+
+fn limit(limit: Option<u32>) -> Result<i64, InventoryError> {
+    page::limit(limit).map_err(|error| InventoryError::Invalid(vec![error]))
+}
+
+fn position<T: serde::de::DeserializeOwned>(cursor: &str) -> Result<T, InventoryError> {
+    page::position(cursor).ok_or(InventoryError::InvalidCursor)
 }

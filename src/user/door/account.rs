@@ -69,24 +69,34 @@ pub struct AddressFields {
     pub phone: String,
 }
 
-/// A whole address; `is_default: true` takes the mark from the one that has it. The first address becomes the default.
+/// A whole address; `is_default: true` takes the mark from the one that has it; `false` leaves the mark where it is.
+/// The first address becomes the default.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAddress {
+    #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     #[serde(default)]
+    #[schema(max_length = 200)]
     pub company: String,
+    #[schema(min_length = 1, max_length = 200)]
     pub line1: String,
     #[serde(default)]
+    #[schema(max_length = 200)]
     pub line2: String,
+    #[schema(min_length = 1, max_length = 200)]
     pub city: String,
     #[serde(default)]
+    #[schema(max_length = 200)]
     pub region: String,
     #[serde(default)]
+    #[schema(max_length = 200)]
     pub postal_code: String,
     /// ISO 3166-1 alpha-2, as `US`.
+    #[schema(pattern = "^[A-Z]{2}$")]
     pub country: String,
     #[serde(default)]
+    #[schema(max_length = 200)]
     pub phone: String,
     #[serde(default)]
     pub is_default: bool,

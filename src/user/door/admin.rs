@@ -14,10 +14,12 @@ use crate::user::{Profile, UserError};
 #[into_params(parameter_in = Query)]
 pub struct UserQuery {
     /// A part of the address or the name.
+    #[param(max_length = 200)]
     pub q: Option<String>,
     pub role: Option<Role>,
     pub disabled: Option<bool>,
     pub cursor: Option<String>,
+    #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u32>,
 }
 
@@ -50,8 +52,10 @@ pub struct ApiKey {
 pub struct NewApiKey {
     #[schema(min_length = 1, max_length = 100)]
     pub name: String,
+    /// At least one, and none twice.
+    #[schema(min_items = 1)]
     pub scopes: Vec<Scope>,
-    /// Never, when absent.
+    /// Never, when absent; otherwise in the future.
     pub expires_at: Option<Time>,
 }
 
@@ -79,8 +83,10 @@ pub struct AuditEntry {
 #[into_params(parameter_in = Query)]
 pub struct AuditQuery {
     /// As `user:ID`.
+    #[param(max_length = 200)]
     pub subject: Option<String>,
     pub cursor: Option<String>,
+    #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u32>,
 }
 
@@ -89,6 +95,7 @@ pub struct AuditQuery {
 #[into_params(parameter_in = Query)]
 pub struct ApiKeyQuery {
     pub cursor: Option<String>,
+    #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u32>,
 }
 

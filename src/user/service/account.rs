@@ -1,33 +1,87 @@
-//! The rules of account.
+//! The rules of what a person keeps here: profile, addresses, the data as a whole, the account's end.
 
 use async_trait::async_trait;
+use serde_json::{Value, json};
 
 use super::LocalUser;
-use crate::call::*;
-use crate::clock::*;
-use crate::page::*;
-use crate::user::*;
+use super::faults::Faults;
+use crate::call::Role;
+use crate::clock::{Id, Time};
+use crate::db::Connection;
+use crate::user::email::normalised;
+use crate::user::store;
+use crate::user::{
+    ADDRESSES_MAX, Account, AccountDeletion, Address, AddressFields, Auth, NewAddress, Origin, PersonalData, Profile,
+    ProfilePatch, UserError,
+};
+
+/// At most so many entries of the audit log go into a person's data; the newest.
+const AUDIT_ENTRIES_MAX: i64 = 10_000;
 
 #[async_trait]
 impl Account for LocalUser {
     async fn profile_get(&self, user: Id) -> Result<Option<Profile>, UserError> {
-        todo!()
+        self.db.read(move |conn| find(conn, user)).await
     }
 
     async fn profile_update(&self, user: Id, expected: Option<i64>, patch: ProfilePatch) -> Result<Profile, UserError> {
-        todo!()
+        let mut faults = Faults::default();
+        faults.text("/name", patch.name.as_deref().unwrap_or_default(), 200);
+        faults.text("/phone", patch.phone.as_deref().unwrap_or_default(), 50);
+        faults.done()?;
+        let now = self.clock.now();
+        self.db
+            .write(move |conn| {
+                let before = lock(conn, user, expected)?;
+                // Without the blanks around them, as at registration.
+                let name = patch.name.as_deref().unwrap_or(&before.name).trim();
+                let phone = patch.phone.as_deref().unwrap_or(&before.phone).trim();
+                if (name, phone) == (before.name.as_str(), before.phone.as_str()) {
+                    return Ok(before);
+                }
+                store::profile::profile_update(conn, &before, name, phone, now)?;
+                let changed = json!({ "name": name != before.name, "phone": phone != before.phone });
+                audit(conn, user, "profile.updated", changed, now)?;
+                existing(conn, user)
+            })
+            .await
     }
 
     async fn address_list(&self, user: Id) -> Result<Vec<Address>, UserError> {
-        todo!()
+        self.db.read(move |conn| Ok(store::address::address_list(conn, user)?)).await
     }
 
     async fn address_get(&self, user: Id, id: Id) -> Result<Option<Address>, UserError> {
-        todo!()
+        self.db.read(move |conn| Ok(store::address::address_get(conn, user, id)?)).await
     }
 
     async fn address_create(&self, user: Id, new: NewAddress) -> Result<Address, UserError> {
-        todo!()
+        check_address(&new)?;
+        let now = self.clock.now();
+        self.db
+            .write(move |conn| {
+                // The person's row is locked, so that two calls at once neither pass the limit nor both set the default.
+                lock(conn, user, None)?;
+                let count = store::address::address_count(conn, user)?;
+                if count >= ADDRESSES_MAX as i64 {
+                    return Err(UserError::Conflict(format!("at most {ADDRESSES_MAX} addresses are kept")));
+                }
+                if new.is_default {
+                    store::address::address_default_clear(conn, user, now)?;
+                }
+                let address = Address {
+                    id: Id::new(now),
+                    fields: fields(&new),
+                    is_default: new.is_default || count == 0,
+                    version: 1,
+                    created_at: now,
+                    updated_at: now,
+                };
+                store::address::address_insert(conn, user, &address)?;
+                audit(conn, user, "address.created", json!({ "address": address.id }), now)?;
+                Ok(address)
+            })
+            .await
     }
 
     async fn address_update(
@@ -37,18 +91,149 @@ impl Account for LocalUser {
         expected: Option<i64>,
         new: NewAddress,
     ) -> Result<Address, UserError> {
-        todo!()
+        check_address(&new)?;
+        let now = self.clock.now();
+        self.db
+            .write(move |conn| {
+                lock(conn, user, None)?;
+                let before = store::address::address_get(conn, user, id)?
+                    .ok_or_else(|| UserError::NotFound { what: "address", name: id.to_string() })?;
+                check_version(expected, before.version)?;
+                if new.is_default && !before.is_default {
+                    store::address::address_default_clear(conn, user, now)?;
+                }
+                let address = Address {
+                    fields: fields(&new),
+                    is_default: new.is_default || before.is_default,
+                    version: before.version + 1,
+                    updated_at: now,
+                    ..before
+                };
+                store::address::address_update(conn, user, &address)?;
+                audit(conn, user, "address.updated", json!({ "address": id }), now)?;
+                Ok(address)
+            })
+            .await
     }
 
     async fn address_delete(&self, user: Id, id: Id, expected: Option<i64>) -> Result<bool, UserError> {
-        todo!()
+        let now = self.clock.now();
+        self.db
+            .write(move |conn| {
+                lock(conn, user, None)?;
+                let Some(before) = store::address::address_get(conn, user, id)? else { return Ok(false) };
+                check_version(expected, before.version)?;
+                store::address::address_delete(conn, user, id)?;
+                if before.is_default {
+                    store::address::address_default_newest(conn, user, now)?;
+                }
+                audit(conn, user, "address.deleted", json!({ "address": id }), now)?;
+                Ok(true)
+            })
+            .await
     }
 
     async fn personal_data(&self, user: Id) -> Result<Option<PersonalData>, UserError> {
-        todo!()
+        let sessions = self.session_list(user, None).await?;
+        self.db
+            .read(move |conn| {
+                let Some(profile) = find(conn, user)? else { return Ok(None) };
+                Ok(Some(PersonalData {
+                    profile,
+                    addresses: store::address::address_list(conn, user)?,
+                    sessions,
+                    audit_log: store::audit::audit_list(conn, Some(&subject(user)), None, AUDIT_ENTRIES_MAX)?,
+                }))
+            })
+            .await
     }
 
     async fn account_delete(&self, origin: &Origin, user: Id, deletion: AccountDeletion) -> Result<(), UserError> {
-        todo!()
+        self.password_confirm(origin, user, &deletion.current_password).await?;
+        let now = self.clock.now();
+        self.db
+            .write(move |conn| {
+                let other_admin = store::profile::admin_lock_others(conn, user)?;
+                let before = existing(conn, user)?;
+                if before.role == Role::Admin && !before.disabled && !other_admin {
+                    return Err(UserError::Conflict("the last admin cannot go".into()));
+                }
+                store::profile::user_delete(conn, &before, &normalised(&before.email))?;
+                audit(conn, user, "account.deleted", json!({}), now)?;
+                Ok(store::audit::audit_scrub(conn, &subject(user))?)
+            })
+            .await
     }
+}
+
+/// The name under which the audit log knows a person.
+pub(super) fn subject(user: Id) -> String {
+    format!("user:{user}")
+}
+
+/// The person's profile, where there is such a person.
+fn find(conn: &mut Connection, user: Id) -> Result<Option<Profile>, UserError> {
+    let row = store::user::user_by_id(conn, user)?;
+    Ok(row.map(store::user::UserRow::profile).transpose()?)
+}
+
+/// The profile of a person who must be there.
+pub(super) fn existing(conn: &mut Connection, user: Id) -> Result<Profile, UserError> {
+    find(conn, user)?.ok_or_else(|| UserError::NotFound { what: "user", name: user.to_string() })
+}
+
+/// Keeps the person's row to this transaction and reads it. `expected` is the version that the caller saw.
+pub(super) fn lock(conn: &mut Connection, user: Id, expected: Option<i64>) -> Result<Profile, UserError> {
+    store::profile::user_lock(conn, user)?;
+    let profile = existing(conn, user)?;
+    check_version(expected, profile.version)?;
+    Ok(profile)
+}
+
+fn check_version(expected: Option<i64>, actual: i64) -> Result<(), UserError> {
+    match expected {
+        Some(expected) if expected != actual => Err(UserError::VersionMismatch { expected, actual }),
+        _ => Ok(()),
+    }
+}
+
+/// Notes what a person did to his own things. Only ids and names of fields go in: no personal data.
+fn audit(conn: &mut Connection, user: Id, action: &str, data: Value, now: Time) -> Result<(), UserError> {
+    let subject = subject(user);
+    Ok(store::audit::audit_insert(conn, &subject, action, &subject, &data, "", now)?)
+}
+
+fn fields(new: &NewAddress) -> AddressFields {
+    AddressFields {
+        name: new.name.clone(),
+        company: new.company.clone(),
+        line1: new.line1.clone(),
+        line2: new.line2.clone(),
+        city: new.city.clone(),
+        region: new.region.clone(),
+        postal_code: new.postal_code.clone(),
+        country: new.country.clone(),
+        phone: new.phone.clone(),
+    }
+}
+
+fn check_address(new: &NewAddress) -> Result<(), UserError> {
+    let mut faults = Faults::default();
+    for (pointer, value) in [("/name", &new.name), ("/line1", &new.line1), ("/city", &new.city)] {
+        faults.required(pointer, value, 200);
+    }
+    let optional = [
+        ("/company", &new.company),
+        ("/line2", &new.line2),
+        ("/region", &new.region),
+        ("/postal_code", &new.postal_code),
+        ("/phone", &new.phone),
+    ];
+    for (pointer, value) in optional {
+        faults.text(pointer, value, 200);
+    }
+    if new.country.len() != 2 || !new.country.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        faults.add("/country", "must be two capital letters (ISO 3166-1 alpha-2), as US");
+    }
+    faults.done()
 }

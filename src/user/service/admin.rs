@@ -1,17 +1,49 @@
-//! The rules of admin.
+//! The rules of what staff and admins do.
 
 use async_trait::async_trait;
+use serde_json::{Value, json};
 
 use super::LocalUser;
-use crate::call::*;
-use crate::clock::*;
-use crate::page::*;
-use crate::user::*;
+use super::account::{existing, lock, subject};
+use super::faults::Faults;
+use crate::call::{Call, Role};
+use crate::clock::{Id, Time};
+use crate::db::Connection;
+use crate::page::{self, Page};
+use crate::user::store::profile::UserFilter;
+use crate::user::{
+    Admin, ApiKey, ApiKeyQuery, AuditEntry, AuditQuery, CreatedApiKey, NewApiKey, Profile, UserError, UserPatch,
+    UserQuery,
+};
+use crate::user::{store, token};
+
+/// So many rows of a table are forgotten in one transaction, so that nobody waits long for it.
+const TIDY_BATCH: i64 = 1_000;
+/// And so many times in a row before others get the thread.
+const TIDY_ROUNDS: u32 = 100;
+/// So many of a token's first characters are kept to tell the keys apart: too few to help to guess it.
+const HINT_LENGTH: usize = 8;
+/// What is to end later than that is meant never to end.
+const KEY_LIFE_SECONDS_MAX: u32 = 100 * 365 * 24 * 3_600;
+
+/// Deletes at most so many rows that were over at a time; gives how many.
+type Forget = fn(&mut Connection, Time, i64) -> diesel::QueryResult<usize>;
 
 #[async_trait]
 impl Admin for LocalUser {
     async fn user_list(&self, query: UserQuery) -> Result<Page<Profile>, UserError> {
-        todo!()
+        let mut faults = Faults::default();
+        faults.text("q", query.q.as_deref().unwrap_or_default(), 200);
+        let limit = faults.limit(query.limit);
+        faults.done()?;
+        let filter = UserFilter {
+            text: query.q.filter(|text| !text.is_empty()),
+            role: query.role,
+            disabled: query.disabled,
+            before: position(query.cursor.as_deref())?,
+        };
+        let users = self.db.read(move |conn| Ok::<_, UserError>(store::profile::user_list(conn, &filter, limit + 1)?));
+        Ok(Page::cut(users.await?, limit, |user| user.id))
     }
 
     async fn user_update(
@@ -21,30 +53,172 @@ impl Admin for LocalUser {
         expected: Option<i64>,
         patch: UserPatch,
     ) -> Result<Profile, UserError> {
-        todo!()
+        let actor = call.actor.clone();
+        if patch.disabled == Some(true) && actor == subject(user) {
+            return Err(UserError::Conflict("nobody can disable himself".into()));
+        }
+        let now = self.clock.now();
+        self.db
+            .write(move |conn| {
+                let may_end_an_admin =
+                    patch.disabled == Some(true) || patch.role.is_some_and(|role| role != Role::Admin);
+                let other_admin = !may_end_an_admin || store::profile::admin_lock_others(conn, user)?;
+                let before = lock(conn, user, expected)?;
+                if before.role == Role::Admin && !before.disabled && !other_admin {
+                    return Err(UserError::Conflict("this is the last admin".into()));
+                }
+                let role = patch.role.unwrap_or(before.role);
+                let disabled = patch.disabled.unwrap_or(before.disabled);
+                if (role, disabled) == (before.role, before.disabled) {
+                    return Ok(before);
+                }
+                store::profile::user_update(conn, &before, role, disabled, now)?;
+                user_audit(conn, &actor, &before, role, disabled, now)?;
+                existing(conn, user)
+            })
+            .await
     }
 
     async fn has_admin(&self) -> Result<bool, UserError> {
-        todo!()
+        self.db.read_primary(|conn| Ok(store::profile::has_admin(conn)?)).await
     }
 
     async fn api_key_list(&self, query: ApiKeyQuery) -> Result<Page<ApiKey>, UserError> {
-        todo!()
+        let mut faults = Faults::default();
+        let limit = faults.limit(query.limit);
+        faults.done()?;
+        let before = position(query.cursor.as_deref())?;
+        let keys = self.db.read(move |conn| Ok::<_, UserError>(store::api_key::api_key_list(conn, before, limit + 1)?));
+        Ok(Page::cut(keys.await?, limit, |key| key.id))
     }
 
     async fn api_key_create(&self, call: &Call, created_by: Id, new: NewApiKey) -> Result<CreatedApiKey, UserError> {
-        todo!()
+        let now = self.clock.now();
+        check_key(&new, now)?;
+        let actor = call.actor.clone();
+        let token = token::token(token::API_KEY);
+        let key = ApiKey {
+            id: Id::new(now),
+            name: new.name,
+            hint: token.chars().take(HINT_LENGTH).collect(),
+            scopes: new.scopes,
+            created_by,
+            created_at: now,
+            expires_at: new.expires_at,
+            revoked_at: None,
+            last_used_at: None,
+        };
+        let (hash, row) = (token::hash(&token), key.clone());
+        self.db
+            .write(move |conn| {
+                store::api_key::api_key_insert(conn, &row, &hash)?;
+                let data = json!({ "name": row.name, "scopes": row.scopes });
+                key_audit(conn, &actor, "api_key.created", row.id, data, now)
+            })
+            .await?;
+        Ok(CreatedApiKey { token, key })
     }
 
     async fn api_key_revoke(&self, call: &Call, id: Id) -> Result<bool, UserError> {
-        todo!()
+        let now = self.clock.now();
+        let actor = call.actor.clone();
+        self.db
+            .write(move |conn| {
+                if store::api_key::api_key_revoke(conn, id, now)? {
+                    key_audit(conn, &actor, "api_key.revoked", id, json!({}), now)?;
+                    return Ok(true);
+                }
+                // One that is revoked already is there too.
+                Ok(store::api_key::api_key_exists(conn, id)?)
+            })
+            .await
     }
 
     async fn audit_list(&self, query: AuditQuery) -> Result<Page<AuditEntry>, UserError> {
-        todo!()
+        let mut faults = Faults::default();
+        faults.text("subject", query.subject.as_deref().unwrap_or_default(), 200);
+        let limit = faults.limit(query.limit);
+        faults.done()?;
+        let before = position(query.cursor.as_deref())?;
+        let entries = self.db.read(move |conn| {
+            Ok::<_, UserError>(store::audit::audit_list(conn, query.subject.as_deref(), before, limit + 1)?)
+        });
+        Ok(Page::cut(entries.await?, limit, |entry| entry.id))
     }
 
     async fn tidy(&self) -> Result<u64, UserError> {
-        todo!()
+        let now = self.clock.now();
+        let mut total = 0;
+        let failures = now.minus_seconds(self.config.throttle.forget_hours * 3_600);
+        let old: [(Forget, Time); 3] =
+            [(store::tidy::sessions, now), (store::tidy::one_time_tokens, now), (store::tidy::throttle, failures)];
+        for (forget, end) in old {
+            for _ in 0..TIDY_ROUNDS {
+                let count = self.db.write(move |conn| Ok::<_, UserError>(forget(conn, end, TIDY_BATCH)?)).await?;
+                total += count as u64;
+                if (count as i64) < TIDY_BATCH {
+                    break;
+                }
+            }
+        }
+        Ok(total)
     }
+}
+
+/// The place where a list goes on.
+fn position(cursor: Option<&str>) -> Result<Option<Id>, UserError> {
+    cursor.map(|cursor| page::position(cursor).ok_or(UserError::InvalidCursor)).transpose()
+}
+
+/// Notes what somebody did to a user.
+fn user_audit(
+    conn: &mut Connection,
+    actor: &str,
+    before: &Profile,
+    role: Role,
+    disabled: bool,
+    now: Time,
+) -> Result<(), UserError> {
+    let subject = subject(before.id);
+    if role != before.role {
+        let data = json!({ "from": before.role, "to": role });
+        store::audit::audit_insert(conn, actor, "user.role_changed", &subject, &data, "", now)?;
+    }
+    if disabled != before.disabled {
+        let action = if disabled { "user.disabled" } else { "user.enabled" };
+        store::audit::audit_insert(conn, actor, action, &subject, &json!({}), "", now)?;
+    }
+    Ok(())
+}
+
+/// Notes what somebody did to an API key.
+fn key_audit(
+    conn: &mut Connection,
+    actor: &str,
+    action: &str,
+    key: Id,
+    data: Value,
+    now: Time,
+) -> Result<(), UserError> {
+    Ok(store::audit::audit_insert(conn, actor, action, &format!("key:{key}"), &data, "", now)?)
+}
+
+fn check_key(new: &NewApiKey, now: Time) -> Result<(), UserError> {
+    let mut faults = Faults::default();
+    faults.required("/name", &new.name, 100);
+    if new.scopes.is_empty() {
+        faults.add("/scopes", "must name at least one scope");
+    }
+    for (index, scope) in new.scopes.iter().enumerate() {
+        if new.scopes[..index].contains(scope) {
+            faults.add(&format!("/scopes/{index}"), "is there already");
+        }
+    }
+    if new.expires_at.is_some_and(|end| end <= now) {
+        faults.add("/expires_at", "must be in the future");
+    }
+    if new.expires_at.is_some_and(|end| end > now.plus_seconds(KEY_LIFE_SECONDS_MAX)) {
+        faults.add("/expires_at", "must be within 100 years; leave it out for a key that does not end");
+    }
+    faults.done()
 }

@@ -4,8 +4,9 @@ use diesel::prelude::*;
 use serde::Serialize;
 
 use crate::clock::{Id, Time};
-use crate::db::Connection;
 use crate::db::sql::JsonValue;
+use crate::db::{Connection, MultiBackend};
+use crate::user::AuditEntry;
 use crate::user::schema::audit_log;
 
 /// Notes an act in the caller's transaction. `subject` is `user:ID` or `key:ID`; `address` the caller's IP address, empty when unknown.
@@ -28,6 +29,62 @@ pub(in crate::user) fn audit_insert(
             audit_log::address.eq(address),
             audit_log::created_at.eq(now),
         ))
+        .execute(conn)?;
+    Ok(())
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = audit_log)]
+struct AuditRow {
+    id: Id,
+    actor: String,
+    action: String,
+    subject: String,
+    data: JsonValue,
+    address: String,
+    created_at: Time,
+}
+
+impl From<AuditRow> for AuditEntry {
+    fn from(row: AuditRow) -> Self {
+        AuditEntry {
+            id: row.id,
+            actor: row.actor,
+            action: row.action,
+            subject: row.subject,
+            data: row.data.0,
+            address: row.address,
+            created_at: row.created_at,
+        }
+    }
+}
+
+/// Newest first, at most `limit`; only about `subject` and older than `before`, where they are named.
+pub(in crate::user) fn audit_list(
+    conn: &mut Connection,
+    subject: Option<&str>,
+    before: Option<Id>,
+    limit: i64,
+) -> QueryResult<Vec<AuditEntry>> {
+    let mut query = audit_log::table
+        .select(AuditRow::as_select())
+        .order(audit_log::id.desc())
+        .limit(limit)
+        .into_boxed::<MultiBackend>();
+    if let Some(subject) = subject {
+        query = query.filter(audit_log::subject.eq(subject));
+    }
+    if let Some(before) = before {
+        query = query.filter(audit_log::id.lt(before));
+    }
+    let rows: Vec<AuditRow> = query.load(conn)?;
+    Ok(rows.into_iter().map(AuditEntry::from).collect())
+}
+
+/// Leaves of what is noted about `subject` only who did what, and when.
+pub(in crate::user) fn audit_scrub(conn: &mut Connection, subject: &str) -> QueryResult<()> {
+    diesel::update(audit_log::table.filter(audit_log::subject.eq(subject)))
+        .set((audit_log::data.eq(JsonValue(serde_json::json!({}))), audit_log::address.eq("")))
         .execute(conn)?;
     Ok(())
 }

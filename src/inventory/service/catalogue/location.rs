@@ -8,8 +8,8 @@ use crate::inventory::service::validate::{self, Faults};
 use crate::inventory::store::location as store;
 use crate::inventory::{InventoryError, Location, LocationAddress, LocationPatch, NewLocation, QUANTITY_MAX};
 
-const LOCATIONS_MAX: i64 = 10_000;
-const NAME_MAX: usize = 200;
+pub(in crate::inventory::service) const LOCATIONS_MAX: i64 = 10_000;
+pub(in crate::inventory::service) const NAME_MAX: usize = 200;
 
 impl LocalInventory {
     pub(super) async fn list_locations(&self) -> Result<Vec<Location>, InventoryError> {
@@ -96,7 +96,8 @@ impl LocalInventory {
     }
 }
 
-fn address(address: &mut LocationAddress, faults: &mut Faults) {
+/// Checks an address.
+pub(in crate::inventory::service) fn address(address: &mut LocationAddress, faults: &mut Faults) {
     faults.within("/address", |faults| {
         faults.line("/street", &mut address.street, 300);
         faults.line("/city", &mut address.city, 100);

@@ -170,7 +170,8 @@ fn first_version(new: NewProduct, now: Time) -> Product {
     }
 }
 
-fn patched(old: Product, patch: ProductPatch) -> Result<Product, InventoryError> {
+/// The product with what the patch changes.
+pub(in crate::inventory::service) fn patched(old: Product, patch: ProductPatch) -> Result<Product, InventoryError> {
     let options = patch.options.unwrap_or_else(|| old.options.clone());
     if options.len() != old.options.len() && !old.skus.is_empty() {
         let message =
@@ -238,22 +239,30 @@ fn check_category(result: diesel::QueryResult<()>) -> Result<(), InventoryError>
 }
 
 /// What the product is found by.
-fn words(product: &Product) -> Words {
+pub(in crate::inventory::service) fn words(product: &Product) -> Words {
     let Product { title, vendor, product_type, tags, skus, description_html, .. } = product;
     let codes = skus.iter().map(|sku| sku.code.as_str());
     Words::of(title, vendor, product_type, tags.iter().map(String::as_str), codes, description_html)
 }
 
+/// What an event of a product tells of it.
+#[derive(Serialize)]
+pub(in crate::inventory::service) struct EventData<'a> {
+    id: Id,
+    handle: &'a str,
+    version: i64,
+    status: ProductStatus,
+}
+
+impl<'a> From<&'a Product> for EventData<'a> {
+    fn from(product: &'a Product) -> Self {
+        let Product { id, ref handle, version, status, .. } = *product;
+        EventData { id, handle, version, status }
+    }
+}
+
 /// Writes the event of a change into its transaction.
 fn tell(conn: &mut Connection, kind: &str, product: &Product, now: Time) -> Result<(), InventoryError> {
-    #[derive(Serialize)]
-    struct Data<'a> {
-        id: Id,
-        handle: &'a str,
-        version: i64,
-        status: ProductStatus,
-    }
-    let Product { id, ref handle, version, status, .. } = *product;
-    event_insert(conn, kind, id, &Data { id, handle, version, status }, now)?;
+    event_insert(conn, kind, product.id, &EventData::from(product), now)?;
     Ok(())
 }

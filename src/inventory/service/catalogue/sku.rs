@@ -136,7 +136,8 @@ fn check_code(conn: &mut Connection, code: &str) -> Result<(), InventoryError> {
     }
 }
 
-fn patched(old: Sku, patch: SkuPatch) -> Sku {
+/// The SKU with what the patch changes.
+pub(in crate::inventory::service) fn patched(old: Sku, patch: SkuPatch) -> Sku {
     Sku {
         code: patch.code.unwrap_or(old.code),
         options: patch.options.unwrap_or(old.options),

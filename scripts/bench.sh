@@ -1,0 +1,227 @@
+#!/usr/bin/env bash
+# How fast the shop is beside what it could be at most: a bare actix handler that answers with the same bytes, and pgbench running
+# the same statements. Everything on this machine, in one run, in turns, so that the ratios hold when the machine's speed drifts.
+#
+#   scripts/bench.sh [SECONDS [ROUNDS [CONNECTIONS]]]      default: 5 3 16
+#
+# Needs wrk, curl, and PostgreSQL's server and pgbench (Debian: wrk curl postgresql postgresql-contrib).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+seconds=${1:-5} rounds=${2:-3} connections=${3:-16}
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/emporium/target}
+folder=$(mktemp -d /tmp/emporium-bench-XXXXXX)
+chmod 755 "$folder"
+pids=()
+port_shop=18480 port_internal=18481 port_bare=18482 port_postgres=18483
+results=$folder/results
+
+finish() {
+  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
+  wait 2>/dev/null || true
+  rm -rf "$folder"
+}
+trap finish EXIT
+
+for program in wrk curl; do
+  command -v "$program" >/dev/null || { echo "bench.sh needs $program" >&2; exit 1; }
+done
+programs=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)
+[ -x "$programs/pgbench" ] || { echo "bench.sh needs PostgreSQL's server and pgbench" >&2; exit 1; }
+
+cargo build --quiet --release --bins --examples
+emporium=$CARGO_TARGET_DIR/release/emporium
+bare=$CARGO_TARGET_DIR/release/examples/bare
+
+# PostgreSQL does not run as root.
+as_server() { if [ "$(id -u)" = 0 ]; then setpriv --reuid postgres --regid postgres --clear-groups "$@"; else "$@"; fi; }
+[ "$(id -u)" = 0 ] && install -d -o postgres -g postgres "$folder/postgres" || mkdir "$folder/postgres"
+as_server "$programs/initdb" --username=emporium --auth=trust --encoding=UTF8 --locale=C.UTF-8 -D "$folder/postgres" >/dev/null
+as_server "$programs/postgres" -D "$folder/postgres" -p $port_postgres -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
+  -c shared_buffers=256MB -c max_connections=200 >"$folder/postgres.log" 2>&1 &
+pids+=($!)
+url=postgres://emporium@127.0.0.1:$port_postgres
+for _ in $(seq 100); do psql -q "$url/postgres" -c 'CREATE DATABASE shop' >/dev/null 2>&1 && break; sleep 0.1; done
+
+api() { # METHOD PATH BODY
+  curl -sS --fail-with-body -X "$1" "http://127.0.0.1:$port_shop/api/v1$2" -H 'content-type: application/json' \
+    -H "idempotency-key: $(cat /proc/sys/kernel/random/uuid)" ${token:+-H "authorization: Bearer $token"} ${3:+-d "$3"}
+}
+
+note() { # DATABASE WORK WHAT RATE
+  printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$4" >>"$results"
+}
+
+rate() { # runs wrk; gives requests a second, and fails when answers were not 2xx
+  local output
+  output=$(wrk -t1 -c"$connections" -d"${seconds}s" "$@")
+  if grep -q 'Non-2xx' <<<"$output"; then
+    echo "answers were not 2xx: $*" >&2; echo "$output" >&2; exit 1
+  fi
+  awk '/Requests\/sec/ {print $2}' <<<"$output"
+}
+
+start_shop() { # DATABASE-URL
+  EMPORIUM__INVENTORY__DATABASE__URL=$1 EMPORIUM__USER__DATABASE__URL=$1 EMPORIUM__LOG__LEVEL=warn \
+  EMPORIUM__SERVER__LISTEN=127.0.0.1:$port_shop EMPORIUM__SERVER__INTERNAL_LISTEN=127.0.0.1:$port_internal \
+  EMPORIUM__SERVER__RATE_LIMIT_PER_MINUTE=10000000 EMPORIUM__SERVER__RATE_LIMIT_BURST=1000000 \
+  EMPORIUM__MAIL__DELIVERY__FOLDER__PATH=$folder/mail "$emporium" "${@:2}"
+}
+
+bare_rate() { # FILE
+  "$bare" $port_bare "$1" & local pid=$!
+  for _ in $(seq 50); do curl -s "http://127.0.0.1:$port_bare/" >/dev/null && break; sleep 0.1; done
+  rate "http://127.0.0.1:$port_bare/"
+  kill $pid; wait $pid 2>/dev/null || true
+}
+
+cat >"$folder/login.lua" <<'LUA'
+wrk.method = "POST"
+wrk.headers["content-type"] = "application/json"
+wrk.body = '{"email":"bench@example.com","password":"correct horse battery staple"}'
+LUA
+
+reserve_lua() { # FILE-OF-CODES TOKEN
+  cat <<LUA
+local codes = {}
+for code in io.lines("$1") do codes[#codes + 1] = code end
+math.randomseed(os.time())
+local run = os.time() .. "-" .. math.random(1000000)
+local n = 0
+request = function()
+  n = n + 1
+  local key = run .. "-" .. n
+  local body = '{"holder":"' .. key .. '","lines":[{"sku":"' .. codes[math.random(#codes)] .. '","location":"MAIN","quantity":1}]}'
+  return wrk.format("POST", "/api/v1/reservations",
+    { ["content-type"] = "application/json", ["authorization"] = "Bearer $2", ["idempotency-key"] = key }, body)
+end
+LUA
+}
+
+pgbench_rate() { # SCRIPT
+  "$programs/pgbench" -n -M prepared -c "$connections" -j 1 -T "$seconds" -f "$1" "$url/shop" 2>/dev/null |
+    awk '/^tps/ {print $3}'
+}
+
+# The statements of one product read and of one reservation, as the shop sends them.
+pgbench_scripts() {
+  psql -q "$url/shop" -c "CREATE TABLE bench_skus AS
+    SELECT row_number() OVER () AS n, s.* FROM (SELECT product_id, sku_id, location_id FROM inventory.stock
+      JOIN inventory.locations l ON l.id = location_id WHERE l.code = 'MAIN' ORDER BY 1, 2) s;
+    CREATE UNIQUE INDEX ON bench_skus (n); ANALYZE"
+  count=$(psql -qtA "$url/shop" -c 'SELECT count(*) FROM bench_skus')
+  cat >"$folder/product.sql" <<SQL
+\\set n random(1, $count)
+SELECT product_id AS product FROM bench_skus WHERE n = :n \\gset
+SELECT * FROM inventory.products WHERE id = ':product';
+SELECT * FROM inventory.skus WHERE product_id = ':product' ORDER BY position;
+SELECT tag FROM inventory.product_tags WHERE product_id = ':product' ORDER BY tag;
+SQL
+  reserve_sql "random(1, $count)" >"$folder/reserve.sql"
+  reserve_sql "random(1, 1)" >"$folder/reserve_one.sql"
+}
+
+reserve_sql() { # WHICH
+  cat <<SQL
+\\set n $1
+SELECT product_id AS product, sku_id AS sku, location_id AS location FROM bench_skus WHERE n = :n \\gset
+SELECT gen_random_uuid() AS id \\gset
+BEGIN;
+INSERT INTO inventory.idempotency_keys (owner, key, request_hash, created_at) VALUES ('bench', ':id', '', now());
+INSERT INTO inventory.holders (holder, touched_at) VALUES (':id', now());
+UPDATE inventory.stock SET reserved = reserved + 1, version = version + 1
+  WHERE product_id = ':product' AND sku_id = ':sku' AND location_id = ':location'
+    AND on_hand - reserved - allocated - safety + backorder >= 1 RETURNING version, on_hand, reserved \\gset level_
+INSERT INTO inventory.stock_ledger (product_id, sku_id, location_id, seq, kind, reserved_delta, on_hand_after, reserved_after,
+  allocated_after, safety_after, incoming_after, actor, reservation_id, created_at)
+  VALUES (':product', ':sku', ':location', :level_version, 'reserved', 1, :level_on_hand, :level_reserved, 0, 0, 0, 'bench', ':id', now());
+INSERT INTO inventory.reservations (id, holder, state, product_ids, expires_at, expires_max, created_at, updated_at)
+  VALUES (':id', ':id', 'held', '[]', now() + interval '900 s', now() + interval '1 day', now(), now());
+INSERT INTO inventory.reservation_lines (product_id, reservation_id, sku_id, location_id, quantity, holder, state, expires_at)
+  VALUES (':product', ':id', ':sku', ':location', 1, ':id', 'held', now() + interval '900 s');
+INSERT INTO inventory.outbox (aggregate_id, id, type, data, created_at) VALUES (':id', ':id', 'reservation.held', '{}', now());
+UPDATE inventory.idempotency_keys SET response = '{}' WHERE owner = 'bench' AND key = ':id';
+COMMIT;
+SQL
+}
+
+"$emporium" sample --skus 2000 --seed 1 >"$folder/goods.jsonl"
+printf 'correct horse battery staple\n' >"$folder/password"
+
+for database in sqlite postgres; do
+  case $database in
+    sqlite) database_url=sqlite:$folder/emporium.db ;;
+    postgres) database_url=$url/shop ;;
+  esac
+  start_shop "$database_url" import "$folder/goods.jsonl" >/dev/null
+  start_shop "$database_url" user create-admin bench@example.com --password-file "$folder/password" >/dev/null
+  start_shop "$database_url" serve 2>"$folder/shop.log" &
+  shop=$!
+  pids+=($shop)
+  for _ in $(seq 100); do curl -sf "http://127.0.0.1:$port_shop/readyz" >/dev/null && break; sleep 0.1; done
+  token=
+  token=$(api POST /auth/login '{"email":"bench@example.com","password":"correct horse battery staple"}' |
+    sed -E 's/.*"token":"([^"]+)".*/\1/')
+  grep -o '"code":"[^"]*","options"' "$folder/goods.jsonl" | sed -E 's/"code":"([^"]*)".*/\1/' >"$folder/codes"
+  head -1 "$folder/codes" >"$folder/one"
+  for start in 1 1001; do
+    rows=$(sed -n "$start,$((start + 999))p" "$folder/codes" |
+      sed 's/.*/{"sku":"&","location":"MAIN","delta":1000000,"reason":"bench"}/' | paste -sd,)
+    [ -z "$rows" ] || api POST /stock/adjustments "{\"rows\":[$rows]}" >/dev/null
+  done
+  handle=$(grep -m1 '"type":"product"' "$folder/goods.jsonl" | sed -E 's/.*"handle":"([^"]+)".*/\1/')
+  word=$(grep -m1 '"type":"product"' "$folder/goods.jsonl" | sed -E 's/.*"title":"([A-Za-z]+).*/\1/')
+  reserve_lua "$folder/codes" "$token" >"$folder/reserve.lua"
+  reserve_lua "$folder/one" "$token" >"$folder/reserve_one.lua"
+  [ $database = postgres ] && pgbench_scripts
+  base=http://127.0.0.1:$port_shop/api/v1
+  declare -A path=([product]="/products/$handle" [list]="/products?limit=20" [search]="/products?limit=20&q=$word")
+  token_kept=$token
+  for _ in $(seq "$rounds"); do
+    for work in product list search; do
+      token= api GET "${path[$work]}" "" >"$folder/$work.json"
+      note $database $work shop "$(rate "$base${path[$work]}")"
+      note $database $work bare "$(bare_rate "$folder/$work.json")"
+    done
+    token=$token_kept
+    note $database login shop "$(rate -s "$folder/login.lua" "$base/auth/login")"
+    api POST /reservations "{\"lines\":[{\"sku\":\"$(cat "$folder/one")\",\"quantity\":1}]}" >"$folder/reserve.json"
+    for work in reserve reserve_one; do
+      note $database $work shop "$(rate -s "$folder/$work.lua" "$base/reservations")"
+      note $database $work bare "$(bare_rate "$folder/reserve.json")"
+    done
+    if [ $database = postgres ]; then
+      for work in product reserve reserve_one; do
+        note $database $work pgbench "$(pgbench_rate "$folder/$work.sql")"
+      done
+    fi
+  done
+  note $database memory shop "$(awk '/VmHWM/ {print $2 / 1024}' /proc/$shop/status)"
+  kill $shop; wait $shop 2>/dev/null || true
+done
+
+printf '\n%s, %s cores, %s; %s connections, %s rounds of %s s, medians of requests a second.\n\n' \
+  "$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)" "$(nproc)" "$(date -u +%Y-%m-%d)" "$connections" "$rounds" "$seconds"
+sort "$results" | awk -F'\t' '
+  { key = $1 FS $2 FS $3; values[key] = values[key] " " $4; count[key]++ }
+  function median(key,   list, n) {
+    n = split(values[key], list, " ")
+    if (n == 0) return 0
+    for (i = 1; i <= n; i++) for (j = i + 1; j <= n; j++) if (list[j] + 0 < list[i] + 0) { t = list[i]; list[i] = list[j]; list[j] = t }
+    return list[int((n + 1) / 2)]
+  }
+  function ratio(a, b) { return b > 0 ? sprintf("%.3f", a / b) : "" }
+  function whole(a) { return a > 0 ? sprintf("%d", a) : "" }
+  END {
+    print "| work | database | shop | bare handler | shop : bare | pgbench | shop : pgbench |"
+    print "|---|---|---|---|---|---|---|"
+    split("product list search login reserve reserve_one", works, " ")
+    names["product"] = "one product"; names["list"] = "list of 20"; names["search"] = "search, one word"; names["login"] = "login"
+    names["reserve"] = "reserve, random SKUs"; names["reserve_one"] = "reserve, one SKU"
+    for (w = 1; w <= 6; w++) for (d = 1; d <= 2; d++) {
+      database = d == 1 ? "sqlite" : "postgres"; work = works[w]
+      shop = median(database FS work FS "shop"); bare = median(database FS work FS "bare"); pgbench = median(database FS work FS "pgbench")
+      printf "| %s | %s | %s | %s | %s | %s | %s |\n", names[work], d == 1 ? "SQLite" : "PostgreSQL", whole(shop), whole(bare), ratio(shop, bare), whole(pgbench), ratio(shop, pgbench)
+    }
+    printf "\nPeak resident memory: %d MiB with SQLite, %d MiB with PostgreSQL.\n", median("sqlite" FS "memory" FS "shop"), median("postgres" FS "memory" FS "shop")
+  }'

@@ -1,0 +1,90 @@
+//! `emporium demo`: a shop to try, with goods and accounts.
+
+use std::fs::{OpenOptions, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use emporium::app;
+use emporium::call::{Call, Role};
+use emporium::clock::SystemClock;
+use emporium::config::{Config, DatabaseUrl, MailDelivery, Secret};
+use emporium::inventory::{BulkFormat, ImportOptions, ImportProgress, ImportWatch, InventoryError, RowFault};
+use emporium::user::{Auth, Registration, UserError};
+
+use super::bulk::open;
+use super::operate::{made_up_password, user_failure};
+use crate::Failure;
+
+const CATALOGUE: &[u8] = include_bytes!("../demo/catalogue.jsonl");
+
+const ACCOUNTS: [(&str, &str, Role); 3] = [
+    ("customer@demo.example", "Casey Customer", Role::Customer),
+    ("staff@demo.example", "Sam Staff", Role::Staff),
+    ("admin@demo.example", "Alex Admin", Role::Admin),
+];
+
+/// Serves a demo whose data is in `folder`, made there at the first start.
+pub async fn run(mut config: Config, folder: &Path) -> Result<ExitCode, Failure> {
+    let url = DatabaseUrl::Sqlite(folder.join("emporium.db"));
+    config.inventory.database.url = url.clone();
+    config.user.database.url = url;
+    config.mail.delivery = MailDelivery::Folder { path: folder.join("mail") };
+    if !config.server.listen.ip().is_loopback() {
+        return Err(Failure::Other("the demo listens on a loopback address only: its passwords are printed".into()));
+    }
+    let accounts = fill(&config, folder).await?;
+    println!("The demo shop is at {}, its API at {0}/docs.", config.server.public_url);
+    println!("Its data is in {}, the mails it sends in {}.\n", folder.display(), folder.join("mail").display());
+    print!("{accounts}");
+    println!("\nStop it with Ctrl-C.");
+    crate::serve(config).await
+}
+
+/// Makes goods and accounts where they are not there yet; gives the accounts with their passwords, for people.
+async fn fill(config: &Config, folder: &Path) -> Result<String, Failure> {
+    let file = folder.join("accounts.txt");
+    if let Ok(accounts) = std::fs::read_to_string(&file) {
+        return Ok(accounts);
+    }
+    let modules = app::modules(config, Arc::new(SystemClock)).await?;
+    let options = ImportOptions { format: BulkFormat::Jsonl, dry_run: false, location: None };
+    let inventory = open(config).await?;
+    let imported = inventory.import(&Call::by("demo"), &options, CATALOGUE, &mut Faults).await;
+    imported.map_err(|error| Failure::Other(format!("the sample catalogue cannot be imported: {error}")))?;
+
+    let mut accounts = String::new();
+    for (email, name, role) in ACCOUNTS {
+        let password = made_up_password()?;
+        let new = Registration { email: email.into(), password: Secret::new(&password), name: name.into() };
+        match modules.user.create("demo", new, role).await {
+            Ok(_) => accounts.push_str(&format!("  {email:<24} {password}\n")),
+            Err(UserError::Conflict(_)) => accounts.push_str(&format!("  {email:<24} (has a password from before)\n")),
+            Err(error) => return Err(user_failure(error)),
+        }
+    }
+    keep(&file, &accounts).map_err(|error| Failure::Other(format!("cannot write {}: {error}", file.display())))?;
+    Ok(accounts)
+}
+
+/// A test imports the catalogue, so nobody should ever read these.
+struct Faults;
+
+#[async_trait]
+impl ImportWatch for Faults {
+    async fn batch(&mut self, _: &ImportProgress, faults: Vec<RowFault>) -> Result<bool, InventoryError> {
+        faults.iter().for_each(|fault| eprintln!("line {}, {}: {}", fault.line, fault.column, fault.message));
+        Ok(true)
+    }
+}
+
+/// Only for the owner's eyes.
+fn keep(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    file.write_all(text.as_bytes())
+}

@@ -1,0 +1,134 @@
+//! Commands of the operator: check, migrate, backup, verify, the first admin, the API document.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use rand::TryRngCore;
+
+use emporium::app;
+use emporium::call::{Call, Role};
+use emporium::clock::SystemClock;
+use emporium::config::{Config, DatabaseUrl, Secret};
+use emporium::db::{Database, Migrations};
+use emporium::inventory::{self, Stock};
+use emporium::user::{self, Auth, Registration, UserError};
+
+use crate::Failure;
+
+/// The configuration was read without a fault; shows it when asked to.
+pub fn check(config: Config, print: bool) -> Result<ExitCode, Failure> {
+    match print {
+        true => print!("{}", toml::to_string(&config).map_err(|error| Failure::Other(error.to_string()))?),
+        false => println!("The configuration is good."),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Applies the migrations that are missing, or only names them.
+pub async fn migrate(config: Config, status: bool) -> Result<ExitCode, Failure> {
+    let [inventory_db, user_db] = app::databases(&config)?;
+    let modules: [(&str, Database, &'static Migrations); 2] =
+        [("inventory", inventory_db, &inventory::MIGRATIONS), ("user", user_db, &user::MIGRATIONS)];
+    let mut missing = 0;
+    for (module, db, migrations) in modules {
+        let failed = |error| Failure::Other(format!("the {module} module's database: {error}"));
+        let names = match status {
+            true => db.pending_migrations(migrations).await.map_err(failed)?,
+            false => db.migrate(migrations).await.map_err(failed)?,
+        };
+        let word = if status { "missing" } else { "applied" };
+        names.iter().for_each(|name| println!("{module}: {word} {name}"));
+        if names.is_empty() {
+            println!("{module}: up to date");
+        }
+        missing += names.len();
+    }
+    Ok(if status && missing > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Copies the SQLite file while others use it.
+pub async fn backup(config: Config, file: &Path) -> Result<ExitCode, Failure> {
+    let [inventory_db, _] = app::databases(&config)?;
+    if let DatabaseUrl::Postgres(_) = config.inventory.database.url {
+        return Err(Failure::Other("PostgreSQL has better tools for this: use pg_dump, or pg_basebackup.".into()));
+    }
+    if !config.user.database.is_same_file(&config.inventory.database) {
+        return Err(Failure::Other("the modules have two databases; a backup of one file cannot hold both".into()));
+    }
+    let failed = |error: emporium::db::DbError| Failure::Other(format!("the backup failed: {error}"));
+    let bytes = inventory_db.backup(file.to_owned()).await.map_err(failed)?;
+    println!("{} ({bytes} bytes) is a whole, checked copy.", file.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Holds the counters against the ledger; prints each difference.
+pub async fn verify(config: Config, repair: bool) -> Result<ExitCode, Failure> {
+    emporium::telemetry::start_log(&config.log);
+    let modules = app::modules(&config, Arc::new(SystemClock)).await?;
+    let result = modules.inventory.stock_verify(&Call::by("cli"), repair).await;
+    let result = result.map_err(|error| Failure::Other(error.to_string()))?;
+    for difference in &result.differences {
+        println!(
+            "{} at {}: {} is {}, should be {} ({})",
+            difference.sku,
+            difference.location,
+            difference.what,
+            difference.is,
+            difference.should_be,
+            difference.because
+        );
+    }
+    println!("{} stock rows checked, {} difference(s).", result.checked, result.differences.len());
+    if result.repaired {
+        println!("They are mended; the ledger tells how.");
+    }
+    Ok(if result.differences.is_empty() || result.repaired { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Makes an admin; makes up a password where none is given.
+pub async fn create_admin(config: Config, email: String, password_file: Option<&Path>) -> Result<ExitCode, Failure> {
+    let password = match password_file {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Failure::Other(format!("cannot read {}: {error}", path.display())))?;
+            text.lines().next().unwrap_or_default().to_owned()
+        }
+        None => made_up_password()?,
+    };
+    let modules = app::modules(&config, Arc::new(SystemClock)).await?;
+    let new = Registration { email: email.clone(), password: Secret::new(&password), name: String::new() };
+    modules.user.create("cli", new, Role::Admin).await.map_err(user_failure)?;
+    match password_file {
+        Some(_) => println!("{email} may now do everything."),
+        None => println!("{email} may now do everything. The password, which is not shown again: {password}"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub fn user_failure(error: UserError) -> Failure {
+    match error {
+        UserError::Invalid(faults) => {
+            let faults: Vec<String> =
+                faults.iter().map(|fault| format!("{}: {}", fault.pointer, fault.message)).collect();
+            Failure::Other(faults.join("; "))
+        }
+        other => Failure::Other(other.to_string()),
+    }
+}
+
+/// 20 characters of 32: 100 bits.
+pub fn made_up_password() -> Result<String, Failure> {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut bytes = [0; 20];
+    let failed = |error| Failure::Other(format!("the system gives no random numbers: {error}"));
+    rand::rngs::OsRng.try_fill_bytes(&mut bytes).map_err(failed)?;
+    Ok(bytes.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect())
+}
+
+/// Prints the document of the API.
+pub fn openapi() -> Result<ExitCode, Failure> {
+    let json = app::openapi().to_pretty_json().map_err(|error| Failure::Other(error.to_string()))?;
+    println!("{json}");
+    Ok(ExitCode::SUCCESS)
+}

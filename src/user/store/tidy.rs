@@ -1,0 +1,42 @@
+//! Forgets what is past its time, a bounded number of rows at a time. The audit log is kept.
+
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+
+use crate::clock::Time;
+use crate::db::{Connection, sql};
+
+/// Sessions that ended before `end`.
+pub(in crate::user) fn sessions(conn: &mut Connection, end: Time, limit: i64) -> QueryResult<usize> {
+    // By the primary key, in which the id alone does not come first.
+    diesel::sql_query(
+        "DELETE FROM sessions WHERE (user_id, id) IN \
+         (SELECT user_id, id FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
+    )
+    .bind::<sql::Instant, _>(end)
+    .bind::<BigInt, _>(limit)
+    .execute(conn)
+}
+
+/// One-time tokens that ended before `end`.
+pub(in crate::user) fn one_time_tokens(conn: &mut Connection, end: Time, limit: i64) -> QueryResult<usize> {
+    diesel::sql_query(
+        "DELETE FROM one_time_tokens WHERE token_hash IN \
+         (SELECT token_hash FROM one_time_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
+    )
+    .bind::<sql::Instant, _>(end)
+    .bind::<BigInt, _>(limit)
+    .execute(conn)
+}
+
+/// What the throttle knows of those who did not fail, and were not to wait, after `end`.
+pub(in crate::user) fn throttle(conn: &mut Connection, end: Time, limit: i64) -> QueryResult<usize> {
+    diesel::sql_query(
+        "DELETE FROM login_throttle WHERE key IN (SELECT key FROM login_throttle \
+         WHERE updated_at <= $1 AND blocked_until <= $2 ORDER BY updated_at LIMIT $3)",
+    )
+    .bind::<sql::Instant, _>(end)
+    .bind::<sql::Instant, _>(end)
+    .bind::<BigInt, _>(limit)
+    .execute(conn)
+}

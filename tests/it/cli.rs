@@ -1,0 +1,203 @@
+//! The commands, run as an operator runs them.
+
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::process::{Process, emporium, run, text};
+
+#[test]
+fn check_tells_every_fault_at_once_and_exits_with_2() {
+    let folder = TempDir::new().unwrap();
+    let good = run(folder.path(), &["check"]);
+    assert!(good.status.success(), "{}", text(&good.stderr));
+
+    let file = folder.path().join("shop.toml");
+    let broken = include_str!("../../config/0-single-box.toml")
+        .replace("workers = 0", "wrokers = 0")
+        .replace("currency = \"USD\"", "currency = \"dollars\"")
+        .replace("tls = \"disable\"", "tls = \"maybe\"");
+    std::fs::write(&file, broken).unwrap();
+    for command in [&["check"][..], &["serve"], &["migrate"], &["stock", "verify"]] {
+        let output = emporium(folder.path()).arg("--config").arg(&file).args(command).output().unwrap();
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{command:?}: {told}");
+        for key in ["server.wrokers", "inventory.currency", "inventory.database.tls", "user.database.tls"] {
+            assert!(told.contains(key), "{key} is not in {told}");
+        }
+    }
+    assert!(!folder.path().join("emporium.db").exists(), "a faulty configuration must not start anything");
+}
+
+#[test]
+fn check_prints_the_values_in_force_without_secrets() {
+    let folder = TempDir::new().unwrap();
+    let output = emporium(folder.path())
+        .args(["check", "--print"])
+        .env("EMPORIUM__SERVER__WORKERS", "7")
+        .env("EMPORIUM__INVENTORY__DATABASE__URL", "postgres://shop:hunter2@db/shop")
+        .env("EMPORIUM__USER__DATABASE__URL", "postgres://shop@db/shop")
+        .env("EMPORIUM__USER__DATABASE__PASSWORD", "hunter3")
+        .output()
+        .unwrap();
+    let printed = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(printed.contains("workers = 7") && printed.contains("postgres://shop:***@db/shop"), "{printed}");
+    assert!(!printed.contains("hunter"), "{printed}");
+}
+
+#[test]
+fn migrate_says_what_is_missing_and_serve_refuses_until_it_ran() {
+    let folder = TempDir::new().unwrap();
+    let missing = run(folder.path(), &["migrate", "--status"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing.stdout).contains("inventory: missing"), "{}", text(&missing.stdout));
+
+    let refused = emporium(folder.path()).env("EMPORIUM__INVENTORY__MIGRATE_ON_START", "false").output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("run `emporium migrate` first"), "{}", text(&refused.stderr));
+
+    assert!(run(folder.path(), &["migrate"]).status.success());
+    let again = run(folder.path(), &["migrate", "--status"]);
+    assert!(again.status.success());
+    assert_eq!(text(&again.stdout), "inventory: up to date\nuser: up to date\n");
+}
+
+#[test]
+fn a_port_in_use_is_told_and_nothing_panics() {
+    let folder = TempDir::new().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = emporium(folder.path()).env("EMPORIUM__SERVER__LISTEN", &address).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    assert!(told.contains(&format!("cannot listen on {address}")) && !told.contains("panicked"), "{told}");
+}
+
+#[test]
+fn a_signal_stops_it_gracefully() {
+    for name in ["TERM", "INT"] {
+        let folder = TempDir::new().unwrap();
+        let mut process = Process::start(&mut emporium(folder.path()));
+        process.signal(name);
+        assert_eq!(process.wait().code(), Some(0), "SIG{name}");
+    }
+}
+
+#[test]
+fn the_first_admin_is_made_on_the_command_line() {
+    let folder = TempDir::new().unwrap();
+    let made = run(folder.path(), &["user", "create-admin", "boss@example.com"]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    assert!(text(&made.stdout).contains("not shown again: "));
+    let twice = run(folder.path(), &["user", "create-admin", "boss@example.com"]);
+    assert_eq!(twice.status.code(), Some(1));
+
+    let password = folder.path().join("password");
+    std::fs::write(&password, "short\n").unwrap();
+    let weak = run(folder.path(), &["user", "create-admin", "two@example.com", "--password-file", "password"]);
+    assert_eq!(weak.status.code(), Some(1));
+    assert!(text(&weak.stderr).contains("password"), "{}", text(&weak.stderr));
+}
+
+#[test]
+fn import_export_and_sample_are_a_round_trip() {
+    let folder = TempDir::new().unwrap();
+    let sample = run(folder.path(), &["sample", "--skus", "500", "--seed", "7"]);
+    assert!(sample.status.success());
+    assert_eq!(sample.stdout, run(folder.path(), &["sample", "--skus", "500", "--seed", "7"]).stdout);
+    assert_ne!(sample.stdout, run(folder.path(), &["sample", "--skus", "500", "--seed", "8"]).stdout);
+    std::fs::write(folder.path().join("goods.jsonl"), &sample.stdout).unwrap();
+
+    let dry = run(folder.path(), &["import", "goods.jsonl", "--dry-run"]);
+    assert!(dry.status.success(), "{}", text(&dry.stderr));
+    let imported = run(folder.path(), &["import", "goods.jsonl"]);
+    assert!(imported.status.success(), "{}", text(&imported.stderr));
+    assert!(text(&imported.stdout).contains("500 SKUs created"), "{}", text(&imported.stdout));
+
+    for format in ["jsonl", "csv"] {
+        let (first, second) = (format!("first.{format}"), format!("second.{format}"));
+        assert!(run(folder.path(), &["export", &first]).status.success());
+        let again = run(folder.path(), &["import", &first]);
+        assert!(again.status.success(), "{}", text(&again.stderr));
+        let told = text(&again.stdout);
+        assert!(told.contains("0 products created") && told.contains("0 updated"), "{told}");
+        assert!(run(folder.path(), &["export", &second]).status.success());
+        let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+        assert!(read(&first) == read(&second), "export, import, export differ in {format}");
+        assert!(read(&first).len() > 10_000);
+    }
+    let verified = run(folder.path(), &["stock", "verify"]);
+    assert!(verified.status.success(), "{}", text(&verified.stdout));
+    assert!(text(&verified.stdout).contains(" 0 difference(s)"));
+}
+
+#[test]
+fn a_bad_row_is_told_with_line_and_column_and_the_exit_code_says_so() {
+    let folder = TempDir::new().unwrap();
+    let sample = text(&run(folder.path(), &["sample", "--skus", "20", "--seed", "1"]).stdout);
+    let broken = sample.replacen("\"amount\":", "\"amount\":-", 1);
+    let line = broken.lines().position(|line| line.contains("\"amount\":-")).unwrap() + 1;
+    std::fs::write(folder.path().join("goods.jsonl"), broken).unwrap();
+    let output = run(folder.path(), &["import", "goods.jsonl"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = text(&output.stderr);
+    assert!(told.contains(&format!("line {line}")) && told.contains("price/amount"), "{told}");
+    let unknown = run(folder.path(), &["import", "goods.xlsx"]);
+    assert_eq!(unknown.status.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_under_load_is_whole() {
+    let folder = TempDir::new().unwrap();
+    let sample = run(folder.path(), &["sample", "--skus", "300", "--seed", "1"]).stdout;
+    std::fs::write(folder.path().join("goods.jsonl"), sample).unwrap();
+    assert!(run(folder.path(), &["import", "goods.jsonl"]).status.success());
+    let process = Process::start(&mut emporium(folder.path()));
+    let register = process.url("/api/v1/auth/register");
+    let load = tokio::spawn(async move {
+        let http = reqwest::Client::new();
+        for n in 0.. {
+            let body =
+                serde_json::json!({ "email": format!("p{n}@example.com"), "password": "a long enough phrase 7" });
+            if http.post(&register).json(&body).send().await.is_err() {
+                return n;
+            }
+        }
+        0
+    });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let path = folder.path().to_owned();
+    let output = tokio::task::spawn_blocking(move || run(&path, &["backup", "copy.db"])).await.unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let again = run(folder.path(), &["backup", "copy.db"]);
+    assert_eq!(again.status.code(), Some(1), "a backup must not overwrite");
+    drop(process);
+    assert!(load.await.unwrap() > 0, "there was no load");
+
+    let restored = TempDir::new().unwrap();
+    std::fs::copy(folder.path().join("copy.db"), restored.path().join("emporium.db")).unwrap();
+    let verified = run(restored.path(), &["stock", "verify"]);
+    assert!(verified.status.success() && text(&verified.stdout).contains("stock rows checked, 0 difference(s)"));
+}
+
+#[test]
+fn backup_of_postgres_names_the_tool() {
+    let folder = TempDir::new().unwrap();
+    let output = emporium(folder.path())
+        .args(["backup", "copy.db"])
+        .env("EMPORIUM__INVENTORY__DATABASE__URL", "postgres://shop@127.0.0.1:1/shop")
+        .env("EMPORIUM__USER__DATABASE__URL", "postgres://shop@127.0.0.1:1/shop")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("pg_dump"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn the_api_document_is_printed() {
+    let folder = TempDir::new().unwrap();
+    let output = run(folder.path(), &["openapi"]);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(document["paths"]["/api/v1/products"]["get"].is_object());
+}

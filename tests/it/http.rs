@@ -1,0 +1,162 @@
+//! What every route shares: problems, ids, limits, headers, health, metrics.
+
+use std::time::Duration;
+
+use reqwest::Method;
+
+use crate::testapp::{Backend, TestApp, on_both, read};
+
+on_both! {
+    async fn an_error_is_a_problem_with_the_requests_id(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let answer = app
+            .request(Method::GET, "/api/v1/products/no-such-thing")
+            .header("x-request-id", "my-request.1")
+            .header("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        assert_eq!(answer.headers()["x-request-id"], "my-request.1");
+        assert!(answer.headers()["traceparent"].to_str().unwrap().starts_with("00-0af7651916cd43dd8448eb211c80319c-"));
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        let (status, body) = read(answer).await;
+        assert_eq!(status, 404);
+        assert_eq!(body["code"], "not_found");
+        assert_eq!(body["type"], "urn:emporium:problem:not_found");
+        assert_eq!(body["status"], 404);
+        assert_eq!(body["instance"], "/api/v1/products/no-such-thing");
+        assert_eq!(body["request_id"], "my-request.1");
+        app.shop.stop().await;
+    }
+
+    async fn what_no_route_takes_is_a_problem_too(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        for (method, path, body, expected) in [
+            (Method::GET, "/nowhere", "", 404),
+            (Method::GET, "/api/v1/nowhere", "", 404),
+            (Method::DELETE, "/api/v1/products", "", 405),
+            (Method::GET, "/api/v1/products?colour=red", "", 400),
+            (Method::GET, "/api/v1/products?limit=abc", "", 400),
+            (Method::GET, "/api/v1/products?limit=0", "", 422),
+            (Method::GET, "/api/v1/products?cursor=forged", "", 400),
+            (Method::POST, "/api/v1/auth/login", "{", 400),
+            (Method::POST, "/api/v1/auth/login", "{\"email\": 5}", 422),
+            (Method::POST, "/api/v1/auth/login", "{}", 422),
+        ] {
+            let request = app.request(method.clone(), path).header("content-type", "application/json").body(body);
+            let answer = request.send().await.unwrap();
+            let kind = answer.headers()["content-type"].clone();
+            let (status, problem) = read(answer).await;
+            assert_eq!((status, kind.to_str().unwrap()), (expected, "application/problem+json"), "{method} {path} {problem}");
+            assert_eq!(problem["status"], expected);
+        }
+        app.shop.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_token_is_401_and_says_how() {
+    let app = TestApp::start(Backend::Sqlite).await;
+    for header in ["Bearer nonsense", "Bearer ", "Basic dXNlcjpwYXNz", "ems_abc", "Bearer ems_\u{7f}"] {
+        let request = app.request(Method::GET, "/api/v1/products").header("authorization", header.as_bytes());
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.headers()["www-authenticate"], "Bearer");
+        assert_eq!(read(answer).await.0, 401, "{header}");
+    }
+    app.shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_is_too_fast_is_told_to_wait() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| {
+        config.server.rate_limit_per_minute = 60;
+        config.server.rate_limit_burst = 5;
+    })
+    .await;
+    for left in (0..5).rev() {
+        let answer = app.request(Method::GET, "/api/v1/categories").send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()["ratelimit-policy"], "\"default\";q=60;w=60");
+        let expected = format!("\"default\";r={left};");
+        let header = answer.headers()["ratelimit"].to_str().unwrap().to_owned();
+        assert!(header.starts_with(&expected), "{header} does not begin with {expected}");
+    }
+    let answer = app.request(Method::GET, "/api/v1/categories").send().await.unwrap();
+    assert!(answer.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
+    let (status, body) = read(answer).await;
+    assert_eq!((status, body["code"].as_str().unwrap()), (429, "too_many_requests"));
+    app.shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_beyond_the_limit_is_413() {
+    let app = TestApp::start(Backend::Sqlite).await;
+    let body = format!("{{\"email\": \"{}\"}}", "x".repeat(app.config.server.body_max_bytes as usize));
+    let request = app.request(Method::POST, "/api/v1/auth/login").header("content-type", "application/json").body(body);
+    assert_eq!(read(request.send().await.unwrap()).await.0, 413);
+    let request = app.request(Method::POST, "/api/v1/auth/login").body("email=x");
+    assert_eq!(read(request.send().await.unwrap()).await.0, 415);
+    app.shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_beyond_its_deadline_is_503() {
+    let app = TestApp::start_with(Backend::Postgres, |config| {
+        config.server.request_timeout_ms = 300;
+        config.inventory.database.lock_timeout_ms = 5_000;
+    })
+    .await;
+    let mut holder = app.diesel();
+    holder.batch("BEGIN; LOCK TABLE inventory.categories IN ACCESS EXCLUSIVE MODE");
+    let answer = app.request(Method::GET, "/api/v1/categories").send().await.unwrap();
+    assert!(answer.headers().contains_key("retry-after"));
+    let (status, body) = read(answer).await;
+    assert_eq!((status, body["code"].as_str().unwrap()), (503, "timeout"));
+    holder.batch("ROLLBACK");
+    assert_eq!(app.request(Method::GET, "/api/v1/categories").send().await.unwrap().status(), 200);
+    app.shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ready_turns_first_and_requests_in_flight_are_finished() {
+    let app = TestApp::start_with(Backend::Postgres, |config| config.server.drain_ms = 1_000).await;
+    let (address, internal) = (app.shop.address, app.shop.internal_address);
+    let mut holder = app.diesel();
+    holder.batch("BEGIN; LOCK TABLE inventory.categories IN ACCESS EXCLUSIVE MODE");
+    let slow = tokio::spawn(app.request(Method::GET, "/api/v1/categories").send());
+    let status = |url: String| async move { reqwest::get(url).await.unwrap().status().as_u16() };
+    assert_eq!(status(format!("http://{address}/readyz")).await, 200);
+    let stopping = tokio::spawn(app.shop.stop());
+    while status(format!("http://{internal}/readyz")).await == 200 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(status(format!("http://{address}/readyz")).await, 503);
+    assert_eq!(status(format!("http://{address}/livez")).await, 200);
+    holder.batch("ROLLBACK");
+    assert_eq!(slow.await.unwrap().unwrap().status(), 200);
+    stopping.await.unwrap();
+    assert!(reqwest::get(format!("http://{address}/livez")).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_metrics_are_internal_and_bounded() {
+    let app = TestApp::start(Backend::Sqlite).await;
+    for n in 0..50 {
+        app.request(Method::GET, &format!("/scan/{n}")).send().await.unwrap();
+    }
+    app.request(Method::GET, "/api/v1/categories").send().await.unwrap();
+    assert_eq!(app.request(Method::GET, "/metrics").send().await.unwrap().status(), 404);
+    let text =
+        reqwest::get(format!("http://{}/metrics", app.shop.internal_address)).await.unwrap().text().await.unwrap();
+    for part in [
+        "http_server_request_duration_seconds_bucket{method=\"GET\",route=\"/api/v1/categories\",status=\"200\",le=\"0.005\"}",
+        "emporium_db_pool_connections{module=\"inventory\",lane=\"read\",state=\"idle\"}",
+        "emporium_db_pool_wait_seconds_count{module=\"inventory\",lane=\"read\"}",
+        "route=\"unmatched\"",
+    ] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    assert!(!text.contains("/scan/"), "paths that match no route must share one label");
+    app.shop.stop().await;
+}

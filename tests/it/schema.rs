@@ -1,0 +1,148 @@
+//! Both trees of migrations make the same tables and columns, and they obey the rules that let a table be distributed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+
+use crate::testapp::{Backend, TestApp, postgres};
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Text)]
+    a: String,
+    #[diesel(sql_type = Text)]
+    b: String,
+    #[diesel(sql_type = Text)]
+    c: String,
+    #[diesel(sql_type = BigInt)]
+    n: i64,
+}
+
+/// Column -> (type as our code sees it, may it be NULL).
+type Columns = BTreeMap<String, (String, bool)>;
+
+/// Tables that exist in one dialect only, or whose columns differ: the full-text index.
+const SEARCH: &[&str] = &["product_words", "product_index"];
+
+fn is_compared(table: &str) -> bool {
+    !table.starts_with("__diesel") && !SEARCH.iter().any(|name| table.starts_with(name))
+}
+
+fn sqlite_tables(conn: &mut SqliteConnection) -> BTreeMap<String, Columns> {
+    let sql = "SELECT m.name AS a, p.name AS b, lower(p.type) AS c, CASE WHEN p.\"notnull\" = 1 OR p.pk > 0 THEN 0 ELSE 1 END AS n
+               FROM sqlite_master m JOIN pragma_table_info(m.name) p WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'";
+    let rows: Vec<Row> = diesel::sql_query(sql).load(conn).unwrap();
+    collect(rows)
+}
+
+fn postgres_tables(conn: &mut PgConnection) -> BTreeMap<String, Columns> {
+    let sql = "SELECT table_name::text AS a, column_name::text AS b, udt_name::text AS c,
+                      CASE is_nullable WHEN 'YES' THEN 1 ELSE 0 END::bigint AS n
+               FROM information_schema.columns WHERE table_schema IN ('inventory', 'users')";
+    let rows: Vec<Row> = diesel::sql_query(sql).load(conn).unwrap();
+    collect(rows)
+}
+
+fn collect(rows: Vec<Row>) -> BTreeMap<String, Columns> {
+    let mut tables: BTreeMap<String, Columns> = BTreeMap::new();
+    for row in rows.into_iter().filter(|row| is_compared(&row.a)) {
+        tables.entry(row.a).or_default().insert(row.b, (row.c, row.n == 1));
+    }
+    tables
+}
+
+/// SQLite's type for one of PostgreSQL's.
+fn in_sqlite(postgres: &str) -> &'static str {
+    match postgres {
+        "uuid" | "bytea" => "blob",
+        "int8" | "timestamptz" | "bool" => "integer",
+        "text" | "jsonb" => "text",
+        other => panic!("{other} is not a type that our tables use"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_dialects_make_the_same_tables() {
+    let sqlite = TestApp::start(Backend::Sqlite).await;
+    let postgres = TestApp::start(Backend::Postgres).await;
+    let path = sqlite.folder.path().join("emporium.db");
+    let on_sqlite = sqlite_tables(&mut SqliteConnection::establish(&path.to_string_lossy()).unwrap());
+    let url = match &postgres.config.inventory.database.url {
+        emporium::config::DatabaseUrl::Postgres(url) => url.clone(),
+        other => panic!("{other}"),
+    };
+    let mut on_postgres = postgres_tables(&mut PgConnection::establish(&url).unwrap());
+    for (kind, _) in on_postgres.values_mut().flat_map(BTreeMap::values_mut) {
+        *kind = in_sqlite(kind).to_owned();
+    }
+    assert!(on_postgres.len() > 20, "only {} tables were compared", on_postgres.len());
+    assert_eq!(on_sqlite, on_postgres);
+    sqlite.shop.stop().await;
+    postgres.shop.stop().await;
+}
+
+/// The key by which each table would be distributed; what is not here is reference data, copied whole to every node.
+const DISTRIBUTED: &[(&str, &str)] = &[
+    ("stock", "product_id"),
+    ("stock_ledger", "product_id"),
+    ("reservations", "id"),
+    ("reservation_lines", "product_id"),
+    ("holders", "holder"),
+    ("idempotency_keys", "owner"),
+    ("outbox", "aggregate_id"),
+    ("users", "id"),
+    ("user_emails", "email_norm"),
+    ("credentials", "user_id"),
+    ("sessions", "user_id"),
+    ("addresses", "user_id"),
+    ("login_throttle", "key"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_unique_key_holds_the_distribution_key() {
+    let app = TestApp::start(Backend::Postgres).await;
+    let url = app.config.inventory.database.url.to_string();
+    let mut conn = PgConnection::establish(&url).unwrap();
+    let sql = "SELECT t.relname::text AS a, i.indexrelid::regclass::text AS b,
+                      string_agg(att.attname, ',' ORDER BY att.attname)::text AS c, count(*) AS n
+               FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid JOIN pg_namespace s ON s.oid = t.relnamespace
+               JOIN pg_attribute att ON att.attrelid = t.oid AND att.attnum = ANY (i.indkey)
+               WHERE i.indisunique AND s.nspname IN ('inventory', 'users') GROUP BY 1, 2";
+    let rows: Vec<Row> = diesel::sql_query(sql).load(&mut conn).unwrap();
+    for (table, key) in DISTRIBUTED {
+        let keys: Vec<&Row> = rows.iter().filter(|row| row.a == *table).collect();
+        assert!(!keys.is_empty(), "{table} has no key");
+        for row in keys {
+            let columns: BTreeSet<&str> = row.c.split(',').collect();
+            assert!(columns.contains(key), "{} ({}) of {table} lacks {key}", row.b, row.c);
+        }
+    }
+    let sql = "SELECT count(*) AS n, '' AS a, '' AS b, '' AS c FROM pg_trigger WHERE NOT tgisinternal";
+    let triggers: Row = diesel::sql_query(sql).get_result(&mut conn).unwrap();
+    assert_eq!(triggers.n, 0, "a distributed table takes no triggers");
+    app.shop.stop().await;
+}
+
+#[test]
+fn migrations_can_be_undone() {
+    let url = postgres().database();
+    let mut on_postgres = PgConnection::establish(&url).unwrap();
+    let mut on_sqlite = SqliteConnection::establish(":memory:").unwrap();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    for module in ["inventory", "user"] {
+        for entry in std::fs::read_dir(root.join("postgres").join(module)).unwrap() {
+            let name = entry.unwrap().file_name();
+            let read = |dialect: &str, file| {
+                std::fs::read_to_string(root.join(dialect).join(module).join(&name).join(file)).unwrap()
+            };
+            for _ in 0..2 {
+                on_postgres.batch_execute(&read("postgres", "up.sql")).unwrap();
+                on_postgres.batch_execute(&read("postgres", "down.sql")).unwrap();
+                on_sqlite.batch_execute(&read("sqlite", "up.sql")).unwrap();
+                on_sqlite.batch_execute(&read("sqlite", "down.sql")).unwrap();
+            }
+        }
+    }
+}
