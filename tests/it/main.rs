@@ -2,6 +2,7 @@
 
 mod auth;
 mod events;
+mod oversell;
 mod reservation;
 mod seed;
 mod stock;
