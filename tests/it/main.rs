@@ -12,6 +12,7 @@ mod events;
 mod http;
 mod listing;
 mod openapi;
+mod oversell;
 mod process;
 mod reservation;
 mod schema;
