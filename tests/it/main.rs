@@ -2,6 +2,7 @@
 
 mod auth;
 mod events;
+mod reservation;
 mod seed;
 mod stock;
 mod testapp;
