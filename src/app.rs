@@ -28,6 +28,8 @@ pub enum StartError {
     Database { module: &'static str, source: DbError },
     #[error("the {module} module's database lacks migrations ({}): run `emporium migrate` first", pending.join(", "))]
     Pending { module: &'static str, pending: Vec<String> },
+    #[error("mail.delivery: {0}")]
+    Mail(#[from] user::MailError),
     #[error("cannot listen on {address}: {source}")]
     Listen { address: SocketAddr, source: std::io::Error },
     #[error("the server cannot start: {0}")]
@@ -49,13 +51,7 @@ pub async fn modules(config: &Config, clock: SharedClock) -> Result<Modules, Sta
     prepare("user", &user_db, &user::MIGRATIONS, config.user.migrate_on_start).await?;
     Ok(Modules {
         inventory: inventory::local(inventory_db.clone(), clock.clone(), config.inventory.clone()),
-        user: user::local(
-            user_db.clone(),
-            clock,
-            config.user.clone(),
-            config.mail.clone(),
-            config.server.public_url.clone(),
-        ),
+        user: user::local(user_db.clone(), clock, config.user.clone(), &config.mail, &config.server.public_url)?,
         databases: vec![inventory_db, user_db],
     })
 }

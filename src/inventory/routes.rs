@@ -6,6 +6,7 @@ use crate::http::gate::Rule;
 
 mod bulk;
 mod catalogue;
+mod listing;
 mod reservation;
 mod stock;
 
@@ -13,11 +14,12 @@ mod stock;
 pub fn configure(config: &mut ServiceConfig) {
     bulk::configure(config);
     catalogue::configure(config);
+    listing::configure(config);
     reservation::configure(config);
     stock::configure(config);
 }
 
 /// Who may use which of them.
 pub fn rules() -> Vec<Rule> {
-    [bulk::RULES, catalogue::RULES, reservation::RULES, stock::RULES].concat()
+    [bulk::RULES, catalogue::RULES, listing::RULES, reservation::RULES, stock::RULES].concat()
 }

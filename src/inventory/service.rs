@@ -10,6 +10,7 @@ mod bulk;
 mod catalogue;
 mod html;
 mod idempotency;
+mod listing;
 mod reservation;
 mod stock;
 mod validate;

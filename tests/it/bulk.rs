@@ -18,15 +18,15 @@ use tempfile::TempDir;
 use crate::testapp::{Backend, TestApp, TestClock, call, on_both, test_config};
 
 /// The inventory alone, without the work that a serving shop does behind the test's back.
-pub struct Local {
-    pub inventory: Arc<LocalInventory>,
-    pub clock: TestClock,
-    pub config: Config,
+pub(crate) struct Local {
+    pub(crate) inventory: Arc<LocalInventory>,
+    pub(crate) clock: TestClock,
+    pub(crate) config: Config,
     _folder: Option<TempDir>,
 }
 
 impl Local {
-    pub async fn open(backend: Backend) -> Local {
+    pub(crate) async fn open(backend: Backend) -> Local {
         let folder = TempDir::new().unwrap();
         let mut config = test_config(backend, &folder);
         crate::seed::quiet(&mut config);
@@ -38,25 +38,25 @@ impl Local {
     }
 
     /// The inventory of a shop that runs.
-    pub fn beside(app: &TestApp) -> Local {
+    pub(crate) fn beside(app: &TestApp) -> Local {
         let [db, _] = app::databases(&app.config).unwrap();
         let inventory = inventory::local(db, Arc::new(app.clock.clone()), app.config.inventory.clone());
         Local { inventory, clock: app.clock.clone(), config: app.config.clone(), _folder: None }
     }
 
     /// The same with a location `MAIN`.
-    pub async fn with_location(backend: Backend) -> Local {
+    pub(crate) async fn with_location(backend: Backend) -> Local {
         let local = Local::open(backend).await;
         local.location("MAIN", 0).await;
         local
     }
 
-    pub async fn location(&self, code: &str, priority: i64) {
+    pub(crate) async fn location(&self, code: &str, priority: i64) {
         let new = NewLocation { code: code.into(), name: code.into(), address: Default::default(), priority };
         self.inventory.location_create(&call(), new).await.unwrap();
     }
 
-    pub async fn import_with(
+    pub(crate) async fn import_with(
         &self,
         options: &ImportOptions,
         input: impl Read + Send + 'static,
@@ -67,7 +67,7 @@ impl Local {
     }
 
     /// Imports a file that can be read to its end.
-    pub async fn import(&self, format: BulkFormat, file: &[u8]) -> (ImportReport, Vec<RowFault>) {
+    pub(crate) async fn import(&self, format: BulkFormat, file: &[u8]) -> (ImportReport, Vec<RowFault>) {
         let (end, report, faults) = self.import_with(&options(format), std::io::Cursor::new(file.to_vec())).await;
         assert!(matches!(end, ImportEnd::Complete), "{end:?}");
         (report, faults)
@@ -80,7 +80,7 @@ impl Local {
         report
     }
 
-    pub async fn export(&self, format: BulkFormat) -> String {
+    pub(crate) async fn export(&self, format: BulkFormat) -> String {
         let (mut all, mut after) = (vec![], None);
         loop {
             let chunk = self.inventory.export_chunk(format, after).await.unwrap();
@@ -92,12 +92,12 @@ impl Local {
         }
     }
 
-    pub async fn product(&self, handle: &str) -> Product {
+    pub(crate) async fn product(&self, handle: &str) -> Product {
         self.inventory.product_get(handle.into()).await.unwrap().unwrap_or_else(|| panic!("no product {handle}"))
     }
 
     /// Counters, ledger and reservations agree.
-    pub async fn verify(&self) {
+    pub(crate) async fn verify(&self) {
         let found = self.inventory.stock_verify(&call(), false).await.unwrap();
         assert_eq!(found.differences, []);
     }
@@ -109,7 +109,7 @@ impl Local {
     }
 }
 
-pub fn options(format: BulkFormat) -> ImportOptions {
+pub(crate) fn options(format: BulkFormat) -> ImportOptions {
     ImportOptions { format, dry_run: false, location: None }
 }
 
@@ -124,7 +124,7 @@ impl ImportWatch for Faults {
 }
 
 /// A file of the shared test data.
-pub fn data(name: &str) -> Vec<u8> {
+pub(crate) fn data(name: &str) -> Vec<u8> {
     let path = data_folder().join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("the test file {} is missing: {error}", path.display()))
 }
@@ -135,7 +135,7 @@ fn data_folder() -> PathBuf {
     found.expect("no folder shared/data beside the project: the test data is missing")
 }
 
-pub fn sample_of(skus: u64) -> Vec<u8> {
+pub(crate) fn sample_of(skus: u64) -> Vec<u8> {
     let mut out = vec![];
     sample::write(skus, 1, &mut out).unwrap();
     out

@@ -104,7 +104,7 @@ impl Catalogue for LocalInventory {
     }
 
     async fn product_list(&self, query: ProductQuery) -> Result<ProductPage, InventoryError> {
-        todo!()
+        self.list_products(query).await
     }
 
     async fn product_get(&self, key: ProductKey) -> Result<Option<Product>, InventoryError> {

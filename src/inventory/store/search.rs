@@ -16,6 +16,7 @@ use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
 use crate::clock::Id;
 use crate::db::{Connection, sql};
+use crate::inventory::store::statement::Statement;
 
 /// At most so many different words of a product are indexed, those of its description last.
 const WORDS_MAX: usize = 4_000;
@@ -98,7 +99,7 @@ impl Terms {
     }
 
     /// As FTS5 takes it. Words are letters and digits alone, so none can be an operator between its quotes.
-    pub(in crate::inventory) fn fts5(&self) -> String {
+    fn fts5(&self) -> String {
         self.join(" AND ", |term, is_last| {
             let prefix = if is_last { "*" } else { "" };
             format!("(\"{}\"{prefix} OR \"{}\")", term.word, term.stem)
@@ -106,7 +107,7 @@ impl Terms {
     }
 
     /// As the text of a tsquery.
-    pub(in crate::inventory) fn tsquery(&self) -> String {
+    fn tsquery(&self) -> String {
         self.join(" & ", |term, is_last| {
             let prefix = if is_last { ":*" } else { "" };
             format!("('{}'{prefix} | '{}')", term.word, term.stem)
@@ -118,6 +119,25 @@ impl Terms {
         let parts: Vec<_> = self.0.iter().enumerate().map(|(index, term)| write(term, index == last)).collect();
         parts.join(joint)
     }
+}
+
+/// The table of the products that have all the words: `product_id`, and a `rank` that is higher the better it matches.
+pub(in crate::inventory) fn found(conn: &Connection, terms: &Terms) -> Statement {
+    let mut found = Statement::default();
+    match conn {
+        // bm25 falls below 0 the better the match; its weights are those of title, facts and body.
+        Connection::Sqlite(_) => found.add(
+            "SELECT w.product_id, CAST(-1e9 * bm25(product_index, 8.0, 3.0, 1.0) AS INTEGER) AS rank
+             FROM product_index JOIN product_words w ON w.seq = product_index.rowid WHERE product_index MATCH ?",
+            [terms.fts5().into()],
+        ),
+        Connection::Postgres(_) => found.add(
+            "SELECT w.product_id, (1e6 * ts_rank_cd(w.words, ?::tsquery))::bigint AS rank
+             FROM product_words w WHERE w.words @@ ?::tsquery",
+            [terms.tsquery().into(), terms.tsquery().into()],
+        ),
+    }
+    found
 }
 
 /// Indexes products whose words may be indexed already. Each product at most once.

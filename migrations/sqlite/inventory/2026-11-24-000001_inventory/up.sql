@@ -50,7 +50,11 @@ CREATE TABLE products (
 ) STRICT;
 CREATE INDEX products_created_idx ON products (status, created_at, id);
 CREATE INDEX products_title_idx ON products (status, title, id);
-CREATE INDEX products_price_idx ON products (status, price_min, id);
+-- Products without a price come last in both directions: these are the words of the queries, and must stay so.
+CREATE INDEX products_price_idx ON products (status, coalesce(price_min, 9223372036854775807), id);
+CREATE INDEX products_price_desc_idx ON products (status, coalesce(price_min, -1), id);
+-- All that counting by facets reads, in the order in which tags and stock are kept.
+CREATE INDEX products_facets_idx ON products (status, id, vendor, category_id, price_min, price_max);
 CREATE INDEX products_category_idx ON products (category_id);
 CREATE INDEX products_vendor_idx ON products (vendor);
 
@@ -68,8 +72,10 @@ CREATE TABLE product_words (
     product_id  BLOB NOT NULL UNIQUE REFERENCES products (id)
 ) STRICT;
 CREATE VIRTUAL TABLE product_index USING fts5 (
-    title, facts, body, content = '', contentless_delete = 1, tokenize = 'ascii', prefix = '2 3'
+    title, facts, body, content = '', contentless_delete = 1, tokenize = 'ascii'
 );
+-- Bytes of new words that a transaction gathers in memory before it writes them: imports are a third quicker than with 1 MiB.
+INSERT INTO product_index (product_index, rank) VALUES ('hashsize', 16777216);
 
 CREATE TABLE skus (
     product_id          BLOB NOT NULL REFERENCES products (id) ON DELETE CASCADE,

@@ -3,7 +3,7 @@
 use super::Faults;
 use crate::inventory::{Money, NewSku, QUANTITY_MAX, SkuPatch};
 
-const MONEY_MAX: i64 = 1_000_000_000_000;
+pub(in crate::inventory::service) const MONEY_MAX: i64 = 1_000_000_000_000;
 const WEIGHT_MAX_GRAMS: i64 = 1_000_000_000;
 const BARCODE_MAX: usize = 100;
 /// Three of them and the product's id must fit into one row of an index of PostgreSQL (2,704 bytes).

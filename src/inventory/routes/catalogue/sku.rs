@@ -1,0 +1,112 @@
+//! Routes of single SKUs.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
+use url::form_urlencoded::byte_serialize;
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::{cacheable, created, may_see, may_see_all};
+use crate::call::Caller;
+use crate::http::{ApiResult, Body, Change, NoParams, Params, expected_version, versioned};
+use crate::inventory::{Inventory, InventoryError, NewSku, ProductKey, Sku, SkuPatch};
+
+pub(super) fn configure(config: &mut ServiceConfig) {
+    config.service(create).service(read).service(update).service(remove);
+}
+
+/// Add a SKU to a product
+#[utoipa::path(
+    tag = "catalogue",
+    params(("product" = String, Path, description = "Its id or its handle")),
+    responses(
+        (status = 201, body = Sku, headers(("Location" = String), ("ETag" = String))),
+        crate::http::Errors
+    ),
+    security(("token" = []))
+)]
+#[post("/products/{product}/skus")]
+async fn create(
+    request: HttpRequest,
+    inventory: web::Data<dyn Inventory>,
+    change: Change,
+    key: web::Path<String>,
+    _: Params<NoParams>,
+    new: Body<NewSku>,
+) -> ApiResult {
+    let sku = inventory.sku_create(&change.0, ProductKey::from(key.as_str()), new.0).await?;
+    let code: String = byte_serialize(sku.code.as_bytes()).collect();
+    Ok(created(&request, &format!("skus/{code}"), sku.version, &sku))
+}
+
+/// Get a SKU
+///
+/// Shoppers see those of active products only.
+#[utoipa::path(
+    tag = "catalogue",
+    params(("code" = String, Path), ("If-None-Match" = Option<String>, Header)),
+    responses(
+        (status = 200, body = Sku, headers(("ETag" = String), ("Cache-Control" = String))),
+        (status = 304, description = "It is as the client has it"),
+        crate::http::Errors
+    ),
+    security((), ("token" = []))
+)]
+#[get("/skus/{code}")]
+async fn read(
+    request: HttpRequest,
+    inventory: web::Data<dyn Inventory>,
+    caller: Caller,
+    code: web::Path<String>,
+    _: Params<NoParams>,
+) -> ApiResult {
+    let unknown = || InventoryError::NotFound { what: "SKU", name: code.to_string() };
+    let sku = inventory.sku_get(&code).await?.ok_or_else(unknown)?;
+    if !may_see_all(&caller) {
+        let product = inventory.product_get(ProductKey::Id(sku.product_id)).await?;
+        product.filter(|product| may_see(&caller, product.status)).ok_or_else(unknown)?;
+    }
+    Ok(cacheable(&caller, versioned(&request, StatusCode::OK, sku.version, &sku)))
+}
+
+/// Change a SKU
+#[utoipa::path(
+    tag = "catalogue",
+    params(("code" = String, Path), ("If-Match" = String, Header, description = "The ETag of what is changed")),
+    responses((status = 200, body = Sku, headers(("ETag" = String))), crate::http::Errors),
+    security(("token" = []))
+)]
+#[patch("/skus/{code}")]
+async fn update(
+    request: HttpRequest,
+    inventory: web::Data<dyn Inventory>,
+    change: Change,
+    code: web::Path<String>,
+    _: Params<NoParams>,
+    patch: Body<SkuPatch>,
+) -> ApiResult {
+    let expected = expected_version(&request)?;
+    let sku = inventory.sku_update(&change.0, &code, expected, patch.0).await?;
+    Ok(versioned(&request, StatusCode::OK, sku.version, &sku))
+}
+
+/// Delete a SKU
+///
+/// Refused (409) when it ever had stock.
+#[utoipa::path(
+    tag = "catalogue",
+    params(("code" = String, Path), ("If-Match" = String, Header, description = "The ETag of what is deleted")),
+    responses((status = 204), crate::http::Errors),
+    security(("token" = []))
+)]
+#[delete("/skus/{code}")]
+async fn remove(
+    request: HttpRequest,
+    inventory: web::Data<dyn Inventory>,
+    change: Change,
+    code: web::Path<String>,
+    _: Params<NoParams>,
+) -> ApiResult {
+    let expected = expected_version(&request)?;
+    inventory.sku_delete(&change.0, &code, expected).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
