@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lettre::message::Mailbox;
-use lettre::message::header::ContentType;
+use lettre::message::header::{ContentTransferEncoding, ContentType};
+use lettre::message::{Body, Mailbox};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
@@ -90,8 +90,20 @@ impl Mailer {
             .message_id(Some(format!("<{}@{}>", mail.id, self.from.email.domain())))
             .subject(&mail.subject)
             .header(ContentType::TEXT_PLAIN)
-            .body(mail.body.clone())
+            .body(body(&mail.body))
             .map_err(MailError::new)
+    }
+}
+
+/// As it stands, where the protocol allows it: encoded, a link of more than 76 characters is cut and cannot be read in the folder's files.
+fn body(text: &str) -> Body {
+    const LINE_LENGTH_MAX: usize = 998;
+    match text.is_ascii() && text.lines().all(|line| line.len() <= LINE_LENGTH_MAX) {
+        true => {
+            let lines: String = text.lines().flat_map(|line| [line, "\r\n"]).collect();
+            Body::dangerous_pre_encoded(lines.into_bytes(), ContentTransferEncoding::SevenBit)
+        }
+        false => Body::new(text.to_owned()),
     }
 }
 

@@ -20,7 +20,12 @@ pub(crate) fn quiet(config: &mut Config) {
 
 /// A connection of the test's own to the shop's database.
 pub(crate) fn connect(app: &TestApp) -> Connection {
-    match &app.config.inventory.database.url {
+    connect_to(&app.config)
+}
+
+/// The same by the shop's configuration.
+pub(crate) fn connect_to(config: &Config) -> Connection {
+    match &config.inventory.database.url {
         DatabaseUrl::Sqlite(path) => {
             let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
             conn.batch_execute("PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON").unwrap();

@@ -30,8 +30,8 @@ pub enum Backend {
 
 /// Runs each `async fn name(backend)` once on SQLite and once on PostgreSQL.
 macro_rules! on_both {
-    ($(async fn $name:ident($backend:ident: Backend) $body:block)*) => {
-        $(async fn $name($backend: $crate::testapp::Backend) $body)*
+    ($(async fn $name:ident($backend:ident: $type:ident) $body:block)*) => {
+        $(async fn $name($backend: $type) $body)*
 
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]

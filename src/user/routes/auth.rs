@@ -119,8 +119,8 @@ async fn session_list(user: Users, person: Person, _: NoQuery) -> ApiResult<web:
 
 /// How many sessions were ended.
 #[derive(Serialize, ToSchema)]
-struct Ended {
-    ended: u64,
+pub(super) struct Ended {
+    pub(super) ended: u64,
 }
 
 /// End my other sessions
