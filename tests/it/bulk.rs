@@ -402,13 +402,13 @@ on_both! {
     async fn what_is_no_file_of_the_format_is_one_fault(backend: Backend) {
         let local = Local::with_location(backend).await;
         let csv = "Title,Variant Price\nA,1\nB,2\n";
-        let open_quote = format!("Handle,Title,Variant Price\na,A,1\nb,\"B,2\n{}", "c,C,1\n".repeat(2_000_000));
+        let open_quote = format!("Handle,Title,Variant Price\na,A,1\nb,B,1\nc,\"C,2\n{}", "c,C,1\n".repeat(2_000_000));
         for (format, file, expected) in [
             (BulkFormat::Csv, csv, "1 Handle: the file has no such column"),
             (BulkFormat::Csv, "", "1 Handle: the file is empty"),
             (BulkFormat::Csv, "Handle,Title,title\n", "1 Title: the file has this column twice"),
             (BulkFormat::Jsonl, csv, "1 : the file does not begin with a JSON object"),
-            (BulkFormat::Csv, &open_quote, "3 : the row that begins here is longer than 8 MiB"),
+            (BulkFormat::Csv, &open_quote, "4 : the row that begins here is longer than 8 MiB"),
         ] {
             let (end, report, faults) =
                 local.import_with(&options(format), std::io::Cursor::new(file.as_bytes().to_vec())).await;

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use emporium::call::Role;
 use emporium::clock::Id;
-use emporium::inventory::{
-    Bulk, BulkFormat, Catalogue, ImportOptions, InventoryError, Job, JobQuery, JobState, PIECE_BYTES_MAX,
-};
+use emporium::inventory::{Bulk, BulkFormat, ImportOptions, InventoryError, Job, JobQuery, JobState, PIECE_BYTES_MAX};
 use reqwest::Method;
 use serde_json::Value;
 
 use crate::bulk::{Local, data, options, sample_of};
-use crate::testapp::{Backend, TestApp, call, on_both, read};
+use crate::seed::quiet;
+use crate::testapp::{TestApp, call, on_both, read};
 
 /// Sends a file as the HTTP route does.
 async fn start(local: &Local, options: ImportOptions, file: &[u8]) -> Id {
@@ -85,7 +84,7 @@ async fn location(app: &TestApp) {
 
 on_both! {
     async fn a_file_is_imported_over_http(backend: Backend) {
-        let app = TestApp::start(backend).await;
+        let app = TestApp::start_with(backend, quiet).await;
         location(&app).await;
         let staff = app.token("staff@shop.example", Role::Staff).await;
         let post = |query: &str| app.request_as(&staff, Method::POST, &format!("/api/v1/imports{query}"));
@@ -121,7 +120,11 @@ on_both! {
     }
 
     async fn what_cannot_be_imported_is_refused_at_once(backend: Backend) {
-        let app = TestApp::start_with(backend, |config| config.server.import_max_bytes = 3_000_000).await;
+        let app = TestApp::start_with(backend, |config| {
+            quiet(config);
+            config.server.import_max_bytes = 3_000_000;
+        })
+        .await;
         let staff = app.token("staff@shop.example", Role::Staff).await;
         let post = |query: &str| app.request_as(&staff, Method::POST, &format!("/api/v1/imports{query}"));
         let code = async |request: reqwest::RequestBuilder| {
@@ -151,7 +154,7 @@ on_both! {
     }
 
     async fn a_file_of_another_format_fails_its_job(backend: Backend) {
-        let app = TestApp::start(backend).await;
+        let app = TestApp::start_with(backend, quiet).await;
         location(&app).await;
         let staff = app.token("staff@shop.example", Role::Staff).await;
         for (format, message) in [
@@ -171,7 +174,7 @@ on_both! {
     }
 
     async fn exports_are_streamed(backend: Backend) {
-        let app = TestApp::start(backend).await;
+        let app = TestApp::start_with(backend, quiet).await;
         let staff = app.token("staff@shop.example", Role::Staff).await;
         let local = Local::beside(&app);
         local.import(BulkFormat::Jsonl, &sample_of(2_000)).await;

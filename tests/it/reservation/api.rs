@@ -5,7 +5,7 @@ use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
 use super::Warehouse;
-use crate::testapp::{Backend, on_both, read};
+use crate::testapp::{on_both, read};
 
 impl Warehouse {
     async fn send(&self, token: &str, path: &str, key: &str, body: &Value) -> Response {
