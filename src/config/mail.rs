@@ -84,3 +84,34 @@ impl SmtpConfig {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, DEFAULT};
+
+    fn smtp(settings: &str) -> String {
+        let (head, _) = DEFAULT.split_once("[mail.delivery.folder]").unwrap();
+        format!("{head}[mail.delivery.smtp]\nhost = \"mail.example.com\"\nport = 587\ntimeout_seconds = 30\n{settings}")
+    }
+
+    #[test]
+    fn a_mail_servers_password_comes_from_a_file_and_is_not_shown() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "hunter2\n").unwrap();
+        let settings = format!("tls = \"starttls\"\nusername = \"shop\"\npassword_file = {:?}", file.path());
+        let config = Config::parse(&smtp(&settings), Default::default()).unwrap();
+        let super::MailDelivery::Smtp(smtp) = &config.mail.delivery else { panic!("{:?}", config.mail) };
+        assert_eq!(smtp.password.as_ref().unwrap().expose(), "hunter2");
+        assert!(!toml::to_string(&config).unwrap().contains("hunter2"));
+    }
+
+    #[test]
+    fn faults_of_mail_are_told() {
+        let text = smtp("tls = \"none\"\npassword = \"hunter2\"").replace("emporium <shop@localhost>", "the shop");
+        let faults = Config::parse(&text, Default::default()).unwrap_err();
+        let keys: Vec<&str> = faults.iter().map(|fault| fault.key.as_str()).collect();
+        assert_eq!(keys, ["mail.from", "mail.delivery.smtp.username", "mail.delivery.smtp.tls"]);
+        let faults = Config::parse(&smtp("tls = \"maybe\""), Default::default()).unwrap_err();
+        assert!(faults[0].to_string().contains("mail.delivery.smtp.tls"), "{faults:?}");
+    }
+}

@@ -172,7 +172,7 @@ mod tests {
     async fn common_passwords_are_refused_and_no_rules_of_composition_are_made() {
         let passwords = passwords(|config| config.hash_threads = 1);
         let own = || ["alice.smith@example.com", "alice.smith", "alicesmith"].map(str::to_owned).to_vec();
-        let mut hash = async |text: &str| passwords.hash_new(&Secret::new(text), own()).await.unwrap();
+        let hash = async |text: &str| passwords.hash_new(&Secret::new(text), own()).await.unwrap();
         for text in [
             "password1234",
             "P@ssw0rd2024",

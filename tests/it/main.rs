@@ -14,6 +14,7 @@ mod http;
 mod jobs;
 mod listing;
 mod openapi;
+mod oversell;
 mod process;
 mod reservation;
 mod schema;

@@ -23,14 +23,14 @@ mod step;
 
 /// A clock that stands still until it is told to move.
 #[derive(Clone)]
-pub struct Frozen(Arc<AtomicI64>);
+pub(crate) struct Frozen(Arc<AtomicI64>);
 
 impl Frozen {
-    pub fn set(&self, time: Time) {
+    pub(crate) fn set(&self, time: Time) {
         self.0.store(time.micros(), Ordering::SeqCst);
     }
 
-    pub fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         self.0.fetch_add(by.as_micros() as i64, Ordering::SeqCst);
     }
 }
@@ -43,19 +43,19 @@ impl Clock for Frozen {
 
 /// A shop where nobody sweeps, with SKUs A, B and C and locations EAST and WEST, and a second way into its inventory whose
 /// clock stands still.
-pub struct Warehouse {
-    pub app: TestApp,
-    pub conn: Connection,
-    pub clock: Frozen,
-    pub inventory: Arc<LocalInventory>,
+pub(crate) struct Warehouse {
+    pub(crate) app: TestApp,
+    pub(crate) conn: Connection,
+    pub(crate) clock: Frozen,
+    pub(crate) inventory: Arc<LocalInventory>,
 }
 
 impl Warehouse {
-    pub async fn start(backend: Backend) -> Warehouse {
+    pub(crate) async fn start(backend: Backend) -> Warehouse {
         Warehouse::start_with(backend, |_| {}).await
     }
 
-    pub async fn start_with(backend: Backend, change: impl FnOnce(&mut Config)) -> Warehouse {
+    pub(crate) async fn start_with(backend: Backend, change: impl FnOnce(&mut Config)) -> Warehouse {
         let app = TestApp::start_with(backend, |config| {
             seed::quiet(config);
             change(config);
@@ -74,31 +74,40 @@ impl Warehouse {
         Warehouse { app, conn, clock, inventory }
     }
 
+    /// The shop alone; all other ways into its database are closed.
+    pub(crate) fn into_app(self) -> TestApp {
+        self.app
+    }
+
     /// Adds to what is on hand.
-    pub async fn put(&self, sku: &str, location: &str, units: i64) {
+    pub(crate) async fn put(&self, sku: &str, location: &str, units: i64) {
+        self.adjust(sku, location, Counter::OnHand, units).await;
+    }
+
+    pub(crate) async fn adjust(&self, sku: &str, location: &str, counter: Counter, delta: i64) {
         let (sku, location) = (sku.to_owned(), location.to_owned());
-        let row = Adjustment { sku, location, counter: Counter::OnHand, delta: units, reason: "delivery".into() };
+        let row = Adjustment { sku, location, counter, delta, reason: "delivery".into() };
         let batch = StockBatch { atomic: true, rows: vec![row] };
         self.inventory.stock_adjust(&call(), batch).await.unwrap();
     }
 
-    pub async fn hold(&self, holder: &str, lines: &[(&str, &str, i64)]) -> Result<Reservation, InventoryError> {
+    pub(crate) async fn hold(&self, holder: &str, lines: &[(&str, &str, i64)]) -> Result<Reservation, InventoryError> {
         self.inventory.reserve(&call(), holder.into(), order(lines)).await.map(|answer| answer.value)
     }
 
-    pub async fn get(&self, id: Id) -> Reservation {
+    pub(crate) async fn get(&self, id: Id) -> Reservation {
         self.inventory.reservation_get(id).await.unwrap().unwrap()
     }
 
     /// On hand, reserved and allocated as everybody is told them.
-    pub async fn counters(&self, sku: &str, location: &str) -> (i64, i64, i64) {
+    pub(crate) async fn counters(&self, sku: &str, location: &str) -> (i64, i64, i64) {
         let query = StockQuery { sku: Some(sku.into()), location: Some(location.into()), ..Default::default() };
         let level = self.inventory.stock_list(query).await.unwrap().items.pop();
         level.map_or((0, 0, 0), |level| (level.on_hand, level.reserved, level.allocated))
     }
 
     /// On hand, reserved and allocated as they are stored.
-    pub fn stored(&mut self, sku: &str, location: &str) -> (i64, i64, i64) {
+    pub(crate) fn stored(&mut self, sku: &str, location: &str) -> (i64, i64, i64) {
         let [on_hand, reserved, allocated] = ["on_hand", "reserved", "allocated"].map(|counter| {
             let query = format!(
                 "SELECT {counter} FROM stock WHERE sku_id = (SELECT id FROM skus WHERE code = '{sku}')
@@ -110,19 +119,19 @@ impl Warehouse {
     }
 
     /// The kinds of all events so far, oldest first.
-    pub async fn events(&self) -> Vec<String> {
+    pub(crate) async fn events(&self) -> Vec<String> {
         let events = self.inventory.events(EventQuery { after: None, limit: Some(200) }).await.unwrap();
         events.into_iter().map(|event| event.kind).collect()
     }
 
-    pub async fn assert_clean(&self) {
+    pub(crate) async fn assert_clean(&self) {
         let found = self.inventory.stock_verify(&call(), false).await.unwrap();
         assert_eq!(found.differences, vec![]);
     }
 }
 
 /// Lines of SKU, location (empty: any) and quantity.
-pub fn order(lines: &[(&str, &str, i64)]) -> NewReservation {
+pub(crate) fn order(lines: &[(&str, &str, i64)]) -> NewReservation {
     let line = |(sku, location, quantity): &(&str, &str, i64)| NewReservationLine {
         sku: (*sku).to_owned(),
         location: (!location.is_empty()).then(|| (*location).to_owned()),
@@ -138,13 +147,13 @@ pub fn order(lines: &[(&str, &str, i64)]) -> NewReservation {
 }
 
 /// The lines as SKU, location, quantity and shipped.
-pub fn lines(reservation: &Reservation) -> Vec<(&str, &str, i64, i64)> {
+pub(crate) fn lines(reservation: &Reservation) -> Vec<(&str, &str, i64, i64)> {
     let lines = reservation.lines.iter();
     lines.map(|line| (line.sku.as_str(), line.location.as_str(), line.quantity, line.shipped)).collect()
 }
 
 /// The shortages of "out of stock" as SKU, requested and available.
-pub fn short<T: std::fmt::Debug>(result: Result<T, InventoryError>) -> Vec<(String, i64, i64)> {
+pub(crate) fn short<T: std::fmt::Debug>(result: Result<T, InventoryError>) -> Vec<(String, i64, i64)> {
     match result.unwrap_err() {
         InventoryError::OutOfStock(lines) => lines.into_iter().map(|l| (l.sku, l.requested, l.available)).collect(),
         other => panic!("{other}"),
@@ -152,6 +161,6 @@ pub fn short<T: std::fmt::Debug>(result: Result<T, InventoryError>) -> Vec<(Stri
 }
 
 /// A call with a key.
-pub fn keyed(key: &str, hash: u8) -> Call {
+pub(crate) fn keyed(key: &str, hash: u8) -> Call {
     Call { actor: "test".into(), key: Some(IdempotencyKey { key: key.into(), request_hash: vec![hash; 32] }) }
 }

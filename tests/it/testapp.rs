@@ -30,8 +30,8 @@ pub enum Backend {
 
 /// Runs each `async fn name(backend)` once on SQLite and once on PostgreSQL.
 macro_rules! on_both {
-    ($(async fn $name:ident($backend:ident: Backend) $body:block)*) => {
-        $(async fn $name($backend: $crate::testapp::Backend) $body)*
+    ($(async fn $name:ident($backend:ident: $type:ident) $body:block)*) => {
+        $(async fn $name($backend: $type) $body)*
 
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -185,6 +185,8 @@ pub fn test_config(backend: Backend, folder: &TempDir) -> Config {
     };
     for database in [&mut config.inventory.database, &mut config.user.database] {
         database.url = url.clone();
+        // Many tests at once make a slow machine.
+        database.pool_wait_ms = 10_000;
     }
     config
 }

@@ -40,7 +40,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(address_delete);
 }
 
-/// Read your profile
+/// Read my profile
 #[utoipa::path(
     tag = "account",
     params(("If-None-Match" = Option<String>, Header, description = "An ETag that you have")),
@@ -62,7 +62,7 @@ async fn profile_get(
     Ok(versioned(&request, StatusCode::OK, profile.version, &profile))
 }
 
-/// Change your profile
+/// Change my profile
 #[utoipa::path(
     tag = "account",
     params(("If-Match" = String, Header, description = "The ETag of what you change, or *")),
@@ -83,7 +83,7 @@ async fn profile_update(
     Ok(versioned(&request, StatusCode::OK, profile.version, &profile))
 }
 
-/// Delete your account
+/// Delete my account
 ///
 /// For good: profile, addresses, password and sessions go.
 #[utoipa::path(
@@ -104,9 +104,9 @@ async fn account_delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Take your data
+/// Take my data
 ///
-/// All that is kept about you, as a file.
+/// All that is kept about me, as a file.
 #[utoipa::path(
     tag = "account",
     responses(
@@ -122,7 +122,7 @@ async fn personal_data(user: web::Data<dyn User>, person: Person, _: Params<NoPa
     Ok(HttpResponse::Ok().insert_header(file).json(data))
 }
 
-/// List your addresses
+/// List my addresses
 ///
 /// The default first, then newest first; all on one page.
 #[utoipa::path(

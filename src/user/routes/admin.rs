@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use super::auth::Ended;
 use super::{Person, locate};
 use crate::call::{Caller, Role, Scope};
 use crate::clock::Id;
@@ -151,7 +152,7 @@ async fn user_session_list(user: web::Data<dyn User>, path: web::Path<String>, _
 #[utoipa::path(
     tag = "admin",
     params(("user" = Id, Path, description = "The user's id")),
-    responses((status = 204, description = "The sessions are ended"), Errors),
+    responses((status = 200, body = Ended), Errors),
     security(("token" = [])),
 )]
 #[delete("/users/{user}/sessions")]
@@ -162,8 +163,8 @@ async fn user_session_end_all(
     _: Params<NoParams>,
 ) -> ApiResult {
     let profile = existing(&**user, path_id(&path)?).await?;
-    user.session_end_all(&change.0.actor, profile.id, None).await?;
-    Ok(HttpResponse::NoContent().finish())
+    let ended = user.session_end_all(&change.0.actor, profile.id, None).await?;
+    Ok(HttpResponse::Ok().json(Ended { ended }))
 }
 
 /// End a user's session

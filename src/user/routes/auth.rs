@@ -7,6 +7,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::Person;
 use crate::call::{Caller, Role};
+use crate::clock::Id;
 use crate::error::{ErrorCode, Problem};
 use crate::http::gate::{Access, Rule};
 use crate::http::{ApiResult, Body, Errors, NoParams, Params, path_id};
@@ -52,7 +53,8 @@ type NoQuery = Params<NoParams>;
 /// Register
 ///
 /// The address gets a mail with a link to confirm it or, where there is an account already, a hint. The answer is the same.
-#[utoipa::path(tag = "auth", responses((status = 202, description = "A mail is on its way"), Errors))]
+#[utoipa::path(tag = "auth", request_body = Registration,
+    responses((status = 202, description = "A mail is on its way"), Errors))]
 #[post("/auth/register")]
 async fn register(user: Users, origin: Origin, _: NoQuery, body: Body<Registration>) -> ApiResult {
     user.register(&origin, body.0).await?;
@@ -62,7 +64,7 @@ async fn register(user: Users, origin: Origin, _: NoQuery, body: Body<Registrati
 /// Log in
 ///
 /// An unknown address and a wrong password get the same answer. After some failures there is a growing delay (429).
-#[utoipa::path(tag = "auth", responses((status = 200, body = NewSession), Errors))]
+#[utoipa::path(tag = "auth", request_body = Login, responses((status = 200, body = NewSession), Errors))]
 #[post("/auth/login")]
 async fn login(user: Users, origin: Origin, _: NoQuery, body: Body<Login>) -> ApiResult<web::Json<NewSession>> {
     Ok(web::Json(user.login(&origin, body.0).await?))
@@ -81,7 +83,7 @@ async fn logout(user: Users, person: Person, _: NoQuery) -> ApiResult {
 /// Confirm an address
 ///
 /// With the token from the mail after a registration or a change of address. It works once.
-#[utoipa::path(tag = "auth", responses((status = 204), Errors))]
+#[utoipa::path(tag = "auth", request_body = TokenUse, responses((status = 204), Errors))]
 #[post("/auth/email/verify")]
 async fn email_verify(user: Users, _: NoQuery, body: Body<TokenUse>) -> ApiResult {
     user.email_verify(body.0).await?;
@@ -91,7 +93,8 @@ async fn email_verify(user: Users, _: NoQuery, body: Body<TokenUse>) -> ApiResul
 /// Ask for a new password
 ///
 /// Where there is an account, its address gets a mail with a link. The answer is the same where there is none.
-#[utoipa::path(tag = "auth", responses((status = 202, description = "If there is an account, a mail is on its way"), Errors))]
+#[utoipa::path(tag = "auth", request_body = PasswordForgotten,
+    responses((status = 202, description = "If there is an account, a mail is on its way"), Errors))]
 #[post("/auth/password/forgot")]
 async fn password_forgotten(user: Users, origin: Origin, _: NoQuery, body: Body<PasswordForgotten>) -> ApiResult {
     user.password_forgotten(&origin, body.0).await?;
@@ -101,7 +104,7 @@ async fn password_forgotten(user: Users, origin: Origin, _: NoQuery, body: Body<
 /// Set a new password
 ///
 /// With the token from the mail, which works once. Ends all sessions and logs nobody in.
-#[utoipa::path(tag = "auth", responses((status = 204), Errors))]
+#[utoipa::path(tag = "auth", request_body = PasswordReset, responses((status = 204), Errors))]
 #[post("/auth/password/reset")]
 async fn password_reset(user: Users, origin: Origin, _: NoQuery, body: Body<PasswordReset>) -> ApiResult {
     user.password_reset(&origin, body.0).await?;
@@ -119,8 +122,8 @@ async fn session_list(user: Users, person: Person, _: NoQuery) -> ApiResult<web:
 
 /// How many sessions were ended.
 #[derive(Serialize, ToSchema)]
-struct Ended {
-    ended: u64,
+pub(super) struct Ended {
+    pub(super) ended: u64,
 }
 
 /// End my other sessions
@@ -134,7 +137,8 @@ async fn session_end_others(user: Users, caller: Caller, person: Person, _: NoQu
 }
 
 /// End one of my sessions
-#[utoipa::path(tag = "auth", params(("session", description = "A session's id")), responses((status = 204), Errors),
+#[utoipa::path(tag = "auth", params(("session" = Id, Path, description = "A session's id")),
+    responses((status = 204), Errors),
     security(("token" = [])))]
 #[delete("/me/sessions/{session}")]
 async fn session_end(user: Users, caller: Caller, person: Person, session: web::Path<String>, _: NoQuery) -> ApiResult {
@@ -147,7 +151,8 @@ async fn session_end(user: Users, caller: Caller, person: Person, session: web::
 /// Change my password
 ///
 /// Ends all other sessions. A wrong current password counts as a failed log-in.
-#[utoipa::path(tag = "auth", responses((status = 204), Errors), security(("token" = [])))]
+#[utoipa::path(tag = "auth", request_body = PasswordChange,
+    responses((status = 204), Errors), security(("token" = [])))]
 #[post("/me/password")]
 async fn password_change(
     user: Users,
@@ -163,7 +168,8 @@ async fn password_change(
 /// Change my address
 ///
 /// The new address gets a mail with a link, and counts once that is used; the old one gets a notice.
-#[utoipa::path(tag = "auth", responses((status = 202, description = "A mail is on its way"), Errors), security(("token" = [])))]
+#[utoipa::path(tag = "auth", request_body = EmailChange,
+    responses((status = 202, description = "A mail is on its way"), Errors), security(("token" = [])))]
 #[post("/me/email")]
 async fn email_change(user: Users, person: Person, origin: Origin, _: NoQuery, body: Body<EmailChange>) -> ApiResult {
     user.email_change(&origin, person.id, body.0).await?;

@@ -4,7 +4,7 @@ use emporium::call::Role;
 use serde_json::json;
 
 use super::*;
-use crate::testapp::{Backend, TestApp, on_both};
+use crate::testapp::{TestApp, on_both};
 
 const NEW: &str = "ann@new.example";
 const CONFIRM: &str = "Please confirm your new address";

@@ -8,7 +8,7 @@ use emporium::call::Role;
 use serde_json::json;
 
 use super::*;
-use crate::testapp::{Backend, TestApp, on_both};
+use crate::testapp::{TestApp, on_both};
 
 const RESET: &str = "Set a new password";
 

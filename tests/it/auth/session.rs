@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::testapp::{Backend, TestApp, on_both, read};
+use crate::testapp::{TestApp, on_both, read};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 

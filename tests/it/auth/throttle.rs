@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::*;
-use crate::testapp::{Backend, TestApp, on_both};
+use crate::testapp::{TestApp, on_both};
 
 const WRONG: &str = "not the password";
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use emporium::inventory::*;
 
 use super::{Warehouse, order, short};
-use crate::testapp::{Backend, call, on_both};
+use crate::testapp::{call, on_both};
 use emporium::clock::Time;
 
 fn just_before(time: Time) -> Time {

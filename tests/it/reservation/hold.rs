@@ -4,7 +4,7 @@ use emporium::inventory::*;
 
 use super::{Warehouse, lines, order, short};
 use crate::seed;
-use crate::testapp::{Backend, call, on_both};
+use crate::testapp::{call, on_both};
 
 /// The pointers of the faults.
 fn faults<T: std::fmt::Debug>(result: Result<T, InventoryError>) -> Vec<String> {
@@ -86,10 +86,7 @@ on_both! {
         let mut shop = Warehouse::start(backend).await;
         seed::sku(&mut shop.conn, "LATER", 3, None);
         shop.put("A", "EAST", 5).await;
-        let row = Adjustment {
-            sku: "A".into(), location: "EAST".into(), counter: Counter::Safety, delta: 4, reason: "keep".into(),
-        };
-        shop.inventory.stock_adjust(&call(), StockBatch { atomic: true, rows: vec![row] }).await.unwrap();
+        shop.adjust("A", "EAST", Counter::Safety, 4).await;
         assert_eq!(short(shop.hold("ann", &[("A", "EAST", 2)]).await), [("A".to_owned(), 2, 1)]);
         // No stock row of LATER is there, and each location may promise 3.
         let held = shop.hold("ann", &[("LATER", "", 5)]).await.unwrap();

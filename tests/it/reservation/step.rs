@@ -4,7 +4,7 @@ use emporium::clock::{Clock, Id};
 use emporium::inventory::*;
 
 use super::{Warehouse, lines};
-use crate::testapp::{Backend, call, on_both};
+use crate::testapp::{call, on_both};
 
 fn shipment(lines: &[(&str, &str, i64)]) -> Shipment {
     let line = |(sku, location, quantity): &(&str, &str, i64)| ShipmentLine {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use emporium::clock::Clock;
 use emporium::error::{ErrorCode, Problem};
 use emporium::inventory::*;
+use serde_json::json;
 
 use super::{Fixture, adjustment, all};
 use crate::seed;
@@ -122,6 +123,11 @@ async fn the_ledger_has_pages_newest_first(backend: Backend) {
     assert_eq!(f.inventory().ledger("A", query).await.unwrap().unwrap().items.len(), 4);
     let query = LedgerQuery { location: Some("NOWHERE".into()), ..Default::default() };
     assert_eq!(f.inventory().ledger("A", query).await.unwrap().unwrap().items.len(), 0);
+    for forged in [json!(["-200000-01-01T00:00:00Z", f.east, 1]), json!(["+262000-01-01T00:00:00Z", f.east, i64::MIN]), json!([1])] {
+        let query = LedgerQuery { cursor: Some(emporium::page::cursor(&forged)), ..Default::default() };
+        let status = f.inventory().ledger("A", query).await.map_or_else(|error| Problem::from(error).code.status(), |_| 200);
+        assert!(status == 200 || status == 400, "{forged} {status}");
+    }
     assert!(f.inventory().ledger("NONE", LedgerQuery::default()).await.unwrap().is_none());
     assert!(f.inventory().ledger("A\0", LedgerQuery::default()).await.unwrap().is_none());
 }

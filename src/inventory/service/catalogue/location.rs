@@ -104,7 +104,7 @@ pub(in crate::inventory::service) fn address(address: &mut LocationAddress, faul
         faults.line("/region", &mut address.region, 100);
         faults.line("/postal_code", &mut address.postal_code, 20);
         let country = &address.country;
-        if !country.is_empty() && !(country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase())) {
+        if !matches!(country.as_bytes(), [] | [b'A'..=b'Z', b'A'..=b'Z']) {
             faults.add("/country", "must be empty or two capital letters (ISO 3166-1 alpha-2), as US");
         }
         for (pointer, degrees, max) in [("/latitude", address.latitude, 90.0), ("/longitude", address.longitude, 180.0)]

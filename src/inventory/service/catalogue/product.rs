@@ -28,14 +28,14 @@ impl LocalInventory {
         validate::product::product(&mut new, &self.config.currency, &mut faults);
         faults.finish()?;
         let product = first_version(new, self.clock.now());
-        self.write_named(move |conn| {
+        self.write_named(move |conn, is_last_try| {
             let mut product = product.clone();
             let codes: Vec<&str> = product.skus.iter().map(|sku| sku.code.as_str()).collect();
             if let Some(name) = sku::sku_codes_taken(conn, &codes)?.pop() {
                 return Err(InventoryError::AlreadyExists { what: "SKU", name });
             }
             match product.handle.is_empty() {
-                true => product.handle = free_handle(conn, &product)?,
+                true => product.handle = free_handle(conn, &product, is_last_try)?,
                 false => check_handle(conn, &product.handle)?,
             }
             check_category(store::products_insert(conn, std::slice::from_ref(&product)))?;
@@ -56,7 +56,7 @@ impl LocalInventory {
         validate::product::product_patch(&mut patch, &mut faults);
         faults.finish()?;
         let now = self.clock.now();
-        self.write_named(move |conn| {
+        self.write_named(move |conn, _| {
             let old = claim(conn, &key, now)?;
             check_version(expected, old.version - 1)?;
             let product = patched(old.clone(), patch.clone())?;
@@ -211,8 +211,8 @@ fn check_handle(conn: &mut Connection, handle: &str) -> Result<(), InventoryErro
     }
 }
 
-/// A handle made from the title: the first that is free of `shirt`, `shirt-2`, `shirt-3` …
-fn free_handle(conn: &mut Connection, product: &Product) -> Result<String, InventoryError> {
+/// A handle made from the title: the first that is free of `shirt`, `shirt-2`, `shirt-3` …; or one that nobody else can take.
+fn free_handle(conn: &mut Connection, product: &Product, unique: bool) -> Result<String, InventoryError> {
     let mut base = validate::slug_of(&product.title);
     if !validate::is_slug(&base) {
         base = "product".to_owned();
@@ -221,11 +221,15 @@ fn free_handle(conn: &mut Connection, product: &Product) -> Result<String, Inven
         let start = base[..base.len().min(validate::SLUG_MAX - suffix.len() - 1)].trim_end_matches('-');
         format!("{start}-{suffix}")
     };
+    let with_id = with_suffix(&product.id.to_string());
+    if unique {
+        return Ok(with_id);
+    }
     let mut handles = vec![base.clone()];
     handles.extend((2..=HANDLES_TRIED).map(|number| with_suffix(&number.to_string())));
     let taken = store::handles_taken(conn, &handles)?;
     let free = handles.into_iter().find(|handle| !taken.contains(handle));
-    Ok(free.unwrap_or_else(|| with_suffix(&product.id.to_string())))
+    Ok(free.unwrap_or(with_id))
 }
 
 fn check_category(result: diesel::QueryResult<()>) -> Result<(), InventoryError> {

@@ -11,6 +11,7 @@ use crate::user::store::mail::mail_insert;
 use crate::user::store::one_time_token::{
     OneTimeToken, Purpose, one_time_token_delete, one_time_token_replace, one_time_token_take,
 };
+use crate::user::store::profile::user_lock;
 use crate::user::store::user::{
     UserRow, user_by_id, user_email_delete, user_email_insert, user_email_set, user_id_by_email, user_verify,
 };
@@ -27,6 +28,8 @@ impl LocalUser {
             }
             let taken = one_time_token_take(conn, &token, Purpose::ChangeEmail, now)?;
             let (id, email) = taken.ok_or(UserError::TokenInvalid)?;
+            // Nobody changes the name or deletes the account meanwhile.
+            user_lock(conn, id)?;
             let user = user_by_id(conn, id)?.ok_or(UserError::TokenInvalid)?;
             change(conn, user, &email, now)
         });

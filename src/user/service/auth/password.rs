@@ -46,11 +46,11 @@ impl LocalUser {
         let counters = Counter::of_mail(&email.norm, &origin.address);
         let (config, now, token) = (self.config.clone(), self.clock.now(), token::token(""));
         let letter = Letter::reset(&self.public_url, &token, config.reset_link_seconds);
-        let (hash, nobody) = (token::hash(&token), Id::new(now));
+        let (hash, nobody) = (token::hash(&token), nobody(&email.norm));
         let written = self.db.write(move |conn| {
             attempt::count(conn, &counters, &config, now)?;
             // Where there is no account the same statements write a token that nobody has and a mail that nobody gets: so
-            // both take the same time. The mail goes to the address as it stands in the account.
+            // both take the same time. A mail goes to the address as it stands in the account, never as it was asked for.
             let id = user_id_by_email(conn, &email.norm)?.unwrap_or(nobody);
             let recipient = user_by_id(conn, id)?.map_or(String::new(), |user| user.email);
             let reset = OneTimeToken {
@@ -97,4 +97,11 @@ impl LocalUser {
         });
         written.await
     }
+}
+
+/// An id that no person has, the same each time for an address: so its older token is replaced as a person's is.
+fn nobody(account: &str) -> Id {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&token::hash(account)[..16]);
+    Id(uuid::Uuid::from_bytes(bytes))
 }
