@@ -152,7 +152,8 @@ impl Database {
                 (Lane::new(name, "read", readers, config.pool_size, config.pool_wait_ms, config.queue_max), writers)
             }
             DatabaseUrl::Postgres(_) => {
-                let lane = Lane::new(name, "primary", manager(false), config.pool_size, config.pool_wait_ms, config.queue_max);
+                let lane =
+                    Lane::new(name, "primary", manager(false), config.pool_size, config.pool_wait_ms, config.queue_max);
                 (lane.clone(), lane)
             }
         };

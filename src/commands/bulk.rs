@@ -28,7 +28,12 @@ pub(crate) async fn open(config: &Config) -> Result<Arc<LocalInventory>, Failure
 }
 
 /// Imports a file; tells each fault on standard error and the sums on standard output. Exit code 1 when a row was left out.
-pub(crate) async fn import(config: Config, path: &Path, dry_run: bool, location: Option<String>) -> Result<ExitCode, Failure> {
+pub(crate) async fn import(
+    config: Config,
+    path: &Path,
+    dry_run: bool,
+    location: Option<String>,
+) -> Result<ExitCode, Failure> {
     let options = ImportOptions { format: format(path)?, dry_run, location };
     let failed = |error: &dyn std::fmt::Display| Failure::Other(format!("{}: {error}", path.display()));
     let file = File::open(path).map_err(|error| failed(&error))?;

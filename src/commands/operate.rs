@@ -87,7 +87,11 @@ pub(crate) async fn verify(config: Config, repair: bool) -> Result<ExitCode, Fai
 }
 
 /// Makes an admin; makes up a password where none is given.
-pub(crate) async fn create_admin(config: Config, email: String, password_file: Option<&Path>) -> Result<ExitCode, Failure> {
+pub(crate) async fn create_admin(
+    config: Config,
+    email: String,
+    password_file: Option<&Path>,
+) -> Result<ExitCode, Failure> {
     let password = match password_file {
         Some(path) => {
             let text = std::fs::read_to_string(path)

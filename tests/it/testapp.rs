@@ -30,20 +30,22 @@ pub enum Backend {
 
 /// Runs each `async fn name(backend)` once on SQLite and once on PostgreSQL.
 macro_rules! on_both {
-    ($(async fn $name:ident($backend:ident: $type:ident) $body:block)*) => {
-        $(async fn $name($backend: $type) $body)*
-
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { super::$name($crate::testapp::Backend::Sqlite).await })*
-        }
-
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { super::$name($crate::testapp::Backend::Postgres).await })*
-        }
+    ($(async fn $name:ident($backend:ident: Backend) $body:block)*) => {
+        $(async fn $name($backend: $crate::testapp::Backend) $body)*
+        mod sqlite { $crate::testapp::on_backend! { Sqlite $($name)* } }
+        mod postgres { $crate::testapp::on_backend! { Postgres $($name)* } }
     };
 }
+
+macro_rules! on_backend {
+    ($backend:ident $($name:ident)*) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            super::$name($crate::testapp::Backend::$backend).await
+        })*
+    };
+}
+pub(crate) use on_backend;
 pub(crate) use on_both;
 
 /// The system's clock, which a test can put forward.
@@ -142,18 +144,6 @@ impl Raw {
     pub fn batch(&mut self, sql: &str) {
         use diesel::connection::SimpleConnection;
         self.0.batch_execute(sql).unwrap();
-    }
-
-    /// The one whole number that a query gives.
-    pub fn number(&mut self, sql: &str) -> i64 {
-        use diesel::prelude::*;
-        #[derive(QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = diesel::sql_types::BigInt)]
-            number: i64,
-        }
-        let row: Row = diesel::sql_query(format!("SELECT ({sql}) AS number")).get_result(&mut self.0).unwrap();
-        row.number
     }
 }
 

@@ -20,7 +20,9 @@ use crate::inventory::{BulkFormat, ImportOptions, ImportReport, InventoryError, 
 
 /// A batch is written when so many SKUs and products are together: others who want to write wait for a tenth of a second at most.
 const BATCH_WEIGHT: usize = 2_000;
-/// Or when so many faults are.
+/// Or when they came from so many bytes.
+const BATCH_BYTES: u64 = 4 * 1024 * 1024;
+/// Or when so many faults are together.
 const BATCH_FAULTS: usize = 1_000;
 /// Batches that are read ahead.
 const READ_AHEAD: usize = 2;
@@ -137,26 +139,26 @@ impl LocalInventory {
         let is_dry_run = context.dry_run;
         let work = move |conn: &mut Connection| batch::write(conn, &context, &batch, range.clone(), now);
         match is_dry_run {
-            true => self.db.read_primary(work).await,
-            false => self.write_patiently(work).await,
+            true => patiently(|| self.db.read_primary(work.clone())).await,
+            false => patiently(|| self.db.write(work.clone())).await,
         }
     }
+}
 
-    /// Runs one transaction, several times if need be: a shop that is busy is no reason to give an import up.
-    pub(super) async fn write_patiently<T: Send + 'static>(
-        &self,
-        work: impl Fn(&mut Connection) -> Result<T, InventoryError> + Clone + Send + 'static,
-    ) -> Result<T, InventoryError> {
-        for attempt in 1..ATTEMPTS {
-            match self.db.write(work.clone()).await {
-                Err(error) if is_race(&error) || is_passing(&error) => {
-                    tokio::time::sleep(Duration::from_millis(50) * 2_u32.pow(attempt)).await;
-                }
-                result => return result,
+/// Runs a transaction, several times if need be: a shop that is busy is no reason to give an import up.
+pub(super) async fn patiently<T, R>(run: impl Fn() -> R) -> Result<T, InventoryError>
+where
+    R: Future<Output = Result<T, InventoryError>>,
+{
+    for attempt in 1..ATTEMPTS {
+        match run().await {
+            Err(error) if is_race(&error) || is_passing(&error) => {
+                tokio::time::sleep(Duration::from_millis(50) * 2_u32.pow(attempt)).await;
             }
+            result => return result,
         }
-        self.db.write(work).await
     }
+    run().await
 }
 
 /// Somebody else changed, made or removed one of the things in the same moment.
@@ -207,7 +209,7 @@ fn read(input: impl Read, format: BulkFormat, currency: &str, sender: &mpsc::Sen
 fn read_with(mut reader: impl Reader, currency: &str, sender: &mpsc::Sender<Piece>) -> Result<(), ReadError> {
     let mut preparer = Preparer::new(currency);
     let mut piece = Piece::default();
-    let mut weight = 0;
+    let (mut weight, mut start) = (0, 0);
     loop {
         let next = reader.next();
         // What was read before a row that ends it all is written nevertheless.
@@ -223,11 +225,14 @@ fn read_with(mut reader: impl Reader, currency: &str, sender: &mpsc::Sender<Piec
         // Locations and categories hold for the products after them, not for those before.
         let is_new_start =
             matches!(item, Some(Ok(Item::Location(_) | Item::Category(_)))) && !piece.batch.products.is_empty();
-        if is_end || is_new_start || weight >= BATCH_WEIGHT || piece.faults.len() >= BATCH_FAULTS {
+        let is_full = weight >= BATCH_WEIGHT
+            || piece.faults.len() >= BATCH_FAULTS
+            || reader.bytes() - start >= BATCH_BYTES;
+        if is_end || is_new_start || is_full {
             if !send(std::mem::take(&mut piece), &reader, sender) {
                 return Ok(());
             }
-            weight = 0;
+            (weight, start) = (0, reader.bytes());
         }
         weight += 1;
         match item {

@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read};
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use super::import::{ImportEnd, ImportProgress, ImportWatch, is_passing};
+use super::import::{ImportEnd, ImportProgress, ImportWatch, is_passing, patiently};
 use crate::call::Call;
 use crate::clock::{Id, Time};
 use crate::db::{DbError, Failure};
@@ -151,7 +151,7 @@ impl LocalInventory {
             let end = move |conn: &mut _| {
                 Ok::<_, InventoryError>(store::job_end(conn, id, held_until, state, &message, now)?)
             };
-            if !self.write_patiently(end).await? {
+            if !patiently(|| self.db.write(end.clone())).await? {
                 return Ok(());
             }
         }
@@ -217,7 +217,7 @@ impl ImportWatch for JobWatch<'_> {
             }
             Ok::<_, InventoryError>(state)
         };
-        let state = self.inventory.write_patiently(beat).await?;
+        let state = patiently(|| self.inventory.db.write(beat.clone())).await?;
         if state.is_some() {
             self.held_until = next;
             self.faults += kept;
