@@ -303,7 +303,8 @@ where
             }
             tokio::select! {
                 _ = tokio::time::sleep(interval) => {}
-                _ = stopped.changed() => {}
+                // An error: the shop was dropped without being stopped.
+                changed = stopped.changed() => if changed.is_err() { return },
             }
         }
     })
