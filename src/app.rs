@@ -28,6 +28,8 @@ pub enum StartError {
     Database { module: &'static str, source: DbError },
     #[error("the {module} module's database lacks migrations ({}): run `emporium migrate` first", pending.join(", "))]
     Pending { module: &'static str, pending: Vec<String> },
+    #[error("mail.delivery: {0}")]
+    Mail(#[from] user::MailError),
     #[error("cannot listen on {address}: {source}")]
     Listen { address: SocketAddr, source: std::io::Error },
     #[error("the server cannot start: {0}")]
@@ -49,13 +51,7 @@ pub async fn modules(config: &Config, clock: SharedClock) -> Result<Modules, Sta
     prepare("user", &user_db, &user::MIGRATIONS, config.user.migrate_on_start).await?;
     Ok(Modules {
         inventory: inventory::local(inventory_db.clone(), clock.clone(), config.inventory.clone()),
-        user: user::local(
-            user_db.clone(),
-            clock,
-            config.user.clone(),
-            config.mail.clone(),
-            config.server.public_url.clone(),
-        ),
+        user: user::local(user_db.clone(), clock, config.user.clone(), &config.mail, &config.server.public_url)?,
         databases: vec![inventory_db, user_db],
     })
 }
@@ -256,6 +252,7 @@ fn background(
     let sweep = Duration::from_millis(u64::from(config.inventory.sweep_interval_ms));
     let second = Duration::from_secs(1);
     let (inventory_sweep, inventory_jobs, inventory_tidy) = (inventory.clone(), inventory.clone(), inventory);
+    let jobs_stopped = stopped.clone();
     let (user_mail, user_tidy) = (user.clone(), user);
     vec![
         every(sweep, stopped, "sweep of expired holds", move || {
@@ -263,8 +260,14 @@ fn background(
             async move { inventory.reservation_sweep(500).await.map(|count| count == 500) }
         }),
         every(second, stopped, "jobs", move || {
-            let inventory = inventory_jobs.clone();
-            async move { inventory.job_run_next().await }
+            let (inventory, mut stopped) = (inventory_jobs.clone(), jobs_stopped.clone());
+            async move {
+                tokio::select! {
+                    more = inventory.job_run_next() => more,
+                    // A job takes long; it is taken up again when its time without a sign of life has passed.
+                    _ = stopped.wait_for(|stopped| *stopped) => Ok(false),
+                }
+            }
         }),
         every(second, stopped, "mail", move || {
             let user = user_mail.clone();
@@ -300,7 +303,8 @@ where
             }
             tokio::select! {
                 _ = tokio::time::sleep(interval) => {}
-                _ = stopped.changed() => {}
+                // An error: the shop was dropped without being stopped.
+                changed = stopped.changed() => if changed.is_err() { return },
             }
         }
     })

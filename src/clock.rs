@@ -2,14 +2,14 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use diesel::deserialize::FromSqlRow;
 use diesel::expression::AsExpression;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
-use uuid::Uuid;
+use uuid::{ContextV7, Timestamp, Uuid};
 
 use crate::db::sql;
 
@@ -25,6 +25,7 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Time {
+        #[expect(clippy::disallowed_methods, reason = "this is the clock that is passed in")]
         Time::from_micros(Utc::now().timestamp_micros())
     }
 }
@@ -94,12 +95,14 @@ impl<'de> Deserialize<'de> for Time {
 pub struct Id(pub Uuid);
 
 impl Id {
-    /// A new id of this moment. Ids made by one process rise.
+    /// A new id of this moment. Ids made by one process rise, even when its clock is set back.
     pub fn new(now: Time) -> Self {
-        static ORDER: std::sync::Mutex<uuid::ContextV7> = std::sync::Mutex::new(uuid::ContextV7::new());
-        let micros = now.micros().max(0) as u64;
-        let nanos = (micros % 1_000_000) as u32 * 1_000;
-        Id(Uuid::new_v7(uuid::Timestamp::from_unix(&ORDER, micros / 1_000_000, nanos)))
+        // The context orders the ids of one moment; an earlier moment than its last one would confuse it.
+        static LAST: Mutex<(u64, ContextV7)> = Mutex::new((0, ContextV7::new()));
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        last.0 = last.0.max(now.micros().max(0) as u64);
+        let nanos = (last.0 % 1_000_000) as u32 * 1_000;
+        Id(Uuid::new_v7(Timestamp::from_unix(&last.1, last.0 / 1_000_000, nanos)))
     }
 }
 
@@ -125,6 +128,13 @@ mod tests {
     fn ids_rise_within_one_moment() {
         let now = Time::from_micros(1_790_000_000_000_000);
         let ids: Vec<Id> = (0..1_000).map(|_| Id::new(now)).collect();
+        assert!(ids.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn ids_rise_when_the_clock_is_set_back() {
+        let moments = [1_790_000_000_300_000, 1_789_999_999_900_000, 1_790_000_000_500_000];
+        let ids = moments.map(|micros| Id::new(Time::from_micros(micros)));
         assert!(ids.is_sorted_by(|a, b| a < b));
     }
 

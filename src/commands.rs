@@ -1,5 +1,5 @@
 //! What the commands do, beside serving.
 
-pub mod bulk;
-pub mod demo;
-pub mod operate;
+pub(crate) mod bulk;
+pub(crate) mod demo;
+pub(crate) mod operate;

@@ -106,13 +106,17 @@ impl Serialize for Secret {
 }
 
 impl<'de> Deserialize<'de> for Secret {
-    /// Takes a number too: an all-digit password in an environment variable arrives as one.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::String(text) => Ok(Secret(text)),
-            Value::Number(number) => Ok(Secret(number.to_string())),
-            _ => Err(serde::de::Error::custom("must be a text")),
-        }
+        String::deserialize(deserializer).map(Secret)
+    }
+}
+
+/// A secret of the configuration, which may be a number: an all-digit password in an environment variable arrives as one.
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::String(text) => Ok(Some(Secret(text))),
+        Value::Number(number) => Ok(Some(Secret(number.to_string()))),
+        _ => Err(serde::de::Error::custom("must be a text")),
     }
 }
 

@@ -145,12 +145,15 @@ impl Database {
                         maybe_applied: false,
                     })?;
                 }
-                // SQLite lets one connection write at a time: one writer waits its turn here, in order, instead of polling a lock.
-                let writers = Lane::new(name, "write", manager(false), 1, config);
-                (Lane::new(name, "read", manager(true), config.pool_size, config), writers)
+                // SQLite lets one connection write at a time: writers wait their turn here, in order, instead of polling a lock.
+                // So this wait is the wait for the lock.
+                let writers = Lane::new(name, "write", manager(false), 1, config.lock_timeout_ms, config.queue_max);
+                let readers = manager(true);
+                (Lane::new(name, "read", readers, config.pool_size, config.pool_wait_ms, config.queue_max), writers)
             }
             DatabaseUrl::Postgres(_) => {
-                let lane = Lane::new(name, "primary", manager(false), config.pool_size, config);
+                let lane =
+                    Lane::new(name, "primary", manager(false), config.pool_size, config.pool_wait_ms, config.queue_max);
                 (lane.clone(), lane)
             }
         };

@@ -125,6 +125,20 @@ impl Problem {
     }
 }
 
+/// The JSON Pointer of the place where serde stopped.
+pub fn json_pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut text = String::new();
+    for segment in path.iter() {
+        match segment {
+            Segment::Seq { index } => text.push_str(&format!("/{index}")),
+            Segment::Map { key } => text.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    text
+}
+
 /// The causes of an error, outermost first, on one line: for the log.
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

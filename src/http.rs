@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::call::{Answer, Call, Caller, IdempotencyKey};
-use crate::error::{ErrorCode, FieldError, Problem};
+use crate::error::{ErrorCode, FieldError, Problem, json_pointer};
 
 pub mod gate;
 pub mod health;
@@ -157,25 +157,12 @@ fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         }
         let text = inner.to_string();
         let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
-        Problem::validation(vec![FieldError::new(pointer(error.path()), message)])
+        Problem::validation(vec![FieldError::new(json_pointer(error.path()), message)])
     })?;
     reader
         .end()
         .map_err(|error| Problem::new(ErrorCode::BadRequest, format!("The body is not valid JSON: {error}")))?;
     Ok(value)
-}
-
-fn pointer(path: &serde_path_to_error::Path) -> String {
-    use serde_path_to_error::Segment;
-    let mut text = String::new();
-    for segment in path.iter() {
-        match segment {
-            Segment::Seq { index } => text.push_str(&format!("/{index}")),
-            Segment::Map { key } => text.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
-            Segment::Enum { .. } | Segment::Unknown => {}
-        }
-    }
-    text
 }
 
 /// The query's parameters. T denies unknown fields, so that a mistyped filter is told and not ignored.

@@ -16,3 +16,6 @@ pub mod error;
 pub mod http;
 pub mod page;
 pub mod telemetry;
+
+// For trials.
+pub mod sample;

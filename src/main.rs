@@ -163,7 +163,9 @@ async fn run(command: Command, file: Option<&Path>) -> Result<ExitCode, Failure>
         Command::User { command: UserCommand::CreateAdmin { email, password_file } } => {
             commands::operate::create_admin(config()?, email, password_file.as_deref()).await
         }
-        Command::Import { file, dry_run, location } => commands::bulk::import(config()?, &file, dry_run, location).await,
+        Command::Import { file, dry_run, location } => {
+            commands::bulk::import(config()?, &file, dry_run, location).await
+        }
         Command::Export { file } => commands::bulk::export(config()?, &file).await,
         Command::Sample { skus, seed } => commands::bulk::sample(skus, seed),
     }

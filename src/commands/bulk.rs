@@ -21,14 +21,14 @@ use emporium::inventory::{
 use crate::Failure;
 
 /// The module in this process, its database up to date. Its background work belongs to the shop that serves.
-pub async fn open(config: &Config) -> Result<Arc<LocalInventory>, Failure> {
+pub(crate) async fn open(config: &Config) -> Result<Arc<LocalInventory>, Failure> {
     app::modules(config, Arc::new(SystemClock)).await?;
     let [db, _] = app::databases(config)?;
     Ok(inventory::local(db, Arc::new(SystemClock), config.inventory.clone()))
 }
 
 /// Imports a file; tells each fault on standard error and the sums on standard output. Exit code 1 when a row was left out.
-pub async fn import(
+pub(crate) async fn import(
     config: Config,
     path: &Path,
     dry_run: bool,
@@ -108,7 +108,7 @@ fn summary(report: &ImportReport) {
 }
 
 /// Writes all products into a file, which gets its name when it is whole.
-pub async fn export(config: Config, path: &Path) -> Result<ExitCode, Failure> {
+pub(crate) async fn export(config: Config, path: &Path) -> Result<ExitCode, Failure> {
     let format = format(path)?;
     let failed = |error: &dyn std::fmt::Display| Failure::Other(format!("{}: {error}", path.display()));
     let inventory = open(&config).await?;
@@ -129,7 +129,7 @@ pub async fn export(config: Config, path: &Path) -> Result<ExitCode, Failure> {
 }
 
 /// Writes a made-up catalogue to standard output.
-pub fn sample(skus: u64, seed: u64) -> Result<ExitCode, Failure> {
+pub(crate) fn sample(skus: u64, seed: u64) -> Result<ExitCode, Failure> {
     match emporium::sample::write(skus, seed, BufWriter::new(io::stdout().lock())) {
         // Whoever reads may stop reading.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

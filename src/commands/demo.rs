@@ -14,7 +14,7 @@ use emporium::call::{Call, Role};
 use emporium::clock::SystemClock;
 use emporium::config::{Config, DatabaseUrl, MailDelivery, Secret};
 use emporium::inventory::{BulkFormat, ImportOptions, ImportProgress, ImportWatch, InventoryError, RowFault};
-use emporium::user::{Auth, Registration, UserError};
+use emporium::user::{Registration, UserError};
 
 use super::bulk::open;
 use super::operate::{made_up_password, user_failure};
@@ -29,7 +29,7 @@ const ACCOUNTS: [(&str, &str, Role); 3] = [
 ];
 
 /// Serves a demo whose data is in `folder`, made there at the first start.
-pub async fn run(mut config: Config, folder: &Path) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(mut config: Config, folder: &Path) -> Result<ExitCode, Failure> {
     let url = DatabaseUrl::Sqlite(folder.join("emporium.db"));
     config.inventory.database.url = url.clone();
     config.user.database.url = url;

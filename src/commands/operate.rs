@@ -11,13 +11,13 @@ use emporium::call::{Call, Role};
 use emporium::clock::SystemClock;
 use emporium::config::{Config, DatabaseUrl, Secret};
 use emporium::db::{Database, Migrations};
-use emporium::inventory::{self, Stock};
-use emporium::user::{self, Auth, Registration, UserError};
+use emporium::inventory;
+use emporium::user::{self, Registration, UserError};
 
 use crate::Failure;
 
 /// The configuration was read without a fault; shows it when asked to.
-pub fn check(config: Config, print: bool) -> Result<ExitCode, Failure> {
+pub(crate) fn check(config: Config, print: bool) -> Result<ExitCode, Failure> {
     match print {
         true => print!("{}", toml::to_string(&config).map_err(|error| Failure::Other(error.to_string()))?),
         false => println!("The configuration is good."),
@@ -26,7 +26,7 @@ pub fn check(config: Config, print: bool) -> Result<ExitCode, Failure> {
 }
 
 /// Applies the migrations that are missing, or only names them.
-pub async fn migrate(config: Config, status: bool) -> Result<ExitCode, Failure> {
+pub(crate) async fn migrate(config: Config, status: bool) -> Result<ExitCode, Failure> {
     let [inventory_db, user_db] = app::databases(&config)?;
     let modules: [(&str, Database, &'static Migrations); 2] =
         [("inventory", inventory_db, &inventory::MIGRATIONS), ("user", user_db, &user::MIGRATIONS)];
@@ -48,7 +48,7 @@ pub async fn migrate(config: Config, status: bool) -> Result<ExitCode, Failure> 
 }
 
 /// Copies the SQLite file while others use it.
-pub async fn backup(config: Config, file: &Path) -> Result<ExitCode, Failure> {
+pub(crate) async fn backup(config: Config, file: &Path) -> Result<ExitCode, Failure> {
     let [inventory_db, _] = app::databases(&config)?;
     if let DatabaseUrl::Postgres(_) = config.inventory.database.url {
         return Err(Failure::Other("PostgreSQL has better tools for this: use pg_dump, or pg_basebackup.".into()));
@@ -63,7 +63,7 @@ pub async fn backup(config: Config, file: &Path) -> Result<ExitCode, Failure> {
 }
 
 /// Holds the counters against the ledger; prints each difference.
-pub async fn verify(config: Config, repair: bool) -> Result<ExitCode, Failure> {
+pub(crate) async fn verify(config: Config, repair: bool) -> Result<ExitCode, Failure> {
     emporium::telemetry::start_log(&config.log);
     let modules = app::modules(&config, Arc::new(SystemClock)).await?;
     let result = modules.inventory.stock_verify(&Call::by("cli"), repair).await;
@@ -71,7 +71,12 @@ pub async fn verify(config: Config, repair: bool) -> Result<ExitCode, Failure> {
     for difference in &result.differences {
         println!(
             "{} at {}: {} is {}, should be {} ({})",
-            difference.sku, difference.location, difference.what, difference.is, difference.should_be, difference.because
+            difference.sku,
+            difference.location,
+            difference.what,
+            difference.is,
+            difference.should_be,
+            difference.because
         );
     }
     println!("{} stock rows checked, {} difference(s).", result.checked, result.differences.len());
@@ -82,7 +87,11 @@ pub async fn verify(config: Config, repair: bool) -> Result<ExitCode, Failure> {
 }
 
 /// Makes an admin; makes up a password where none is given.
-pub async fn create_admin(config: Config, email: String, password_file: Option<&Path>) -> Result<ExitCode, Failure> {
+pub(crate) async fn create_admin(
+    config: Config,
+    email: String,
+    password_file: Option<&Path>,
+) -> Result<ExitCode, Failure> {
     let password = match password_file {
         Some(path) => {
             let text = std::fs::read_to_string(path)
@@ -101,10 +110,11 @@ pub async fn create_admin(config: Config, email: String, password_file: Option<&
     Ok(ExitCode::SUCCESS)
 }
 
-pub fn user_failure(error: UserError) -> Failure {
+pub(crate) fn user_failure(error: UserError) -> Failure {
     match error {
         UserError::Invalid(faults) => {
-            let faults: Vec<String> = faults.iter().map(|fault| format!("{}: {}", fault.pointer, fault.message)).collect();
+            let faults: Vec<String> =
+                faults.iter().map(|fault| format!("{}: {}", fault.pointer, fault.message)).collect();
             Failure::Other(faults.join("; "))
         }
         other => Failure::Other(other.to_string()),
@@ -112,7 +122,7 @@ pub fn user_failure(error: UserError) -> Failure {
 }
 
 /// 20 characters of 32: 100 bits.
-pub fn made_up_password() -> Result<String, Failure> {
+pub(crate) fn made_up_password() -> Result<String, Failure> {
     const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
     let mut bytes = [0; 20];
     let failed = |error| Failure::Other(format!("the system gives no random numbers: {error}"));
@@ -121,7 +131,7 @@ pub fn made_up_password() -> Result<String, Failure> {
 }
 
 /// Prints the document of the API.
-pub fn openapi() -> Result<ExitCode, Failure> {
+pub(crate) fn openapi() -> Result<ExitCode, Failure> {
     let json = app::openapi().to_pretty_json().map_err(|error| Failure::Other(error.to_string()))?;
     println!("{json}");
     Ok(ExitCode::SUCCESS)

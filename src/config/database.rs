@@ -14,7 +14,7 @@ pub struct DatabaseConfig {
     /// The file that holds the password; read once, at the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_file: Option<PathBuf>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "super::secret", skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
     pub pool_size: u32,
     pub pool_wait_ms: u32,

@@ -32,7 +32,7 @@ pub struct SmtpConfig {
     pub tls: SmtpTls,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "super::secret", skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
     /// The file that holds the password; read once, at the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -82,5 +82,36 @@ impl SmtpConfig {
             self.password.is_none() || self.tls != SmtpTls::None,
             "must be \"starttls\" or \"tls\": a password is not sent in the clear",
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Config, DEFAULT};
+
+    fn smtp(settings: &str) -> String {
+        let (head, _) = DEFAULT.split_once("[mail.delivery.folder]").unwrap();
+        format!("{head}[mail.delivery.smtp]\nhost = \"mail.example.com\"\nport = 587\ntimeout_seconds = 30\n{settings}")
+    }
+
+    #[test]
+    fn a_mail_servers_password_comes_from_a_file_and_is_not_shown() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "hunter2\n").unwrap();
+        let settings = format!("tls = \"starttls\"\nusername = \"shop\"\npassword_file = {:?}", file.path());
+        let config = Config::parse(&smtp(&settings), Default::default()).unwrap();
+        let super::MailDelivery::Smtp(smtp) = &config.mail.delivery else { panic!("{:?}", config.mail) };
+        assert_eq!(smtp.password.as_ref().unwrap().expose(), "hunter2");
+        assert!(!toml::to_string(&config).unwrap().contains("hunter2"));
+    }
+
+    #[test]
+    fn faults_of_mail_are_told() {
+        let text = smtp("tls = \"none\"\npassword = \"hunter2\"").replace("emporium <shop@localhost>", "the shop");
+        let faults = Config::parse(&text, Default::default()).unwrap_err();
+        let keys: Vec<&str> = faults.iter().map(|fault| fault.key.as_str()).collect();
+        assert_eq!(keys, ["mail.from", "mail.delivery.smtp.username", "mail.delivery.smtp.tls"]);
+        let faults = Config::parse(&smtp("tls = \"maybe\""), Default::default()).unwrap_err();
+        assert!(faults[0].to_string().contains("mail.delivery.smtp.tls"), "{faults:?}");
     }
 }

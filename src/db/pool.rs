@@ -120,9 +120,10 @@ impl Lane {
         lane: &'static str,
         manager: Manager,
         size: u32,
-        config: &DatabaseConfig,
+        wait_ms: u32,
+        queue_max: u32,
     ) -> Arc<Self> {
-        let wait = Duration::from_millis(u64::from(config.pool_wait_ms));
+        let wait = Duration::from_millis(u64::from(wait_ms));
         let pool = r2d2::Pool::builder()
             .max_size(size)
             .min_idle(Some(0))
@@ -135,7 +136,7 @@ impl Lane {
             labels: [("module", module), ("lane", lane)],
             pool,
             running: Arc::new(Semaphore::new(size as usize)),
-            waiting: Semaphore::new(config.queue_max as usize),
+            waiting: Semaphore::new(queue_max as usize),
             wait,
         })
     }

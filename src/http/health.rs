@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use actix_web::{HttpResponse, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 
+use super::ApiResult;
 use crate::db::Database;
+use crate::error::{ErrorCode, Problem};
 
 /// Turned once, when the process begins to stop.
 #[derive(Clone, Default)]
@@ -25,10 +27,10 @@ pub async fn livez() -> HttpResponse {
 }
 
 /// The process takes requests: 503 from the moment it was told to stop.
-pub async fn readyz(draining: web::Data<Draining>) -> HttpResponse {
+pub async fn readyz(draining: web::Data<Draining>) -> ApiResult {
     match draining.0.load(Ordering::Relaxed) {
-        false => HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ready\n"),
-        true => HttpResponse::ServiceUnavailable().content_type("text/plain; charset=utf-8").body("draining\n"),
+        false => Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ready\n")),
+        true => Err(Problem::new(ErrorCode::Unavailable, "This process is stopping.").into()),
     }
 }
 

@@ -138,6 +138,7 @@ fn problem_of_status(status: StatusCode) -> Problem {
         415 => (ErrorCode::UnsupportedMediaType, "See /docs for what this address takes."),
         431 => (ErrorCode::HeadersTooLarge, "Send fewer or shorter headers."),
         400..=499 => (ErrorCode::BadRequest, "The request cannot be read."),
+        503 => (ErrorCode::Unavailable, "Try again shortly."),
         _ => (ErrorCode::Internal, "The error has been logged with this request's id."),
     };
     Problem::new(code, detail)

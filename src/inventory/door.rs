@@ -1,6 +1,6 @@
 //! The traits of the module and the types that go through them, by noun.
 
-pub mod bulk;
-pub mod catalogue;
-pub mod reservation;
-pub mod stock;
+pub(super) mod bulk;
+pub(super) mod catalogue;
+pub(super) mod reservation;
+pub(super) mod stock;

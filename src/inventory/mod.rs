@@ -6,6 +6,7 @@ use crate::db::{DbError, Failure, Migrations};
 use crate::error::{ErrorCode, FieldError, Problem};
 
 mod door;
+mod format;
 pub mod routes;
 mod schema;
 mod service;
@@ -15,7 +16,7 @@ pub use door::bulk::*;
 pub use door::catalogue::*;
 pub use door::reservation::*;
 pub use door::stock::*;
-pub use service::{LocalInventory, local};
+pub use service::{ImportEnd, ImportProgress, ImportWatch, LocalInventory, local};
 
 /// The module as others see it.
 pub trait Inventory: Catalogue + Stock + Reservations + Bulk {}

@@ -15,6 +15,8 @@ mod reservation;
 mod stock;
 mod validate;
 
+pub use bulk::{ImportEnd, ImportProgress, ImportWatch};
+
 /// The module in this process, on its own database.
 pub struct LocalInventory {
     db: Database,

@@ -1,8 +1,30 @@
 //! All SQL of the module. Functions take a connection and never begin a transaction.
 
+/// Adds many rows. On SQLite by one statement that stays prepared: it is called, not sent, so a row at a time costs nothing more. To
+/// PostgreSQL by COPY.
+macro_rules! insert_many {
+    ($conn:expr, $table:expr, $rows:expr) => {{
+        let rows: &[_] = $rows;
+        match $conn {
+            $crate::db::Connection::Sqlite(conn) => {
+                for row in rows {
+                    diesel::insert_into($table).values(row).execute(conn)?;
+                }
+            }
+            $crate::db::Connection::Postgres(conn) => {
+                if !rows.is_empty() {
+                    diesel::copy_from($table).from_insertable(rows).execute(conn)?;
+                }
+            }
+        }
+    }};
+}
+
+pub(super) mod bulk;
 pub(super) mod category;
 pub(super) mod event;
 pub(super) mod idempotency;
+pub(super) mod job;
 pub(super) mod ledger;
 pub(super) mod level;
 pub(super) mod listing;
@@ -14,4 +36,6 @@ pub(super) mod search;
 pub(super) mod sku;
 mod statement;
 pub(super) mod stock;
+pub(super) mod stock_set;
+pub(super) mod tidy;
 pub(super) mod verify;

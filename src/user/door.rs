@@ -1,5 +1,5 @@
 //! The traits of the module and the types that go through them, by noun.
 
-pub mod account;
-pub mod admin;
-pub mod auth;
+pub(super) mod account;
+pub(super) mod admin;
+pub(super) mod auth;

@@ -7,16 +7,19 @@ use crate::error::{ErrorCode, FieldError, Problem};
 
 mod door;
 mod email;
+mod mail;
 mod password;
 pub mod routes;
 mod schema;
 mod service;
 mod store;
+mod throttle;
 mod token;
 
 pub use door::account::*;
 pub use door::admin::*;
 pub use door::auth::*;
+pub use mail::MailError;
 pub use service::{LocalUser, local};
 
 /// The module as others see it.

@@ -12,13 +12,14 @@ use crate::config::{Secret, UserConfig};
 /// Longer ones are refused before anything is done with them.
 pub(super) const LENGTH_MAX: usize = 128;
 
-/// Fewer guesses than this, by zxcvbn's count, and a password is refused. Its lists of common passwords, names and words hold tens
-/// of thousands, so what is on one of them, repeated, reversed, spelt l33t or lengthened by a year or a row of keys, stays
-/// below; four common words are far above, and so is anything random of the shortest length we take.
+/// Fewer guesses than this, by zxcvbn's count, and a password is refused; its authors call less than 10^8 too weak. Its lists hold
+/// tens of thousands of common passwords, names and words: what stands there, also repeated, reversed, spelt l33t or lengthened by
+/// a year or some digits, needs 10^2 to 10^7 guesses; three common words need 10^11 or more, eight random characters just above 10^8.
 const GUESSES_MIN: u64 = 100_000_000;
 
-/// zxcvbn's work grows with the square of the length; what is weak shows in the beginning.
-const ESTIMATED_LENGTH_MAX: usize = 64;
+/// zxcvbn's work grows with the square of the length, and much faster where characters can be read as l33t: a second for a hundred
+/// of those. What is weak shows in the beginning.
+const ESTIMATED_LENGTH_MAX: usize = 32;
 
 /// Makes and checks hashes. Only so many at a time, as each takes a core and its memory, and only so many may wait.
 pub(super) struct Passwords {
@@ -154,4 +155,70 @@ fn is_weak(password: &str, own: &[&str]) -> bool {
 /// Somebody else has written to the table.
 fn broken(cause: &str) -> UserError {
     diesel::result::Error::DeserializationError(format!("credentials.password_hash: {cause}").into()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, DEFAULT};
+
+    fn passwords(change: impl FnOnce(&mut UserConfig)) -> Passwords {
+        let mut config = Config::parse(DEFAULT, Default::default()).unwrap().user;
+        change(&mut config);
+        Passwords::new(&config)
+    }
+
+    #[tokio::test]
+    async fn common_passwords_are_refused_and_no_rules_of_composition_are_made() {
+        let passwords = passwords(|config| config.hash_threads = 1);
+        let own = || ["alice.smith@example.com", "alice.smith", "alicesmith"].map(str::to_owned).to_vec();
+        let hash = async |text: &str| passwords.hash_new(&Secret::new(text), own()).await.unwrap();
+        for text in [
+            "password1234",
+            "P@ssw0rd2024",
+            "qwertyuiop12",
+            "aaaaaaaaaaaa",
+            "123456789012",
+            "iloveyou1234",
+            "alice.smith@example.com",
+            "Alice.Smith2026",
+            "alicesmith12",
+            "elevenchars",
+            &"\u{1F600}".repeat(129),
+            &"x".repeat(1_000_000),
+        ] {
+            assert!(hash(text).await.is_err(), "{text:.40}");
+        }
+        for text in [
+            "correct horse battery staple",
+            "kfqzrmwptdhv",
+            "\u{6a5f}\u{68b0}\u{3068}\u{9d28}\u{306f}\u{6c60}\u{306e}\u{4e2d}\u{306b}\u{3044}\u{308b}\0",
+        ] {
+            let hash = hash(text).await.unwrap();
+            assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+            assert!(passwords.check(&Secret::new(text), Some(&hash)).await.unwrap().matches);
+            assert!(!passwords.check(&Secret::new(format!("{text} ")), Some(&hash)).await.unwrap().matches);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_lower_parameters_is_made_anew() {
+        let text = Secret::new("correct horse battery staple");
+        let old = passwords(|_| ()).hash_new(&text, vec![]).await.unwrap().unwrap();
+        let raised = passwords(|config| config.argon2_iterations = 3);
+        let new = raised.check(&text, Some(&old)).await.unwrap().stronger.unwrap();
+        assert!(new.contains("t=3"), "{new}");
+        assert!(raised.check(&text, Some(&new)).await.unwrap().stronger.is_none());
+        assert!(raised.check(&Secret::new("something else"), Some(&old)).await.unwrap().stronger.is_none());
+    }
+
+    #[tokio::test]
+    async fn more_than_can_wait_are_refused_at_once() {
+        let passwords = passwords(|config| (config.hash_threads, config.hash_queue_max) = (1, 2));
+        let text = Secret::new("correct horse battery staple");
+        let results = futures_util::future::join_all((0..10).map(|_| passwords.check(&text, None))).await;
+        let done = results.iter().filter(|result| matches!(result, Ok(checked) if !checked.matches)).count();
+        let busy = results.iter().filter(|result| matches!(result, Err(UserError::Busy))).count();
+        assert_eq!((done, busy), (3, 7));
+    }
 }

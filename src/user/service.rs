@@ -5,6 +5,8 @@ use std::sync::Arc;
 use crate::clock::SharedClock;
 use crate::config::{MailConfig, UserConfig};
 use crate::db::Database;
+use crate::user::MailError;
+use crate::user::mail::Mailer;
 use crate::user::password::Passwords;
 
 mod account;
@@ -20,7 +22,10 @@ pub struct LocalUser {
     db: Database,
     clock: SharedClock,
     config: UserConfig,
+    /// Links in mails begin with it.
+    public_url: String,
     passwords: Passwords,
+    mailer: Mailer,
     last_seen: Arc<LastSeen>,
 }
 
@@ -29,15 +34,16 @@ pub fn local(
     db: Database,
     clock: SharedClock,
     config: UserConfig,
-    mail: MailConfig,
-    public_url: String,
-) -> Arc<LocalUser> {
-    let _ = (mail, public_url);
-    Arc::new(LocalUser {
+    mail: &MailConfig,
+    public_url: &str,
+) -> Result<Arc<LocalUser>, MailError> {
+    Ok(Arc::new(LocalUser {
+        public_url: public_url.to_owned(),
         passwords: Passwords::new(&config),
+        mailer: Mailer::new(mail)?,
         last_seen: Arc::new(LastSeen::new(db.clone(), clock.clone())),
         db,
         clock,
         config,
-    })
+    }))
 }

@@ -3,18 +3,18 @@
 use diesel::prelude::*;
 use emporium::call::Role;
 use emporium::clock::Id;
-use emporium::config::{DatabaseUrl, Secret};
+use emporium::config::{DatabaseUrl, MailDelivery, Secret, SmtpConfig, SmtpTls};
 use emporium::user::{NewAddress, Registration};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::testapp::{Backend, PASSWORD, TestApp, on_both, read};
+use crate::testapp::{PASSWORD, TestApp, on_both, read};
 
 const ME: &str = "/api/v1/me";
 const ADDRESSES: &str = "/api/v1/me/addresses";
 
 /// How many rows of one of the user module's tables meet the condition, seen behind the shop's back.
-pub fn rows(app: &TestApp, table: &str, condition: &str) -> i64 {
+pub(crate) fn rows(app: &TestApp, table: &str, condition: &str) -> i64 {
     #[derive(QueryableByName)]
     struct Count {
         #[diesel(sql_type = diesel::sql_types::BigInt)]
@@ -217,12 +217,33 @@ on_both! {
     }
 
     async fn a_deleted_account_leaves_nothing_of_the_person(backend: Backend) {
-        let app = TestApp::start(backend).await;
+        // A mail server that is not there, so that the mails wait.
+        let nowhere = SmtpConfig {
+            host: "127.0.0.1".into(),
+            port: 1,
+            tls: SmtpTls::None,
+            username: None,
+            password: None,
+            password_file: None,
+            timeout_seconds: 1,
+        };
+        let app = TestApp::start_with(backend, |config| config.mail.delivery = MailDelivery::Smtp(nowhere)).await;
         let token = app.token("ann@example.com", Role::Customer).await;
         add(&app, &token, address("1 First St")).await;
         let forgotten = json!({ "email": "ann@example.com" });
         let sent = app.request(Method::POST, "/api/v1/auth/password/forgot").json(&forgotten).send().await.unwrap();
         assert!(sent.status().is_success(), "{sent:?}");
+        let change = json!({ "email": "new@example.com", "current_password": PASSWORD });
+        let sent = app.request_as(&token, Method::POST, "/api/v1/me/email").json(&change).send().await.unwrap();
+        assert!(sent.status().is_success(), "{sent:?}");
+        for (table, condition) in [
+            ("mails", "recipient = 'ann@example.com'"),
+            ("mails", "recipient = 'new@example.com'"),
+            ("one_time_tokens", "1 = 1"),
+            ("audit_log", "address <> ''"),
+        ] {
+            assert!(rows(&app, table, condition) > 0, "{table} has something to lose");
+        }
 
         let delete = |token: &str, password: &str| {
             let body = json!({ "current_password": password });
@@ -235,10 +256,9 @@ on_both! {
         assert_eq!(delete(&token, PASSWORD).await.0, 204);
         assert_eq!(status(&app, &token, Method::GET, ME).await, 401);
 
-        for table in ["users", "user_emails", "credentials", "sessions", "addresses", "one_time_tokens"] {
+        for table in ["users", "user_emails", "credentials", "sessions", "addresses", "one_time_tokens", "mails"] {
             assert_eq!(rows(&app, table, "1 = 1"), 0, "{table}");
         }
-        assert_eq!(rows(&app, "mails", "recipient = 'ann@example.com'"), 0);
         // The audit log keeps who did what, by the bare id.
         assert!(rows(&app, "audit_log", "action = 'account.deleted'") == 1);
         assert_eq!(rows(&app, "audit_log", "address <> '' OR CAST(data AS text) <> '{}'"), 0);

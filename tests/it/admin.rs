@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::account::rows;
-use crate::testapp::{Backend, PASSWORD, TestApp, call, on_both, read};
+use crate::testapp::{PASSWORD, TestApp, call, on_both, read};
 
 const USERS: &str = "/api/v1/users";
 const KEYS: &str = "/api/v1/api-keys";
@@ -269,7 +269,8 @@ on_both! {
         assert_eq!(status(&app, &laptop, Method::GET, "/api/v1/me").await, 401);
         assert_eq!(status(&app, &phone, Method::GET, "/api/v1/me").await, 200);
         let tablet = app.login("ann@example.com").await;
-        assert_eq!(status(&app, &admin, Method::DELETE, &path).await, 204);
+        let ended = read(app.request_as(&admin, Method::DELETE, &path).send().await.unwrap()).await;
+        assert_eq!(ended, (200, json!({ "ended": 2 })));
         for token in [&phone, &tablet] {
             assert_eq!(status(&app, token, Method::GET, "/api/v1/me").await, 401);
         }
@@ -299,9 +300,11 @@ on_both! {
                 assert_eq!(code, if writes { 200 } else { 403 }, "{scope}");
             }
             assert_eq!(status(&app, &token, Method::DELETE, &session).await, if writes { 404 } else { 403 }, "{scope}");
-            assert_eq!(status(&app, &token, Method::DELETE, &format!("{USERS}/{ann}/sessions")).await, if writes { 204 } else { 403 });
+            assert_eq!(status(&app, &token, Method::DELETE, &format!("{USERS}/{ann}/sessions")).await, if writes { 200 } else { 403 });
             // Whatever its scopes: no roles, no keys, nobody's own things.
             assert_eq!(patch(&app, &token, ann, json!({ "role": "admin" })).await.0, 403, "{scope}");
+            let (root, was) = (own_id(&app, &admin).await, json!({ "disabled": false }));
+            assert_eq!(patch(&app, &token, root, was).await.0, 403, "{scope}: no admin's account");
             let body = json!({ "name": "more", "scopes": ["users:write"] });
             let more = app.request_as(&token, Method::POST, KEYS).json(&body).send().await.unwrap();
             assert_eq!(more.status(), 403, "{scope}");

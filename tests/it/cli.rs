@@ -1,7 +1,5 @@
 //! The commands, run as an operator runs them.
 
-use std::time::Duration;
-
 use tempfile::TempDir;
 
 use crate::process::{Process, emporium, run, text};
@@ -155,25 +153,24 @@ async fn a_backup_under_load_is_whole() {
     assert!(run(folder.path(), &["import", "goods.jsonl"]).status.success());
     let process = Process::start(&mut emporium(folder.path()));
     let register = process.url("/api/v1/auth/register");
-    let load = tokio::spawn(async move {
+    let (started, mut load) = tokio::sync::mpsc::channel(1);
+    tokio::spawn(async move {
         let http = reqwest::Client::new();
         for n in 0.. {
             let body =
                 serde_json::json!({ "email": format!("p{n}@example.com"), "password": "a long enough phrase 7" });
-            if http.post(&register).json(&body).send().await.is_err() {
-                return n;
-            }
+            let Ok(answer) = http.post(&register).json(&body).send().await else { return };
+            assert!(matches!(answer.status().as_u16(), 202 | 429), "{}", answer.status());
+            let _ = started.try_send(());
         }
-        0
     });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    load.recv().await.expect("there is no load");
     let path = folder.path().to_owned();
     let output = tokio::task::spawn_blocking(move || run(&path, &["backup", "copy.db"])).await.unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     let again = run(folder.path(), &["backup", "copy.db"]);
     assert_eq!(again.status.code(), Some(1), "a backup must not overwrite");
     drop(process);
-    assert!(load.await.unwrap() > 0, "there was no load");
 
     let restored = TempDir::new().unwrap();
     std::fs::copy(folder.path().join("copy.db"), restored.path().join("emporium.db")).unwrap();

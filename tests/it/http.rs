@@ -58,7 +58,7 @@ on_both! {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_token_is_401_and_says_how() {
     let app = TestApp::start(Backend::Sqlite).await;
-    for header in ["Bearer nonsense", "Bearer ", "Basic dXNlcjpwYXNz", "ems_abc", "Bearer ems_\u{7f}"] {
+    for header in ["Bearer nonsense", "Bearer ", "Basic dXNlcjpwYXNz", "ems_abc", "Bearer ems_\u{e9}"] {
         let request = app.request(Method::GET, "/api/v1/products").header("authorization", header.as_bytes());
         let answer = request.send().await.unwrap();
         assert_eq!(answer.headers()["www-authenticate"], "Bearer");

@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// The binary with stage 0's settings, its data in `folder`, on ports that the system picks.
-pub fn emporium(folder: &Path) -> Command {
+pub(crate) fn emporium(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_emporium"));
     let database = format!("sqlite:{}", folder.join("emporium.db").display());
     command
@@ -21,23 +21,23 @@ pub fn emporium(folder: &Path) -> Command {
 }
 
 /// Runs a command to its end.
-pub fn run(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
     emporium(folder).args(arguments).output().unwrap()
 }
 
-pub fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// A served shop in a process of its own.
-pub struct Process {
-    pub address: String,
+pub(crate) struct Process {
+    pub(crate) address: String,
     child: Child,
 }
 
 impl Process {
     /// Starts it and waits until it takes requests.
-    pub fn start(command: &mut Command) -> Process {
+    pub(crate) fn start(command: &mut Command) -> Process {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut seen = String::new();
@@ -55,17 +55,17 @@ impl Process {
         Process { address, child }
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
     /// Sends a signal by its name, as `TERM`.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
     }
 
-    pub fn wait(&mut self) -> ExitStatus {
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         let start = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {

@@ -12,15 +12,20 @@ use emporium::db::{Connection, sql};
 use crate::testapp::TestApp;
 
 /// Nobody sweeps, and a slow machine is no error.
-pub fn quiet(config: &mut Config) {
+pub(crate) fn quiet(config: &mut Config) {
     config.inventory.sweep_interval_ms = 3_600_000;
     config.inventory.database.pool_wait_ms = 30_000;
     config.inventory.database.lock_timeout_ms = 30_000;
 }
 
 /// A connection of the test's own to the shop's database.
-pub fn connect(app: &TestApp) -> Connection {
-    match &app.config.inventory.database.url {
+pub(crate) fn connect(app: &TestApp) -> Connection {
+    connect_to(&app.config)
+}
+
+/// The same by the shop's configuration.
+pub(crate) fn connect_to(config: &Config) -> Connection {
+    match &config.inventory.database.url {
         DatabaseUrl::Sqlite(path) => {
             let mut conn = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
             conn.batch_execute("PRAGMA busy_timeout = 10000; PRAGMA foreign_keys = ON").unwrap();
@@ -35,11 +40,11 @@ pub fn connect(app: &TestApp) -> Connection {
 }
 
 /// Runs statements that both databases understand.
-pub fn execute(conn: &mut Connection, statements: &str) {
+pub(crate) fn execute(conn: &mut Connection, statements: &str) {
     conn.batch_execute(statements).unwrap();
 }
 
-pub fn number(conn: &mut Connection, query: &str) -> i64 {
+pub(crate) fn number(conn: &mut Connection, query: &str) -> i64 {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = BigInt)]
@@ -54,7 +59,7 @@ fn now() -> Time {
     SystemClock.now()
 }
 
-pub fn location(conn: &mut Connection, code: &str) -> Id {
+pub(crate) fn location(conn: &mut Connection, code: &str) -> Id {
     let id = Id::new(now());
     diesel::sql_query(
         "INSERT INTO locations (id, code, name, address, priority, active, version, created_at, updated_at)
@@ -72,7 +77,7 @@ pub fn location(conn: &mut Connection, code: &str) -> Id {
 }
 
 /// An active product with one SKU; gives the product's id and the SKU's.
-pub fn sku(conn: &mut Connection, code: &str, backorder: i64, low: Option<i64>) -> (Id, Id) {
+pub(crate) fn sku(conn: &mut Connection, code: &str, backorder: i64, low: Option<i64>) -> (Id, Id) {
     let (product, sku) = (Id::new(now()), Id::new(now()));
     diesel::sql_query(
         "INSERT INTO products (id, handle, title, status, options, attributes, images, created_at, updated_at)
@@ -106,7 +111,7 @@ pub fn sku(conn: &mut Connection, code: &str, backorder: i64, low: Option<i64>) 
 
 /// A reservation of one line, with its counters and its ledger entry, as the shop itself writes it.
 /// `state` is `held` or `committed`.
-pub fn reservation(
+pub(crate) fn reservation(
     conn: &mut Connection,
     (product, sku): (Id, Id),
     location: Id,

@@ -66,7 +66,7 @@ async fn every_stage_starts_and_sells() {
         let folder = TempDir::new().unwrap();
         // The secrets that the file names are not on this machine.
         let text = std::fs::read_to_string(&stage).unwrap();
-        let text: Vec<&str> = text.lines().filter(|line| !line.contains("password_file")).collect();
+        let text: Vec<&str> = text.lines().filter(|line| !line.starts_with("password_file")).collect();
         let mut config = Config::parse(&text.join("\n"), Default::default()).unwrap();
         adapt(&mut config, &folder);
         if !config.inventory.migrate_on_start {

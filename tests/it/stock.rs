@@ -1,18 +1,18 @@
-//! Stock: changes one by one and in batches, lists, availability, and the ledger.
+//! Stock: changes one by one and in batches.
 
 use std::time::Duration;
 
-use emporium::call::{Call, IdempotencyKey, Role};
+use emporium::call::{Call, IdempotencyKey};
 use emporium::clock::{Clock, Id};
 use emporium::db::Connection;
 use emporium::error::{ErrorCode, Problem};
 use emporium::inventory::*;
 
-use reqwest::Method;
-use serde_json::{Value, json};
-
 use crate::seed;
-use crate::testapp::{Backend, TestApp, call, on_both, read};
+use crate::testapp::{Backend, TestApp, call, on_both};
+
+mod read;
+mod routes;
 
 /// A shop with the SKUs A and B and the locations EAST and WEST, where nobody sweeps.
 struct Fixture {
@@ -165,14 +165,14 @@ async fn a_batch_has_1_to_1000_rows_in_any_order(backend: Backend) {
     }
     // Each SKU 50 times, now here and now there, and in each SKU's course one row that fails.
     let row = |n: usize| {
-        let location = if n % 3 == 0 { "EAST" } else { "WEST" };
+        let location = if n.is_multiple_of(3) { "EAST" } else { "WEST" };
         let delta = if (500..520).contains(&n) { -1_000 } else { 2 };
         adjustment(&format!("S{:02}", n * 7 % 20), location, delta)
     };
     let rows: Vec<_> = (0..1_000).map(row).collect();
     let result = f.inventory().stock_adjust(&call(), each(rows)).await.unwrap().value;
     assert_eq!((result.done, result.failed), (980, 20));
-    assert!(result.rows.iter().enumerate().all(|(n, row)| row.row == n && row.ok == !(500..520).contains(&n)));
+    assert!(result.rows.iter().enumerate().all(|(n, row)| row.row == n && row.ok != (500..520).contains(&n)));
     assert!(result.rows.iter().filter(|row| !row.ok).all(|row| code(row) == "validation"));
     assert_eq!(seed::number(&mut f.conn, "SELECT SUM(on_hand) FROM stock"), 980 * 2);
     assert_eq!(seed::number(&mut f.conn, "SELECT COUNT(*) FROM stock_ledger"), 980);
@@ -345,199 +345,6 @@ async fn many_at_once_neither_lose_a_unit_nor_block_each_other(backend: Backend)
     // Two starting entries a SKU; 96 times four halves of transfers and two adjustments.
     assert_eq!(seed::number(&mut f.conn, "SELECT COUNT(*) FROM stock_ledger"), 4 + 96 * 6);
     f.assert_clean().await;
-}
-
-async fn the_list_has_pages_and_filters(backend: Backend) {
-    let mut f = Fixture::start(backend).await;
-    seed::sku(&mut f.conn, "LOW", 0, Some(3));
-    let low = |sku: &str, location: &str, delta| adjustment(sku, location, delta);
-    let rows = vec![
-        low("LOW", "EAST", 3), low("LOW", "WEST", 4), low("A", "WEST", 1), low("A", "EAST", 1), low("B", "EAST", 1),
-    ];
-    f.inventory().stock_adjust(&call(), all(rows)).await.unwrap();
-    let names = |page: &[StockLevel]| {
-        page.iter().map(|level| format!("{}@{}", level.sku, level.location)).collect::<Vec<_>>()
-    };
-    let mut seen = vec![];
-    let mut cursor = None;
-    loop {
-        let query = StockQuery { cursor, limit: Some(2), ..Default::default() };
-        let page = f.inventory().stock_list(query).await.unwrap();
-        assert!(page.items.len() <= 2);
-        seen.extend(names(&page.items));
-        cursor = page.next_cursor;
-        if cursor.is_none() {
-            break;
-        }
-    }
-    assert_eq!(seen, ["A@EAST", "A@WEST", "B@EAST", "LOW@EAST", "LOW@WEST"]);
-    let list = async |query| names(&f.inventory().stock_list(query).await.unwrap().items);
-    let query = StockQuery { location: Some("WEST".into()), ..Default::default() };
-    assert_eq!(list(query).await, ["A@WEST", "LOW@WEST"]);
-    let query = StockQuery { low: Some(true), ..Default::default() };
-    assert_eq!(list(query).await, ["LOW@EAST"]);
-    let none = StockQuery { sku: Some("A\0".into()), ..Default::default() };
-    assert_eq!(list(none).await, [""; 0]);
-    for (limit, cursor) in [(Some(0), None), (Some(201), None), (None, Some("nonsense".to_owned()))] {
-        let query = StockQuery { limit, cursor, ..Default::default() };
-        let status = Problem::from(f.inventory().stock_list(query).await.unwrap_err()).code.status();
-        assert!(status == 422 || status == 400);
-    }
-}
-
-async fn low_counts_expired_holds_as_given_back(backend: Backend) {
-    let mut f = Fixture::start(backend).await;
-    let low = seed::sku(&mut f.conn, "LOW", 0, Some(3));
-    f.adjust("LOW", "EAST", 5).await;
-    seed::reservation(&mut f.conn, low, f.east, 2, "held", f.app.clock.now().plus_seconds(60));
-    let query = || StockQuery { low: Some(true), ..Default::default() };
-    let listed = f.inventory().stock_list(query()).await.unwrap().items;
-    assert_eq!(listed.iter().map(|level| (level.reserved, level.available)).collect::<Vec<_>>(), [(2, 3)]);
-    f.app.clock.advance(Duration::from_secs(60));
-    assert_eq!(f.inventory().stock_list(query()).await.unwrap().items, vec![]);
-}
-
-async fn availability_tells_shoppers_what_they_can_buy(backend: Backend) {
-    let mut f = Fixture::start(backend).await;
-    let back = seed::sku(&mut f.conn, "BACK", 2, None);
-    seed::sku(&mut f.conn, "NEVER", 9, None);
-    seed::sku(&mut f.conn, "DRAFT", 0, None);
-    for (sku, location, delta) in [
-        ("A", "EAST", 3), ("A", "WEST", 3), ("B", "EAST", 2), ("B", "WEST", 3), ("BACK", "EAST", 1), ("DRAFT", "EAST", 9),
-    ] {
-        assert!(f.adjust(sku, location, delta).await.ok);
-    }
-    seed::execute(&mut f.conn, "UPDATE products SET status = 'draft' WHERE handle LIKE 'draft-%'");
-    let ask = async |f: &Fixture, skus: &[&str]| {
-        let skus = skus.iter().map(|sku| sku.to_string()).collect();
-        let found = f.inventory().availability(skus).await.unwrap();
-        found.into_iter().map(|one| (one.sku, one.status, one.left)).collect::<Vec<_>>()
-    };
-    use AvailabilityStatus::*;
-    let found = ask(&f, &["BACK", "NONE", "B", "DRAFT", "A\0", "A", "NEVER"]).await;
-    assert_eq!(found, [
-        ("BACK".into(), Few, Some(1)), ("B".into(), Few, Some(5)), ("A".into(), InStock, None), ("NEVER".into(), SoldOut, None),
-    ]);
-    let later = f.app.clock.now().plus_seconds(60);
-    seed::reservation(&mut f.conn, back, f.east, 2, "committed", later);
-    assert_eq!(ask(&f, &["BACK"]).await, [("BACK".into(), Backorder, None)]);
-    seed::reservation(&mut f.conn, back, f.east, 1, "committed", later);
-    assert_eq!(ask(&f, &["BACK"]).await, [("BACK".into(), SoldOut, None)]);
-    seed::execute(&mut f.conn, "UPDATE locations SET active = false WHERE code = 'WEST'");
-    let found = f.inventory().availability(vec!["A".into()]).await.unwrap();
-    assert_eq!((found[0].status, found[0].left), (Few, Some(3)));
-    let error = f.inventory().availability(vec!["A".into(); 1_001]).await.unwrap_err();
-    assert_eq!(Problem::from(error).code, ErrorCode::Validation);
-}
-
-async fn the_ledger_has_pages_newest_first(backend: Backend) {
-    let f = Fixture::start(backend).await;
-    for n in 1..=4 {
-        let rows = vec![adjustment("A", "WEST", n), adjustment("A", "EAST", n), adjustment("A", "EAST", n)];
-        f.inventory().stock_adjust(&call(), all(rows)).await.unwrap();
-        f.app.clock.advance(Duration::from_secs(1));
-    }
-    f.adjust("B", "EAST", 1).await;
-    let mut seen = vec![];
-    let mut cursor = None;
-    loop {
-        let query = LedgerQuery { cursor, limit: Some(5), ..Default::default() };
-        let page = f.inventory().ledger("A", query).await.unwrap().unwrap();
-        seen.extend(page.items.into_iter().map(|entry| (entry.delta.on_hand, entry.location, entry.seq)));
-        cursor = page.next_cursor;
-        if cursor.is_none() {
-            break;
-        }
-    }
-    let east = |n: i64, seq| (n, "EAST".to_owned(), seq);
-    let west = |n: i64, seq| (n, "WEST".to_owned(), seq);
-    let expected: Vec<_> = (1..=4).rev().flat_map(|n| [east(n, 2 * n), east(n, 2 * n - 1), west(n, n)]).collect();
-    assert_eq!(seen, expected);
-    let query = LedgerQuery { location: Some("WEST".into()), ..Default::default() };
-    assert_eq!(f.inventory().ledger("A", query).await.unwrap().unwrap().items.len(), 4);
-    let query = LedgerQuery { location: Some("NOWHERE".into()), ..Default::default() };
-    assert_eq!(f.inventory().ledger("A", query).await.unwrap().unwrap().items.len(), 0);
-    assert!(f.inventory().ledger("NONE", LedgerQuery::default()).await.unwrap().is_none());
-    assert!(f.inventory().ledger("A\0", LedgerQuery::default()).await.unwrap().is_none());
-}
-
-async fn the_routes_answer_as_documented(backend: Backend) {
-    let f = Fixture::start(backend).await;
-    let staff = f.app.token("staff@shop.example", Role::Staff).await;
-    let post = |path: &str, body: Value| {
-        let request = f.app.request_as(&staff, Method::POST, &format!("/api/v1/stock/{path}"));
-        request.header("idempotency-key", format!("{path} {body}").replace(|c: char| !c.is_ascii_alphanumeric(), "-")).json(&body)
-    };
-    let body = |rows: Value| json!({ "atomic": true, "rows": rows });
-    let adjust = body(json!([{ "sku": "A", "location": "EAST", "delta": 9, "reason": "found" }]));
-    let (status, first) = read(post("adjustments", adjust.clone()).send().await.unwrap()).await;
-    assert_eq!((status, &first["done"], &first["rows"][0]["levels"][0]["on_hand"]), (200, &json!(1), &json!(9)), "{first}");
-    let again = post("adjustments", adjust).send().await.unwrap();
-    assert_eq!(again.headers()["idempotent-replayed"], "true");
-    assert_eq!(read(again).await, (200, first));
-    let rows = json!([{ "sku": "A", "location": "EAST", "expected": 9, "counted": 8, "reason": "counted" }]);
-    assert_eq!(read(post("counts", body(rows)).send().await.unwrap()).await.0, 200);
-    let rows = json!([{ "sku": "A", "from": "EAST", "to": "WEST", "quantity": 1, "reason": "moved" }]);
-    assert_eq!(read(post("transfers", body(rows)).send().await.unwrap()).await.0, 200);
-    let rows = json!([{ "sku": "A", "location": "WEST", "quantity": 2, "reason": "came" }]);
-    assert_eq!(read(post("receipts", body(rows)).send().await.unwrap()).await.0, 200);
-
-    for (body, expected, pointer) in [
-        (json!({ "rows": [] }), (422, "validation"), "/rows"),
-        (json!({ "rows": [{ "sku": "A" }] }), (422, "validation"), "/rows/0"),
-        (json!({ "rows": [{ "sku": "A", "location": "EAST", "delta": 1e30, "reason": "x" }] }), (422, "validation"), "/rows/0/delta"),
-        (body(json!([{ "sku": "A", "location": "EAST", "delta": -99, "reason": "x" }])), (422, "validation"), "/rows/0/delta"),
-        (body(json!([{ "sku": "X", "location": "EAST", "delta": 1, "reason": "x" }])), (404, "not_found"), ""),
-    ] {
-        let (status, problem) = read(post("adjustments", body).send().await.unwrap()).await;
-        assert_eq!((status, problem["code"].as_str().unwrap()), expected, "{problem}");
-        assert_eq!(problem["errors"][0]["pointer"].as_str().unwrap_or_default(), pointer, "{problem}");
-    }
-    let keyless = f.app.request_as(&staff, Method::POST, "/api/v1/stock/counts").json(&body(json!([])));
-    assert_eq!(read(keyless.send().await.unwrap()).await.1["code"], "idempotency_key_missing");
-
-    let get = async |path: &str| f.app.request_as(&staff, Method::GET, path).send().await.unwrap();
-    let page = get("/api/v1/stock?sku=A&limit=1").await;
-    let link = page.headers()["link"].to_str().unwrap().to_owned();
-    let next = link.trim_start_matches('<').split('>').next().unwrap();
-    let (_, second) = read(get(next).await).await;
-    assert_eq!((&second["items"][0]["location"], &second["next_cursor"]), (&json!("WEST"), &Value::Null));
-    let (status, ledger) = read(get("/api/v1/stock/A/ledger").await).await;
-    assert_eq!((status, ledger["items"].as_array().unwrap().len()), (200, 5));
-    assert_eq!(read(get("/api/v1/stock/NONE/ledger").await).await.0, 404);
-    let (status, feed) = read(get("/api/v1/events?after=0").await).await;
-    assert_eq!((status, &feed["items"], &feed["after"]), (200, &json!([]), &json!(0)));
-    for path in ["/api/v1/stock?colour=red", "/api/v1/stock?limit=x", "/api/v1/events?after=x", "/api/v1/stock?cursor=x"] {
-        assert_eq!(read(get(path).await).await.0, 400, "{path}");
-    }
-
-    // Shoppers need no token.
-    let ask = async |path: &str| read(f.app.request(Method::GET, path).send().await.unwrap()).await;
-    assert_eq!(ask("/api/v1/skus/A/availability").await, (200, json!({ "sku": "A", "status": "in_stock", "left": null })));
-    assert_eq!(ask("/api/v1/skus/NONE/availability").await.0, 404);
-    assert_eq!(ask("/api/v1/skus/A%00/availability").await.0, 404);
-    let (status, list) = ask("/api/v1/availability?sku=B,NONE,A").await;
-    assert_eq!((status, &list["items"][0]["status"], &list["items"][1]["sku"]), (200, &json!("sold_out"), &json!("A")));
-    assert_eq!(ask(&format!("/api/v1/availability?sku={}", "A,".repeat(101))).await.0, 422);
-    assert_eq!(ask("/api/v1/availability?sku=").await.0, 422);
-    assert_eq!(ask("/api/v1/availability").await.0, 400);
-}
-
-async fn only_staff_may_see_and_change_stock(backend: Backend) {
-    let f = Fixture::start(backend).await;
-    let customer = f.app.token("customer@shop.example", Role::Customer).await;
-    let staff = f.app.token("staff@shop.example", Role::Staff).await;
-    for (method, path) in [
-        (Method::GET, "/api/v1/stock"), (Method::GET, "/api/v1/stock/A/ledger"), (Method::GET, "/api/v1/events"),
-        (Method::POST, "/api/v1/stock/adjustments"), (Method::POST, "/api/v1/stock/counts"),
-        (Method::POST, "/api/v1/stock/transfers"), (Method::POST, "/api/v1/stock/receipts"),
-    ] {
-        let status = async |request: reqwest::RequestBuilder| request.send().await.unwrap().status().as_u16();
-        assert_eq!(status(f.app.request(method.clone(), path)).await, 401, "{path}");
-        assert_eq!(status(f.app.request_as(&customer, method.clone(), path)).await, 403, "{path}");
-        let expected = if method == Method::GET { 200 } else { 400 };
-        assert_eq!(status(f.app.request_as(&staff, method, path)).await, expected, "{path}");
-    }
 }
 
 }

@@ -228,4 +228,44 @@ async fn more_products_than_one_step_takes_are_all_checked(backend: Backend) {
     assert_eq!(f.verify(false).await, Verification { checked: 1_202, differences: vec![], repaired: false });
 }
 
+async fn a_shop_at_work_has_no_differences_and_can_be_repaired(backend: Backend) {
+    let mut f = Fixture::start(backend).await;
+    let writers: Vec<_> = (0..4)
+        .map(|writer| {
+            let inventory = f.app.shop.modules.inventory.clone();
+            tokio::spawn(async move {
+                for n in 0..40 {
+                    let line = |sku: &str| NewReservationLine { sku: sku.into(), location: None, quantity: 1 };
+                    let new = NewReservation {
+                        lines: vec![line("A"), line("B")],
+                        hold_seconds: None,
+                        allow_partial: false,
+                        holder: None,
+                        reference: String::new(),
+                    };
+                    let held = inventory.reserve(&call(), format!("writer-{writer}"), new).await.unwrap().value;
+                    if n % 2 == 0 {
+                        inventory.reservation_commit(&call(), held.id).await.unwrap();
+                        inventory.reservation_cancel(&call(), held.id).await.unwrap();
+                    } else {
+                        inventory.reservation_release(&call(), held.id).await.unwrap();
+                    }
+                }
+            })
+        })
+        .collect();
+    for _ in 0..10 {
+        assert_eq!(f.verify(false).await.differences, vec![]);
+    }
+    f.break_it(&format!("UPDATE stock SET safety = 2 WHERE {A}"));
+    let found = f.verify(true).await;
+    // A writer that came in between has built on what was broken.
+    assert!((1..=2).contains(&found.differences.len()) && found.repaired, "{found:?}");
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    assert_eq!(f.verify(false).await.differences, vec![]);
+    assert_eq!(f.counters().await, GOOD);
+}
+
 }

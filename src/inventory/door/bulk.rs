@@ -9,6 +9,9 @@ use crate::clock::{Id, Time};
 use crate::inventory::InventoryError;
 use crate::page::Page;
 
+/// The largest piece of an import's input.
+pub const PIECE_BYTES_MAX: usize = 1024 * 1024;
+
 /// The format of an import or an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -47,7 +50,13 @@ pub struct ImportReport {
     pub products_unchanged: u64,
     pub skus_created: u64,
     pub skus_updated: u64,
+    /// SKUs at locations whose counters were set.
     pub stock_changed: u64,
+    /// Created or updated.
+    pub locations_changed: u64,
+    /// Created or updated.
+    pub categories_changed: u64,
+    /// Rows with a fault. What such a row belongs to is left out whole.
     pub rows_failed: u64,
 }
 
@@ -99,14 +108,18 @@ pub struct ExportChunk {
 /// Products in and out in bulk. Products are matched by handle, SKUs by code; a row that changes nothing writes nothing.
 #[async_trait]
 pub trait Bulk: Send + Sync {
-    /// Keeps the input and queues its import.
-    async fn import_start(&self, call: &Call, options: ImportOptions, input: Vec<u8>) -> Result<Job, InventoryError>;
+    /// Begins an import whose input is yet to be sent; gives the id of its job.
+    async fn import_begin(&self, call: &Call, options: ImportOptions) -> Result<Id, InventoryError>;
+    /// Keeps a piece of the input: of at most [`PIECE_BYTES_MAX`]; `seq` counts the pieces from 0.
+    async fn import_add(&self, import: Id, seq: i64, bytes: Vec<u8>) -> Result<(), InventoryError>;
+    /// The input is whole: queues its import.
+    async fn import_start(&self, import: Id) -> Result<Job, InventoryError>;
     async fn job_get(&self, id: Id) -> Result<Option<Job>, InventoryError>;
     /// Newest first.
     async fn job_list(&self, query: JobQuery) -> Result<Page<Job>, InventoryError>;
     /// In the order of the file; `None`: no such job. At most 10,000 faults are kept.
     async fn job_faults(&self, id: Id, query: JobQuery) -> Result<Option<Page<RowFault>>, InventoryError>;
-    /// Stops a job that has not ended, after the batch that it is at; what is imported stays.
+    /// Stops a job that has not ended, after the batch that it is at; what is imported stays. `Conflict` for one that has ended.
     async fn job_cancel(&self, call: &Call, id: Id) -> Result<Option<Job>, InventoryError>;
     /// Runs the next queued job, and takes up one whose process died; gives whether there was one.
     async fn job_run_next(&self) -> Result<bool, InventoryError>;

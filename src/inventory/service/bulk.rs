@@ -1,44 +1,79 @@
-//! The rules of bulk.
+//! Import, export, jobs and tidying; here is what goes through the door.
 
 use async_trait::async_trait;
 
 use super::LocalInventory;
-use crate::call::*;
-use crate::clock::*;
+use crate::call::Call;
+use crate::clock::Id;
+use crate::inventory::store::tidy::{Ages, tidy};
 use crate::inventory::*;
-use crate::page::*;
+use crate::page::Page;
+
+mod batch;
+mod export;
+mod import;
+mod job;
+mod plan;
+mod prepare;
+
+pub use import::{ImportEnd, ImportProgress, ImportWatch};
+
+const DAY: u32 = 86_400;
+/// Ended jobs are kept so many days.
+const JOBS_DAYS: u32 = 30;
+/// An input that was not sent within this time will not come any more.
+const UPLOAD_SECONDS: u32 = 3_600;
+/// Rows of each table that one call takes away.
+const TIDY_ROWS: i64 = 1_000;
 
 #[async_trait]
 impl Bulk for LocalInventory {
-    async fn import_start(&self, call: &Call, options: ImportOptions, input: Vec<u8>) -> Result<Job, InventoryError> {
-        todo!()
+    async fn import_begin(&self, call: &Call, options: ImportOptions) -> Result<Id, InventoryError> {
+        self.begin_import(call, options).await
+    }
+
+    async fn import_add(&self, import: Id, seq: i64, bytes: Vec<u8>) -> Result<(), InventoryError> {
+        self.add_to_import(import, seq, bytes).await
+    }
+
+    async fn import_start(&self, import: Id) -> Result<Job, InventoryError> {
+        self.start_import(import).await
     }
 
     async fn job_get(&self, id: Id) -> Result<Option<Job>, InventoryError> {
-        todo!()
+        self.get_job(id).await
     }
 
     async fn job_list(&self, query: JobQuery) -> Result<Page<Job>, InventoryError> {
-        todo!()
+        self.list_jobs(query).await
     }
 
     async fn job_faults(&self, id: Id, query: JobQuery) -> Result<Option<Page<RowFault>>, InventoryError> {
-        todo!()
+        self.list_job_faults(id, query).await
     }
 
-    async fn job_cancel(&self, call: &Call, id: Id) -> Result<Option<Job>, InventoryError> {
-        todo!()
+    async fn job_cancel(&self, _: &Call, id: Id) -> Result<Option<Job>, InventoryError> {
+        self.cancel_job(id).await
     }
 
     async fn job_run_next(&self) -> Result<bool, InventoryError> {
-        todo!()
+        self.run_next_job().await
     }
 
     async fn export_chunk(&self, format: BulkFormat, after: Option<String>) -> Result<ExportChunk, InventoryError> {
-        todo!()
+        self.export(format, after).await
     }
 
     async fn tidy(&self) -> Result<u64, InventoryError> {
-        todo!()
+        let now = self.clock.now();
+        let ages = Ages {
+            now,
+            keys: now.minus_seconds(self.config.idempotency_hours * 3_600),
+            events: now.minus_seconds(self.config.events_days * DAY),
+            holders: now.minus_seconds(DAY),
+            jobs: now.minus_seconds(JOBS_DAYS * DAY),
+            uploads: now.minus_seconds(UPLOAD_SECONDS),
+        };
+        self.db.write(move |conn| Ok(tidy(conn, &ages, TIDY_ROWS)?)).await
     }
 }

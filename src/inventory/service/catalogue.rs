@@ -8,28 +8,30 @@ use crate::clock::Id;
 use crate::db::{Connection, DbError, Failure};
 use crate::inventory::*;
 
-mod category;
-mod location;
-mod product;
-mod sku;
+pub(super) mod category;
+pub(super) mod location;
+pub(super) mod product;
+pub(super) mod sku;
 
 /// How often a change is tried that lost the race for a name.
 const NAME_RACES: u32 = 3;
 
 impl LocalInventory {
     /// Runs one transaction, in which names (handles, codes) are looked for before they are taken. When somebody else takes one of
-    /// them just then, it is run again: now it sees which, and says so or takes another.
+    /// them just then, it is run again: now it sees which, and says so or takes another. `work` is told when it is run for the
+    /// last time.
     async fn write_named<T: Send + 'static>(
         &self,
-        work: impl Fn(&mut Connection) -> Result<T, InventoryError> + Clone + Send + 'static,
+        work: impl Fn(&mut Connection, bool) -> Result<T, InventoryError> + Clone + Send + 'static,
     ) -> Result<T, InventoryError> {
         for _ in 1..NAME_RACES {
-            match self.db.write(work.clone()).await {
+            let work = work.clone();
+            match self.db.write(move |conn| work(conn, false)).await {
                 Err(error) if error.db().is_some_and(DbError::is_unique_violation) => {}
                 result => return result,
             }
         }
-        self.db.write(work).await
+        self.db.write(move |conn| work(conn, true)).await
     }
 }
 

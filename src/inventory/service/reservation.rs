@@ -111,6 +111,10 @@ impl LocalInventory {
                     counted.inspect(|outcome| count(outcome));
                     return Ok(answer);
                 }
+                // A SKU or a stock row that was there when we looked is gone.
+                Err(Setback::Failed(InventoryError::Db(error))) if error.is_foreign_key_violation() => {
+                    lock_first = true;
+                }
                 Err(Setback::Failed(error)) => {
                     count_refusal(&error);
                     return Err(error);

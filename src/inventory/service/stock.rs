@@ -81,6 +81,10 @@ impl Stock for LocalInventory {
     async fn ledger(&self, sku: &str, query: LedgerQuery) -> Result<Option<Page<LedgerEntry>>, InventoryError> {
         let limit = limit(query.limit)?;
         let after = query.cursor.map(|cursor| position::<LedgerPosition>(&cursor)).transpose()?;
+        // A forged cursor may name a time that PostgreSQL cannot.
+        if after.is_some_and(|(time, ..)| time.micros() < 0) {
+            return Err(InventoryError::InvalidCursor);
+        }
         let (code, location) = ([sku.to_owned()], query.location);
         let rows = self
             .db

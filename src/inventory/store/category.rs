@@ -11,7 +11,7 @@ use crate::inventory::schema::categories;
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = categories, treat_none_as_null = true)]
-struct CategoryRow {
+pub(super) struct CategoryRow {
     id: Id,
     parent_id: Option<Id>,
     slug: String,

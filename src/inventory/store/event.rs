@@ -30,6 +30,35 @@ pub(in crate::inventory) fn event_insert(
     Ok(())
 }
 
+#[derive(Insertable)]
+#[diesel(table_name = outbox, treat_none_as_default_value = false)]
+struct EventValues<'a> {
+    aggregate_id: Id,
+    id: Id,
+    kind: &'a str,
+    data: JsonValue,
+    created_at: Time,
+}
+
+/// Writes one event about each of many subjects.
+pub(in crate::inventory) fn events_insert<T: Serialize>(
+    conn: &mut Connection,
+    kind: &str,
+    events: impl IntoIterator<Item = (Id, T)>,
+    now: Time,
+) -> QueryResult<()> {
+    let event = |(subject, data)| EventValues {
+        aggregate_id: subject,
+        id: Id::new(now),
+        kind,
+        data: JsonValue::of(&data),
+        created_at: now,
+    };
+    let values: Vec<EventValues> = events.into_iter().map(event).collect();
+    insert_many!(conn, outbox::table, &values);
+    Ok(())
+}
+
 /// The events after a position, in their order.
 pub(in crate::inventory) fn event_list(conn: &mut Connection, after: i64, limit: i64) -> QueryResult<Vec<Event>> {
     let rows: Vec<(Id, Option<i64>, String, Id, JsonValue, Time)> = outbox::table

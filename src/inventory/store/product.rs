@@ -10,10 +10,6 @@ use crate::inventory::schema::{product_tags, products};
 use crate::inventory::store::sku::{skus_insert, skus_of_product};
 use crate::inventory::{Product, ProductKey, ProductStatus, Sku};
 
-/// SQLite takes 32,766 values a statement; a product has 18.
-const ROWS_PER_INSERT: usize = 1_500;
-const TAGS_PER_INSERT: usize = 10_000;
-
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = products)]
 pub(in crate::inventory) struct ProductRow {
@@ -83,7 +79,7 @@ pub(in crate::inventory) fn status_of(text: &str) -> QueryResult<ProductStatus> 
 /// All columns of a product, for writing.
 #[derive(Insertable, AsChangeset)]
 #[diesel(table_name = products, treat_none_as_default_value = false, treat_none_as_null = true)]
-struct ProductValues<'a> {
+pub(super) struct ProductValues<'a> {
     id: Id,
     handle: &'a str,
     title: &'a str,
@@ -131,7 +127,7 @@ impl<'a> From<&'a Product> for ProductValues<'a> {
 }
 
 #[derive(Insertable)]
-#[diesel(table_name = product_tags)]
+#[diesel(table_name = product_tags, treat_none_as_default_value = false)]
 struct TagValues<'a> {
     product_id: Id,
     tag: &'a str,
@@ -141,30 +137,21 @@ struct TagValues<'a> {
 /// foreign key violation.
 pub(in crate::inventory) fn products_insert(conn: &mut Connection, new: &[Product]) -> QueryResult<()> {
     let values: Vec<ProductValues> = new.iter().map(ProductValues::from).collect();
-    for chunk in values.chunks(ROWS_PER_INSERT) {
-        let insert = diesel::insert_into(products::table).values(chunk);
-        match conn {
-            Connection::Sqlite(conn) => insert.execute(conn)?,
-            Connection::Postgres(conn) => insert.execute(conn)?,
-        };
-    }
+    insert_many!(conn, products::table, &values);
     tags_insert(conn, new)?;
     skus_insert(conn, new.iter().flat_map(|product| &product.skus))
 }
 
 /// Gives products, which have none, their tags.
-pub(in crate::inventory) fn tags_insert(conn: &mut Connection, products: &[Product]) -> QueryResult<()> {
+pub(in crate::inventory) fn tags_insert<'a>(
+    conn: &mut Connection,
+    products: impl IntoIterator<Item = &'a Product>,
+) -> QueryResult<()> {
     let values: Vec<TagValues> = products
-        .iter()
+        .into_iter()
         .flat_map(|product| product.tags.iter().map(|tag| TagValues { product_id: product.id, tag }))
         .collect();
-    for chunk in values.chunks(TAGS_PER_INSERT) {
-        let insert = diesel::insert_into(product_tags::table).values(chunk);
-        match conn {
-            Connection::Sqlite(conn) => insert.execute(conn)?,
-            Connection::Postgres(conn) => insert.execute(conn)?,
-        };
-    }
+    insert_many!(conn, product_tags::table, &values);
     Ok(())
 }
 

@@ -136,6 +136,9 @@ pub(in crate::inventory) fn reservation_list(
     query.order(reservations::id.desc()).limit(limit).load(conn)
 }
 
+/// Reservation; product, SKU and location; quantity and shipped; the SKU's code and threshold; the location's code.
+type LineValues = (Id, (Id, Id, Id), (i64, i64), (String, Option<i64>), String);
+
 /// The lines of these reservations, by reservation and in the order of their stock rows.
 pub(in crate::inventory) fn reservation_lines(
     conn: &mut Connection,
@@ -147,7 +150,7 @@ pub(in crate::inventory) fn reservation_lines(
     product_ids.dedup();
     let mut lines: BTreeMap<Id, Vec<ReservationLineRow>> = BTreeMap::new();
     // 200 reservations of 100 products each are within SQLite's 32,766 bound values.
-    let found: Vec<(Id, (Id, Id, Id), (i64, i64), (String, Option<i64>), String)> = reservation_lines::table
+    let found: Vec<LineValues> = reservation_lines::table
         .inner_join(
             skus::table
                 .on(skus::product_id.eq(reservation_lines::product_id).and(skus::id.eq(reservation_lines::sku_id))),

@@ -37,7 +37,7 @@ diesel::table! {
 }
 
 /// The different words of a product with their stems, separated by blanks. Each word stands once, where it weighs most.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::inventory) struct Words {
     title: String,
     /// Of vendor, type, tags and codes.

@@ -7,8 +7,8 @@ use crate::db::Connection;
 use crate::inventory::schema::{skus, stock, stock_ledger};
 use crate::inventory::{Money, OPTIONS_MAX, Sku};
 
-/// SQLite takes 32,766 values a statement; a SKU has 20.
-const ROWS_PER_INSERT: usize = 1_500;
+/// SQLite takes 32,766 values a statement.
+const CODES_PER_SELECT: usize = 20_000;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = skus)]
@@ -67,7 +67,7 @@ impl From<SkuRow> for Sku {
 /// All columns of a SKU, for writing.
 #[derive(Insertable, AsChangeset)]
 #[diesel(table_name = skus, primary_key(product_id, id), treat_none_as_default_value = false, treat_none_as_null = true)]
-struct SkuValues<'a> {
+pub(super) struct SkuValues<'a> {
     product_id: Id,
     id: Id,
     code: &'a str,
@@ -129,20 +129,14 @@ pub(in crate::inventory) fn skus_insert<'a>(
     new: impl IntoIterator<Item = &'a Sku>,
 ) -> QueryResult<()> {
     let values: Vec<SkuValues> = new.into_iter().map(SkuValues::from).collect();
-    for chunk in values.chunks(ROWS_PER_INSERT) {
-        let insert = diesel::insert_into(skus::table).values(chunk);
-        match conn {
-            Connection::Sqlite(conn) => insert.execute(conn)?,
-            Connection::Postgres(conn) => insert.execute(conn)?,
-        };
-    }
+    insert_many!(conn, skus::table, &values);
     Ok(())
 }
 
 /// Which of these codes are taken in the shop.
 pub(in crate::inventory) fn sku_codes_taken(conn: &mut Connection, codes: &[&str]) -> QueryResult<Vec<String>> {
     let mut taken = vec![];
-    for chunk in codes.chunks(ROWS_PER_INSERT) {
+    for chunk in codes.chunks(CODES_PER_SELECT) {
         let found = skus::table.filter(skus::code.eq_any(chunk)).select(skus::code).order(skus::code);
         taken.extend(found.load::<String>(conn)?);
     }

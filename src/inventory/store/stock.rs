@@ -75,7 +75,7 @@ impl Levels {
 }
 
 /// What these counters, or changes of them, mean for what is available.
-fn net(counters: &Counters) -> i64 {
+pub(super) fn net(counters: &Counters) -> i64 {
     counters.on_hand - counters.reserved - counters.allocated - counters.safety
 }
 
@@ -154,7 +154,7 @@ fn storable(codes: &[String]) -> Vec<&str> {
     codes.iter().map(String::as_str).filter(|code| !code.contains('\0')).collect()
 }
 
-type LevelColumns = (
+pub(super) type LevelColumns = (
     stock::on_hand,
     stock::reserved,
     stock::allocated,
@@ -163,9 +163,9 @@ type LevelColumns = (
     stock::backorder,
     stock::version,
 );
-type LevelValues = (i64, i64, i64, i64, i64, i64, i64);
+pub(super) type LevelValues = (i64, i64, i64, i64, i64, i64, i64);
 
-const LEVELS: LevelColumns = (
+pub(super) const LEVELS: LevelColumns = (
     stock::on_hand,
     stock::reserved,
     stock::allocated,
@@ -175,7 +175,7 @@ const LEVELS: LevelColumns = (
     stock::version,
 );
 
-fn levels((on_hand, reserved, allocated, safety, incoming, backorder, version): LevelValues) -> Levels {
+pub(super) fn levels((on_hand, reserved, allocated, safety, incoming, backorder, version): LevelValues) -> Levels {
     Levels { counters: Counters { on_hand, reserved, allocated, safety, incoming }, backorder, version }
 }
 
@@ -343,11 +343,11 @@ fn ledger_insert(conn: &mut Connection, key: StockKey, change: &Change, after: &
 
 /// The data of `stock.low`.
 #[derive(Serialize)]
-struct LowStock<'a> {
-    sku: &'a str,
-    location: &'a str,
-    available: i64,
-    threshold: i64,
+pub(super) struct LowStock<'a> {
+    pub(super) sku: &'a str,
+    pub(super) location: &'a str,
+    pub(super) available: i64,
+    pub(super) threshold: i64,
 }
 
 fn tell_low_stock(

@@ -1,6 +1,7 @@
 //! What `stock verify` reads, product by product: the counters, what the ledger makes of them, and what the reservations say.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -101,23 +102,29 @@ pub(in crate::inventory) fn examine(conn: &mut Connection, products: Products) -
         let (ledger, lines) = Default::default();
         found.insert(key, Examined { key, sku, location, stock: Some(stock), ledger, lines });
     }
-    let ledgers = ledger_states(conn, products)?;
-    let lines = line_states(conn, products)?;
-    let without_row = ledgers.iter().map(|(key, _)| *key).chain(lines.iter().map(|(key, _)| *key));
-    for key in without_row {
-        if !found.contains_key(&key) {
-            let (sku, location) = names(conn, key)?;
-            let (ledger, lines) = Default::default();
-            found.insert(key, Examined { key, sku, location, stock: None, ledger, lines });
-        }
+    for (key, state) in ledger_states(conn, products)? {
+        examined(conn, &mut found, key)?.ledger = state;
     }
-    for (key, state) in ledgers {
-        found.entry(key).and_modify(|examined| examined.ledger = state);
-    }
-    for (key, state) in lines {
-        found.entry(key).and_modify(|examined| examined.lines = state);
+    for (key, state) in line_states(conn, products)? {
+        examined(conn, &mut found, key)?.lines = state;
     }
     Ok(found.into_values().collect())
+}
+
+/// What is known of a key; one that has no stock row gets its place here.
+fn examined<'a>(
+    conn: &mut Connection,
+    found: &'a mut BTreeMap<StockKey, Examined>,
+    key: StockKey,
+) -> QueryResult<&'a mut Examined> {
+    Ok(match found.entry(key) {
+        Entry::Occupied(entry) => entry.into_mut(),
+        Entry::Vacant(entry) => {
+            let (sku, location) = names(conn, key)?;
+            let (ledger, lines) = Default::default();
+            entry.insert(Examined { key, sku, location, stock: None, ledger, lines })
+        }
+    })
 }
 
 fn stock_states(conn: &mut Connection, products: Products) -> QueryResult<Vec<(StockKey, String, String, StockState)>> {

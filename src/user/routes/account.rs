@@ -40,7 +40,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(address_delete);
 }
 
-/// Your profile.
+/// Read my profile
 #[utoipa::path(
     tag = "account",
     params(("If-None-Match" = Option<String>, Header, description = "An ETag that you have")),
@@ -62,7 +62,7 @@ async fn profile_get(
     Ok(versioned(&request, StatusCode::OK, profile.version, &profile))
 }
 
-/// Change your profile.
+/// Change my profile
 #[utoipa::path(
     tag = "account",
     params(("If-Match" = String, Header, description = "The ETag of what you change, or *")),
@@ -83,7 +83,9 @@ async fn profile_update(
     Ok(versioned(&request, StatusCode::OK, profile.version, &profile))
 }
 
-/// Delete your account, for good: profile, addresses, password and sessions go.
+/// Delete my account
+///
+/// For good: profile, addresses, password and sessions go.
 #[utoipa::path(
     tag = "account",
     request_body = AccountDeletion,
@@ -102,7 +104,9 @@ async fn account_delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// All that is kept about you, as a file.
+/// Take my data
+///
+/// All that is kept about me, as a file.
 #[utoipa::path(
     tag = "account",
     responses(
@@ -118,7 +122,9 @@ async fn personal_data(user: web::Data<dyn User>, person: Person, _: Params<NoPa
     Ok(HttpResponse::Ok().insert_header(file).json(data))
 }
 
-/// Your addresses, the default first, then newest first; all on one page.
+/// List my addresses
+///
+/// The default first, then newest first; all on one page.
 #[utoipa::path(
     tag = "account",
     responses((status = 200, body = Page<Address>), Errors),
@@ -130,7 +136,9 @@ async fn address_list(user: web::Data<dyn User>, person: Person, _: Params<NoPar
     Ok(HttpResponse::Ok().json(Page { items, next_cursor: None }))
 }
 
-/// Add an address. At most 50 are kept; the first one becomes the default.
+/// Add an address
+///
+/// At most 50 are kept; the first one becomes the default.
 #[utoipa::path(
     tag = "account",
     request_body = NewAddress,
@@ -157,7 +165,7 @@ async fn address_create(
     Ok(response)
 }
 
-/// One of your addresses.
+/// Read an address
 #[utoipa::path(
     tag = "account",
     params(
@@ -184,7 +192,9 @@ async fn address_get(
     Ok(versioned(&request, StatusCode::OK, address.version, &address))
 }
 
-/// Write one of your addresses anew.
+/// Change an address
+///
+/// The whole of it: what is left out becomes empty.
 #[utoipa::path(
     tag = "account",
     params(
@@ -210,7 +220,9 @@ async fn address_update(
     Ok(versioned(&request, StatusCode::OK, address.version, &address))
 }
 
-/// Remove one of your addresses. When the default goes, the newest one left becomes the default.
+/// Remove an address
+///
+/// When the default goes, the newest one left becomes the default.
 #[utoipa::path(
     tag = "account",
     params(

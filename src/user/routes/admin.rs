@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use super::auth::Ended;
 use super::{Person, locate};
 use crate::call::{Caller, Role, Scope};
 use crate::clock::Id;
@@ -51,7 +52,9 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(audit_list);
 }
 
-/// Users, newest first. For staff.
+/// List users
+///
+/// Newest first. For staff.
 #[utoipa::path(
     tag = "admin",
     params(UserQuery),
@@ -67,7 +70,9 @@ async fn user_list(user: web::Data<dyn User>, request: HttpRequest, query: Param
     Ok(page(&request, &users, users.next_cursor.as_deref()))
 }
 
-/// One user. For staff.
+/// Read a user
+///
+/// For staff.
 #[utoipa::path(
     tag = "admin",
     params(
@@ -92,7 +97,10 @@ async fn user_get(
     Ok(versioned(&request, StatusCode::OK, profile.version, &profile))
 }
 
-/// Change a user's role (as a person, not with an API key), or disable or enable the user. Disabling ends all sessions.
+/// Change a user
+///
+/// The role, or whether the user is disabled, which ends all sessions. Roles, and the accounts of admins, are changed by a person
+/// only, not with an API key.
 #[utoipa::path(
     tag = "admin",
     params(
@@ -115,14 +123,18 @@ async fn user_update(
 ) -> ApiResult {
     let id = path_id(&path)?;
     let expected = expected_version(&request)?;
-    if body.0.role.is_some() && !caller.may(Role::Admin, None) {
-        return Err(Problem::new(ErrorCode::Forbidden, "Roles are changed by a person, not with an API key.").into());
+    let is_person = caller.may(Role::Admin, None);
+    if !is_person && (body.0.role.is_some() || existing(&**user, id).await?.role == Role::Admin) {
+        let detail = "Roles and the accounts of admins are changed by a person, not with an API key.";
+        return Err(Problem::new(ErrorCode::Forbidden, detail).into());
     }
     let profile = user.user_update(&change.0, id, expected, body.0).await?;
     Ok(versioned(&request, StatusCode::OK, profile.version, &profile))
 }
 
-/// The devices on which a user is logged in, newest first; all on one page.
+/// List a user's sessions
+///
+/// The devices on which the user is logged in, newest first; all on one page.
 #[utoipa::path(
     tag = "admin",
     params(("user" = Id, Path, description = "The user's id")),
@@ -136,11 +148,11 @@ async fn user_session_list(user: web::Data<dyn User>, path: web::Path<String>, _
     Ok(HttpResponse::Ok().json(Page { items, next_cursor: None }))
 }
 
-/// End all sessions of a user.
+/// End a user's sessions
 #[utoipa::path(
     tag = "admin",
     params(("user" = Id, Path, description = "The user's id")),
-    responses((status = 204, description = "The sessions are ended"), Errors),
+    responses((status = 200, body = Ended), Errors),
     security(("token" = [])),
 )]
 #[delete("/users/{user}/sessions")]
@@ -151,11 +163,11 @@ async fn user_session_end_all(
     _: Params<NoParams>,
 ) -> ApiResult {
     let profile = existing(&**user, path_id(&path)?).await?;
-    user.session_end_all(&change.0.actor, profile.id, None).await?;
-    Ok(HttpResponse::NoContent().finish())
+    let ended = user.session_end_all(&change.0.actor, profile.id, None).await?;
+    Ok(HttpResponse::Ok().json(Ended { ended }))
 }
 
-/// End one session of a user.
+/// End a user's session
 #[utoipa::path(
     tag = "admin",
     params(
@@ -179,7 +191,9 @@ async fn user_session_end(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// API keys, newest first, those that are revoked or too old too.
+/// List API keys
+///
+/// Newest first, those that are revoked or too old too.
 #[utoipa::path(
     tag = "admin",
     params(ApiKeyQuery),
@@ -195,7 +209,9 @@ async fn api_key_list(user: web::Data<dyn User>, request: HttpRequest, query: Pa
     Ok(page(&request, &keys, keys.next_cursor.as_deref()))
 }
 
-/// Make an API key. Its token is told in this answer and never again.
+/// Make an API key
+///
+/// Its token is told in this answer and never again.
 #[utoipa::path(
     tag = "admin",
     request_body = NewApiKey,
@@ -219,7 +235,9 @@ async fn api_key_create(
     Ok(response)
 }
 
-/// Revoke an API key: its next request is refused. It stays in the list.
+/// Revoke an API key
+///
+/// Its next request is refused. It stays in the list.
 #[utoipa::path(
     tag = "admin",
     params(("key" = Id, Path, description = "The key's id")),
@@ -240,6 +258,8 @@ async fn api_key_revoke(
     Ok(HttpResponse::NoContent().finish())
 }
 
+/// Read the audit log
+///
 /// Who did what to whom, newest first.
 #[utoipa::path(
     tag = "admin",

@@ -21,7 +21,7 @@ const AUDIT_ENTRIES_MAX: i64 = 10_000;
 #[async_trait]
 impl Account for LocalUser {
     async fn profile_get(&self, user: Id) -> Result<Option<Profile>, UserError> {
-        self.db.read(move |conn| Ok(find(conn, user)?)).await
+        self.db.read(move |conn| find(conn, user)).await
     }
 
     async fn profile_update(&self, user: Id, expected: Option<i64>, patch: ProfilePatch) -> Result<Profile, UserError> {
@@ -33,13 +33,14 @@ impl Account for LocalUser {
         self.db
             .write(move |conn| {
                 let before = lock(conn, user, expected)?;
-                let name = patch.name.as_ref().unwrap_or(&before.name);
-                let phone = patch.phone.as_ref().unwrap_or(&before.phone);
-                if (name, phone) == (&before.name, &before.phone) {
+                // Without the blanks around them, as at registration.
+                let name = patch.name.as_deref().unwrap_or(&before.name).trim();
+                let phone = patch.phone.as_deref().unwrap_or(&before.phone).trim();
+                if (name, phone) == (before.name.as_str(), before.phone.as_str()) {
                     return Ok(before);
                 }
                 store::profile::profile_update(conn, &before, name, phone, now)?;
-                let changed = json!({ "name": name != &before.name, "phone": phone != &before.phone });
+                let changed = json!({ "name": name != before.name, "phone": phone != before.phone });
                 audit(conn, user, "profile.updated", changed, now)?;
                 existing(conn, user)
             })

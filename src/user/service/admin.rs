@@ -26,9 +26,6 @@ const HINT_LENGTH: usize = 8;
 /// What is to end later than that is meant never to end.
 const KEY_LIFE_SECONDS_MAX: u32 = 100 * 365 * 24 * 3_600;
 
-/// Deletes at most so many rows that were over at a time; gives how many.
-type Forget = fn(&mut Connection, Time, i64) -> diesel::QueryResult<usize>;
-
 #[async_trait]
 impl Admin for LocalUser {
     async fn user_list(&self, query: UserQuery) -> Result<Page<Profile>, UserError> {
@@ -150,7 +147,7 @@ impl Admin for LocalUser {
         let now = self.clock.now();
         let mut total = 0;
         let failures = now.minus_seconds(self.config.throttle.forget_hours * 3_600);
-        let old: [(Forget, Time); 3] =
+        let old: [(store::tidy::Forget, Time); 3] =
             [(store::tidy::sessions, now), (store::tidy::one_time_tokens, now), (store::tidy::throttle, failures)];
         for (forget, end) in old {
             for _ in 0..TIDY_ROUNDS {

@@ -3,10 +3,13 @@
 use async_trait::async_trait;
 
 use super::LocalUser;
-use crate::call::*;
-use crate::clock::*;
+use crate::call::{Caller, Role};
+use crate::clock::Id;
 use crate::user::*;
 
+mod attempt;
+mod email;
+mod outgoing;
 mod password;
 mod registration;
 mod session;
@@ -18,7 +21,7 @@ impl Auth for LocalUser {
     }
 
     async fn register(&self, origin: &Origin, new: Registration) -> Result<(), UserError> {
-        todo!()
+        self.account_register(origin, new).await
     }
 
     async fn create(&self, actor: &str, new: Registration, role: Role) -> Result<Profile, UserError> {
@@ -26,7 +29,7 @@ impl Auth for LocalUser {
     }
 
     async fn email_verify(&self, used: TokenUse) -> Result<(), UserError> {
-        todo!()
+        self.email_confirm(used).await
     }
 
     async fn login(&self, origin: &Origin, login: Login) -> Result<NewSession, UserError> {
@@ -38,7 +41,7 @@ impl Auth for LocalUser {
     }
 
     async fn session_list(&self, user: Id, current: Option<Id>) -> Result<Vec<Session>, UserError> {
-        todo!()
+        self.sessions_of(user, current).await
     }
 
     async fn session_end(&self, actor: &str, user: Id, session: Id) -> Result<bool, UserError> {
@@ -46,7 +49,7 @@ impl Auth for LocalUser {
     }
 
     async fn session_end_all(&self, actor: &str, user: Id, except: Option<Id>) -> Result<u64, UserError> {
-        todo!()
+        self.session_remove_all(actor, user, except).await
     }
 
     async fn password_change(
@@ -56,22 +59,22 @@ impl Auth for LocalUser {
         session: Id,
         change: PasswordChange,
     ) -> Result<(), UserError> {
-        todo!()
+        self.password_replace(origin, user, session, change).await
     }
 
     async fn email_change(&self, origin: &Origin, user: Id, change: EmailChange) -> Result<(), UserError> {
-        todo!()
+        self.email_replace(origin, user, change).await
     }
 
     async fn password_forgotten(&self, origin: &Origin, forgotten: PasswordForgotten) -> Result<(), UserError> {
-        todo!()
+        self.reset_ask(origin, forgotten).await
     }
 
     async fn password_reset(&self, origin: &Origin, reset: PasswordReset) -> Result<(), UserError> {
-        todo!()
+        self.reset_use(origin, reset).await
     }
 
     async fn mail_send_next(&self) -> Result<bool, UserError> {
-        Ok(false)
+        self.mail_send_one().await
     }
 }

@@ -24,12 +24,12 @@ pub(in crate::user) struct SessionRow {
 
 impl SessionRow {
     /// As the person sees it, who asks from the session `current`.
-    pub(in crate::user) fn session(self, current: Option<Id>) -> Session {
+    pub(in crate::user) fn session(&self, current: Option<Id>) -> Session {
         Session {
             current: Some(self.id) == current,
             id: self.id,
-            user_agent: self.user_agent,
-            address: self.address,
+            user_agent: self.user_agent.clone(),
+            address: self.address.clone(),
             created_at: self.created_at,
             last_seen_at: self.last_seen_at,
             expires_at: self.expires_at,
@@ -80,6 +80,33 @@ pub(in crate::user) fn session_by_token(
     row.map(|(session, role)| Ok((session, role_of(&role)?))).transpose()
 }
 
+/// A person's sessions of this generation that have not expired, newest first.
+pub(in crate::user) fn session_list(
+    conn: &mut Connection,
+    user: Id,
+    generation: i64,
+    now: Time,
+) -> QueryResult<Vec<SessionRow>> {
+    sessions::table
+        .filter(sessions::user_id.eq(user))
+        .filter(sessions::generation.eq(generation))
+        .filter(sessions::expires_at.gt(now))
+        .order(sessions::id.desc())
+        .select(SessionRow::as_select())
+        .load(conn)
+}
+
+/// Is this person logged in from this IP address?
+pub(in crate::user) fn session_is_from(conn: &mut Connection, user: Id, address: &str) -> QueryResult<bool> {
+    let found: Option<Id> = sessions::table
+        .filter(sessions::user_id.eq(user))
+        .filter(sessions::address.eq(address))
+        .select(sessions::id)
+        .first(conn)
+        .optional()?;
+    Ok(found.is_some())
+}
+
 /// Notes that these sessions of these persons were used.
 pub(in crate::user) fn session_touch(conn: &mut Connection, users: &[Id], ids: &[Id], now: Time) -> QueryResult<()> {
     diesel::update(sessions::table.filter(sessions::user_id.eq_any(users)).filter(sessions::id.eq_any(ids)))
@@ -91,6 +118,24 @@ pub(in crate::user) fn session_touch(conn: &mut Connection, users: &[Id], ids: &
 /// Ends a session; gives whether there was one.
 pub(in crate::user) fn session_delete(conn: &mut Connection, user: Id, id: Id) -> QueryResult<bool> {
     Ok(diesel::delete(sessions::table.find((user, id))).execute(conn)? > 0)
+}
+
+/// Ends all of a person's sessions but `except`; gives how many.
+pub(in crate::user) fn session_delete_all(conn: &mut Connection, user: Id, except: Option<Id>) -> QueryResult<u64> {
+    // A new generation also ends what another transaction is about to write.
+    let generation: Option<i64> = diesel::update(users::table.find(user))
+        .set(users::generation.eq(users::generation + 1))
+        .returning(users::generation)
+        .get_result(conn)
+        .optional()?;
+    let all = || sessions::table.filter(sessions::user_id.eq(user));
+    let Some((kept, generation)) = except.zip(generation) else {
+        return Ok(diesel::delete(all()).execute(conn)? as u64);
+    };
+    diesel::update(all().filter(sessions::id.eq(kept)).filter(sessions::generation.eq(generation - 1)))
+        .set(sessions::generation.eq(generation))
+        .execute(conn)?;
+    Ok(diesel::delete(all().filter(sessions::id.ne(kept))).execute(conn)? as u64)
 }
 
 /// Ends a person's oldest sessions so that at most `keep` stay.

@@ -6,6 +6,9 @@ use diesel::sql_types::BigInt;
 use crate::clock::Time;
 use crate::db::{Connection, sql};
 
+/// Deletes at most so many rows of a table that were over at a time; gives how many.
+pub(in crate::user) type Forget = fn(&mut Connection, Time, i64) -> QueryResult<usize>;
+
 /// Sessions that ended before `end`.
 pub(in crate::user) fn sessions(conn: &mut Connection, end: Time, limit: i64) -> QueryResult<usize> {
     // By the primary key, in which the id alone does not come first.

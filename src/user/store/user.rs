@@ -137,8 +137,7 @@ pub(in crate::user) fn user_id_by_email(conn: &mut Connection, email_norm: &str)
     user_emails::table.find(email_norm).select(user_emails::user_id).first(conn).optional()
 }
 
-/// A person and the hash of the password. Two statements, of which each names the key of its table; both are made for an address
-/// without an account too.
+/// A person and the hash of the password.
 pub(in crate::user) fn user_with_password(conn: &mut Connection, id: Id) -> QueryResult<Option<(UserRow, String)>> {
     users::table
         .inner_join(credentials::table.on(credentials::user_id.eq(users::id)))
@@ -146,4 +145,53 @@ pub(in crate::user) fn user_with_password(conn: &mut Connection, id: Id) -> Quer
         .select((COLUMNS, credentials::password_hash))
         .first(conn)
         .optional()
+}
+
+/// Takes an address away from whoever has it.
+pub(in crate::user) fn user_email_delete(conn: &mut Connection, email_norm: &str) -> QueryResult<()> {
+    diesel::delete(user_emails::table.find(email_norm)).execute(conn)?;
+    Ok(())
+}
+
+/// Notes that a person's address is proved.
+pub(in crate::user) fn user_verify(conn: &mut Connection, id: Id, now: Time) -> QueryResult<()> {
+    diesel::update(users::table.find(id).filter(users::email_verified_at.is_null()))
+        .set((users::email_verified_at.eq(now), users::version.eq(users::version + 1), users::updated_at.eq(now)))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Gives a person another address, which is proved.
+pub(in crate::user) fn user_email_set(
+    conn: &mut Connection,
+    user: &UserRow,
+    email: &str,
+    now: Time,
+) -> QueryResult<()> {
+    diesel::update(users::table.find(user.id))
+        .set((
+            users::email.eq(email),
+            users::email_verified_at.eq(now),
+            users::search_text.eq(search_text(email, &user.name)),
+            users::version.eq(users::version + 1),
+            users::updated_at.eq(now),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Sets a person's password.
+pub(in crate::user) fn password_set(conn: &mut Connection, user: Id, hash: &str, now: Time) -> QueryResult<()> {
+    diesel::update(credentials::table.find(user))
+        .set((credentials::password_hash.eq(hash), credentials::changed_at.eq(now)))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Keeps a stronger hash of the same password, unless another was set meanwhile.
+pub(in crate::user) fn password_rehash(conn: &mut Connection, user: Id, old: &str, new: &str) -> QueryResult<()> {
+    diesel::update(credentials::table.find(user).filter(credentials::password_hash.eq(old)))
+        .set(credentials::password_hash.eq(new))
+        .execute(conn)?;
+    Ok(())
 }

@@ -89,7 +89,9 @@ on_both! {
         for (pointer, value) in [
             ("/title", json!(megabyte)), ("/vendor", json!(megabyte)), ("/description_html", json!(megabyte)),
             // Short enough as it is sent, too long as it is kept.
-            ("/description_html", json!("&".repeat(200_000))), ("/seo_title", json!(megabyte)),
+            ("/description_html", json!(">".repeat(200_000))),
+            // Such a text would keep a processor busy for minutes.
+            ("/description_html", json!("<div>".repeat(5_001))), ("/description_html", json!("&".repeat(20_001))), ("/seo_title", json!(megabyte)),
             ("/tags", json!((0..251).collect::<Vec<_>>().iter().map(u32::to_string).collect::<Vec<_>>())),
             ("/images", json!(vec![json!({ "url": "/a.jpg" }); 251])),
             ("/attributes", (0..101).map(|n| (n.to_string(), json!("v"))).collect::<serde_json::Map<_, _>>().into()),

@@ -10,9 +10,9 @@ use crate::inventory::service::validate::{self, Faults};
 use crate::inventory::store::category as store;
 use crate::inventory::{Category, CategoryPatch, InventoryError, NewCategory, QUANTITY_MAX};
 
-const CATEGORIES_MAX: i64 = 10_000;
-const DEPTH_MAX: i64 = 10;
-const NAME_MAX: usize = 200;
+pub(in crate::inventory::service) const CATEGORIES_MAX: i64 = 10_000;
+pub(in crate::inventory::service) const DEPTH_MAX: i64 = 10;
+pub(in crate::inventory::service) const NAME_MAX: usize = 200;
 
 impl LocalInventory {
     pub(super) async fn list_categories(&self) -> Result<Vec<Category>, InventoryError> {

@@ -8,8 +8,8 @@ use crate::inventory::service::validate::{self, Faults};
 use crate::inventory::store::location as store;
 use crate::inventory::{InventoryError, Location, LocationAddress, LocationPatch, NewLocation, QUANTITY_MAX};
 
-const LOCATIONS_MAX: i64 = 10_000;
-const NAME_MAX: usize = 200;
+pub(in crate::inventory::service) const LOCATIONS_MAX: i64 = 10_000;
+pub(in crate::inventory::service) const NAME_MAX: usize = 200;
 
 impl LocalInventory {
     pub(super) async fn list_locations(&self) -> Result<Vec<Location>, InventoryError> {
@@ -96,14 +96,15 @@ impl LocalInventory {
     }
 }
 
-fn address(address: &mut LocationAddress, faults: &mut Faults) {
+/// Checks an address.
+pub(in crate::inventory::service) fn address(address: &mut LocationAddress, faults: &mut Faults) {
     faults.within("/address", |faults| {
         faults.line("/street", &mut address.street, 300);
         faults.line("/city", &mut address.city, 100);
         faults.line("/region", &mut address.region, 100);
         faults.line("/postal_code", &mut address.postal_code, 20);
         let country = &address.country;
-        if !country.is_empty() && !(country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase())) {
+        if !matches!(country.as_bytes(), [] | [b'A'..=b'Z', b'A'..=b'Z']) {
             faults.add("/country", "must be empty or two capital letters (ISO 3166-1 alpha-2), as US");
         }
         for (pointer, degrees, max) in [("/latitude", address.latitude, 90.0), ("/longitude", address.longitude, 180.0)]

@@ -28,14 +28,14 @@ impl LocalInventory {
         validate::product::product(&mut new, &self.config.currency, &mut faults);
         faults.finish()?;
         let product = first_version(new, self.clock.now());
-        self.write_named(move |conn| {
+        self.write_named(move |conn, is_last_try| {
             let mut product = product.clone();
             let codes: Vec<&str> = product.skus.iter().map(|sku| sku.code.as_str()).collect();
             if let Some(name) = sku::sku_codes_taken(conn, &codes)?.pop() {
                 return Err(InventoryError::AlreadyExists { what: "SKU", name });
             }
             match product.handle.is_empty() {
-                true => product.handle = free_handle(conn, &product)?,
+                true => product.handle = free_handle(conn, &product, is_last_try)?,
                 false => check_handle(conn, &product.handle)?,
             }
             check_category(store::products_insert(conn, std::slice::from_ref(&product)))?;
@@ -56,7 +56,7 @@ impl LocalInventory {
         validate::product::product_patch(&mut patch, &mut faults);
         faults.finish()?;
         let now = self.clock.now();
-        self.write_named(move |conn| {
+        self.write_named(move |conn, _| {
             let old = claim(conn, &key, now)?;
             check_version(expected, old.version - 1)?;
             let product = patched(old.clone(), patch.clone())?;
@@ -170,7 +170,8 @@ fn first_version(new: NewProduct, now: Time) -> Product {
     }
 }
 
-fn patched(old: Product, patch: ProductPatch) -> Result<Product, InventoryError> {
+/// The product with what the patch changes.
+pub(in crate::inventory::service) fn patched(old: Product, patch: ProductPatch) -> Result<Product, InventoryError> {
     let options = patch.options.unwrap_or_else(|| old.options.clone());
     if options.len() != old.options.len() && !old.skus.is_empty() {
         let message =
@@ -210,8 +211,8 @@ fn check_handle(conn: &mut Connection, handle: &str) -> Result<(), InventoryErro
     }
 }
 
-/// A handle made from the title: the first that is free of `shirt`, `shirt-2`, `shirt-3` …
-fn free_handle(conn: &mut Connection, product: &Product) -> Result<String, InventoryError> {
+/// A handle made from the title: the first that is free of `shirt`, `shirt-2`, `shirt-3` …; or one that nobody else can take.
+fn free_handle(conn: &mut Connection, product: &Product, unique: bool) -> Result<String, InventoryError> {
     let mut base = validate::slug_of(&product.title);
     if !validate::is_slug(&base) {
         base = "product".to_owned();
@@ -220,11 +221,15 @@ fn free_handle(conn: &mut Connection, product: &Product) -> Result<String, Inven
         let start = base[..base.len().min(validate::SLUG_MAX - suffix.len() - 1)].trim_end_matches('-');
         format!("{start}-{suffix}")
     };
+    let with_id = with_suffix(&product.id.to_string());
+    if unique {
+        return Ok(with_id);
+    }
     let mut handles = vec![base.clone()];
     handles.extend((2..=HANDLES_TRIED).map(|number| with_suffix(&number.to_string())));
     let taken = store::handles_taken(conn, &handles)?;
     let free = handles.into_iter().find(|handle| !taken.contains(handle));
-    Ok(free.unwrap_or_else(|| with_suffix(&product.id.to_string())))
+    Ok(free.unwrap_or(with_id))
 }
 
 fn check_category(result: diesel::QueryResult<()>) -> Result<(), InventoryError> {
@@ -234,22 +239,30 @@ fn check_category(result: diesel::QueryResult<()>) -> Result<(), InventoryError>
 }
 
 /// What the product is found by.
-fn words(product: &Product) -> Words {
+pub(in crate::inventory::service) fn words(product: &Product) -> Words {
     let Product { title, vendor, product_type, tags, skus, description_html, .. } = product;
     let codes = skus.iter().map(|sku| sku.code.as_str());
     Words::of(title, vendor, product_type, tags.iter().map(String::as_str), codes, description_html)
 }
 
+/// What an event of a product tells of it.
+#[derive(Serialize)]
+pub(in crate::inventory::service) struct EventData<'a> {
+    id: Id,
+    handle: &'a str,
+    version: i64,
+    status: ProductStatus,
+}
+
+impl<'a> From<&'a Product> for EventData<'a> {
+    fn from(product: &'a Product) -> Self {
+        let Product { id, ref handle, version, status, .. } = *product;
+        EventData { id, handle, version, status }
+    }
+}
+
 /// Writes the event of a change into its transaction.
 fn tell(conn: &mut Connection, kind: &str, product: &Product, now: Time) -> Result<(), InventoryError> {
-    #[derive(Serialize)]
-    struct Data<'a> {
-        id: Id,
-        handle: &'a str,
-        version: i64,
-        status: ProductStatus,
-    }
-    let Product { id, ref handle, version, status, .. } = *product;
-    event_insert(conn, kind, id, &Data { id, handle, version, status }, now)?;
+    event_insert(conn, kind, product.id, &EventData::from(product), now)?;
     Ok(())
 }

@@ -23,7 +23,7 @@ impl LocalInventory {
         validate::sku::sku(&mut new, &self.config.currency, &mut faults);
         faults.finish()?;
         let now = self.clock.now();
-        self.write_named(move |conn| {
+        self.write_named(move |conn, _| {
             let old = claim(conn, &key, now)?;
             if old.skus.len() >= SKUS_MAX {
                 let message = format!("The product {:?} has {SKUS_MAX} SKUs, the most it can have.", old.handle);
@@ -52,7 +52,7 @@ impl LocalInventory {
         validate::sku::sku_patch(&mut patch, &self.config.currency, &mut faults);
         faults.finish()?;
         let (code, now) = (code.to_owned(), self.clock.now());
-        self.write_named(move |conn| {
+        self.write_named(move |conn, _| {
             let (product, index) = claim_sku(conn, &code, expected, now)?;
             let old = &product.skus[index];
             let sku = Sku { version: old.version + 1, updated_at: now, ..patched(old.clone(), patch.clone()) };
@@ -136,7 +136,8 @@ fn check_code(conn: &mut Connection, code: &str) -> Result<(), InventoryError> {
     }
 }
 
-fn patched(old: Sku, patch: SkuPatch) -> Sku {
+/// The SKU with what the patch changes.
+pub(in crate::inventory::service) fn patched(old: Sku, patch: SkuPatch) -> Sku {
     Sku {
         code: patch.code.unwrap_or(old.code),
         options: patch.options.unwrap_or(old.options),

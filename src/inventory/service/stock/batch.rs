@@ -83,9 +83,7 @@ fn apply<R: Row>(conn: &mut Connection, actor: &str, batch: &StockBatch<R>, now:
             Err(Setback::Failed(error)) if batch.atomic => {
                 return Err(InventoryError::Row { row, error: Box::new(error) }.into());
             }
-            Err(Setback::Failed(error)) => {
-                RowResult { row, ok: false, levels: vec![], error: Some(row_error(error)) }
-            }
+            Err(Setback::Failed(error)) => RowResult { row, ok: false, levels: vec![], error: Some(row_error(error)) },
             Err(setback) => return Err(setback),
         };
         rows.push(result);

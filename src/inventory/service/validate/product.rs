@@ -89,8 +89,11 @@ fn description(text: &mut String, faults: &mut Faults) {
     if text.chars().any(html::is_control) {
         return faults.add(POINTER, "has a control character, which is not allowed");
     }
+    if let Some(message) = html::too_complex(text) {
+        return faults.add(POINTER, message);
+    }
     *text = html::sanitise(text);
-    // Sanitising writes & as &amp; and so on.
+    // Sanitising adds to links, and writes a single > as &gt;.
     if text.len() > DESCRIPTION_MAX_BYTES {
         faults.add(POINTER, format!("sanitised, it {}", too_long(text.len())));
     }

@@ -1,23 +1,107 @@
-//! Passwords of people who have an account.
+//! Changing a password, and setting a new one after it was forgotten.
 
 use crate::clock::Id;
-use crate::config::Secret;
+use crate::user::email::{Email, normalised};
+use crate::user::mail::Letter;
 use crate::user::service::LocalUser;
-use crate::user::store::user::{UserRow, user_with_password};
-use crate::user::{Origin, UserError};
+use crate::user::service::auth::attempt;
+use crate::user::store::audit::audit_insert;
+use crate::user::store::mail::mail_insert;
+use crate::user::store::one_time_token::{
+    OneTimeToken, Purpose, one_time_token_delete, one_time_token_get, one_time_token_replace, one_time_token_take,
+};
+use crate::user::store::session::session_delete_all;
+use crate::user::store::user::{password_set, user_by_id, user_id_by_email, user_verify};
+use crate::user::throttle::Counter;
+use crate::user::{Origin, PasswordChange, PasswordForgotten, PasswordReset, UserError, token};
 
 impl LocalUser {
-    /// Makes sure that it is this person who asks for something grave: `WrongCredentials` where the password is wrong, which counts
-    /// for the throttle as a failed log-in does. Gives the person.
-    pub(in crate::user::service) async fn password_confirm(
+    /// See [`crate::user::Auth::password_change`].
+    pub(super) async fn password_replace(
         &self,
-        _origin: &Origin,
+        origin: &Origin,
         user: Id,
-        password: &Secret,
-    ) -> Result<UserRow, UserError> {
-        let found = self.db.read_primary(move |conn| Ok::<_, UserError>(user_with_password(conn, user)?)).await?;
-        let stored = found.as_ref().map(|(_, hash)| hash.as_str());
-        let checked = self.passwords.check(password, stored).await?;
-        found.filter(|_| checked.matches).map(|(user, _)| user).ok_or(UserError::WrongCredentials)
+        session: Id,
+        change: PasswordChange,
+    ) -> Result<(), UserError> {
+        let row = self.password_confirm(origin, user, &change.current_password).await?;
+        let email = Email::read(&row.email, "/email").ok();
+        let hash = self.new_password_hash(&change.new_password, email.as_ref(), &row.name, "/new_password").await?;
+        let (address, letter, now) =
+            (origin.address.clone(), Letter::password_changed(&self.public_url), self.clock.now());
+        let written = self.db.write(move |conn| {
+            password_set(conn, user, &hash, now)?;
+            let ended = session_delete_all(conn, user, Some(session))?;
+            one_time_token_delete(conn, user, &[Purpose::Reset])?;
+            mail_insert(conn, &row.email, &letter, now)?;
+            let (actor, data) = (format!("user:{user}"), serde_json::json!({ "sessions_ended": ended }));
+            Ok(audit_insert(conn, &actor, "password.changed", &actor, &data, &address, now)?)
+        });
+        written.await
     }
+
+    /// See [`crate::user::Auth::password_forgotten`].
+    pub(super) async fn reset_ask(&self, origin: &Origin, forgotten: PasswordForgotten) -> Result<(), UserError> {
+        let email = Email::read(&forgotten.email, "/email")?;
+        let counters = Counter::of_mail(&email.norm, &origin.address);
+        let (config, now, token) = (self.config.clone(), self.clock.now(), token::token(""));
+        let letter = Letter::reset(&self.public_url, &token, config.reset_link_seconds);
+        let (hash, nobody) = (token::hash(&token), nobody(&email.norm));
+        let written = self.db.write(move |conn| {
+            attempt::count(conn, &counters, &config, now)?;
+            // Where there is no account the same statements write a token that nobody has and a mail that nobody gets: so
+            // both take the same time. A mail goes to the address as it stands in the account, never as it was asked for.
+            let id = user_id_by_email(conn, &email.norm)?.unwrap_or(nobody);
+            let recipient = user_by_id(conn, id)?.map_or(String::new(), |user| user.email);
+            let reset = OneTimeToken {
+                hash: hash.clone(),
+                user: id,
+                purpose: Purpose::Reset,
+                email: recipient,
+                expires_at: now.plus_seconds(config.reset_link_seconds),
+            };
+            one_time_token_replace(conn, &reset, now)?;
+            Ok(mail_insert(conn, &reset.email, &letter, now)?)
+        });
+        written.await
+    }
+
+    /// See [`crate::user::Auth::password_reset`].
+    pub(super) async fn reset_use(&self, origin: &Origin, reset: PasswordReset) -> Result<(), UserError> {
+        let (token, now) = (token::hash(reset.token.expose()), self.clock.now());
+        let looked_up = token.clone();
+        let found = self.db.read_primary(move |conn| {
+            let Some((id, _)) = one_time_token_get(conn, &looked_up, Purpose::Reset, now)? else { return Ok(None) };
+            Ok::<_, UserError>(user_by_id(conn, id)?)
+        });
+        let user = found.await?.ok_or(UserError::TokenInvalid)?;
+        // A password that is not taken must not cost the token.
+        let email = Email::read(&user.email, "/email").ok();
+        let hash = self.new_password_hash(&reset.new_password, email.as_ref(), &user.name, "/new_password").await?;
+        let (address, letter, now) =
+            (origin.address.clone(), Letter::password_changed(&self.public_url), self.clock.now());
+        let written = self.db.write(move |conn| {
+            let taken = one_time_token_take(conn, &token, Purpose::Reset, now)?;
+            let (id, proved) = taken.ok_or(UserError::TokenInvalid)?;
+            let user = user_by_id(conn, id)?.ok_or(UserError::TokenInvalid)?;
+            let account = normalised(&user.email);
+            password_set(conn, id, &hash, now)?;
+            let ended = session_delete_all(conn, id, None)?;
+            if normalised(&proved) == account {
+                user_verify(conn, id, now)?;
+            }
+            attempt::forget(conn, &Counter::of_login(&account, &address, false))?;
+            mail_insert(conn, &user.email, &letter, now)?;
+            let (actor, data) = (format!("user:{id}"), serde_json::json!({ "sessions_ended": ended }));
+            Ok(audit_insert(conn, &actor, "password.reset", &actor, &data, &address, now)?)
+        });
+        written.await
+    }
+}
+
+/// An id that no person has, the same each time for an address: so its older token is replaced as a person's is.
+fn nobody(account: &str) -> Id {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&token::hash(account)[..16]);
+    Id(uuid::Uuid::from_bytes(bytes))
 }

@@ -1,18 +1,68 @@
 //! How accounts come to be.
 
+use std::sync::Arc;
+
 use crate::call::Role;
-use crate::clock::Id;
+use crate::clock::{Id, Time};
 use crate::config::Secret;
+use crate::db::Connection;
 use crate::error::FieldError;
 use crate::user::email::Email;
+use crate::user::mail::Letter;
 use crate::user::service::LocalUser;
+use crate::user::service::auth::attempt;
 use crate::user::store::audit::audit_insert;
-use crate::user::store::user::{NewUser, user_insert};
-use crate::user::{Profile, Registration, UserError};
+use crate::user::store::mail::mail_insert;
+use crate::user::store::one_time_token::{OneTimeToken, Purpose, one_time_token_replace};
+use crate::user::store::user::{NewUser, user_by_id, user_id_by_email, user_insert};
+use crate::user::throttle::Counter;
+use crate::user::{Origin, Profile, Registration, UserError, token};
 
 const NAME_LENGTH_MAX: usize = 200;
 
 impl LocalUser {
+    /// See [`crate::user::Auth::register`].
+    pub(super) async fn account_register(&self, origin: &Origin, new: Registration) -> Result<(), UserError> {
+        if let Ok(email) = Email::read(&new.email, "/email") {
+            let (counters, now) = (Counter::of_mail(&email.norm, &origin.address), self.clock.now());
+            self.db.read_primary(move |conn| attempt::refuse_blocked(conn, &counters, now)).await?;
+        }
+        // The password is hashed whether or not there is an account.
+        let new = Arc::new(self.new_user(new, Role::Customer, false).await?);
+        match self.registration_write(origin, new.clone()).await {
+            // Somebody else has just registered with the same address: then there is an account now.
+            Err(UserError::Db(error)) if error.is_unique_violation() => self.registration_write(origin, new).await,
+            result => result,
+        }
+    }
+
+    async fn registration_write(&self, origin: &Origin, new: Arc<NewUser>) -> Result<(), UserError> {
+        let (config, now) = (self.config.clone(), self.clock.now());
+        let counters = Counter::of_mail(&new.email_norm, &origin.address);
+        let (public_url, address) = (self.public_url.clone(), origin.address.clone());
+        let token = token::token("");
+        let written = self.db.write(move |conn| {
+            attempt::count(conn, &counters, &config, now)?;
+            if let Some(id) = user_id_by_email(conn, &new.email_norm)? {
+                return already_registered(conn, id, &public_url, now);
+            }
+            user_insert(conn, &new, now)?;
+            let verify = OneTimeToken {
+                hash: token::hash(&token),
+                user: new.id,
+                purpose: Purpose::Verify,
+                email: new.email.clone(),
+                expires_at: now.plus_seconds(config.verify_link_seconds),
+            };
+            one_time_token_replace(conn, &verify, now)?;
+            let letter = Letter::verify(&public_url, &token, config.verify_link_seconds);
+            mail_insert(conn, &new.email, &letter, now)?;
+            let actor = format!("user:{}", new.id);
+            Ok(audit_insert(conn, &actor, "user.registered", &actor, &serde_json::json!({}), &address, now)?)
+        });
+        written.await
+    }
+
     /// See [`crate::user::Auth::create`].
     pub(super) async fn account_create(
         &self,
@@ -78,11 +128,25 @@ impl LocalUser {
         name: &str,
         pointer: &str,
     ) -> Result<String, UserError> {
-        let mut own = vec![name.to_owned()];
+        let mut own = vec![name.to_owned(), letters(name)];
         own.extend(name.split_whitespace().map(str::to_owned));
         if let Some(email) = email {
-            own.extend([email.shown.clone(), email.norm.clone(), email.local_part().to_owned()]);
+            let local = email.local_part();
+            own.extend([email.norm.clone(), local.to_owned(), letters(local)]);
         }
         self.passwords.hash_new(password, own).await?.map_err(|message| UserError::invalid(pointer, message))
     }
+}
+
+/// `alice.smith` as people put it into a password.
+fn letters(text: &str) -> String {
+    text.chars().filter(|char| char.is_alphabetic()).collect()
+}
+
+/// Tells a person who has an account, at the address as it stands there.
+fn already_registered(conn: &mut Connection, id: Id, public_url: &str, now: Time) -> Result<(), UserError> {
+    if let Some(user) = user_by_id(conn, id)? {
+        mail_insert(conn, &user.email, &Letter::already_registered(public_url), now)?;
+    }
+    Ok(())
 }

@@ -1,17 +1,23 @@
 //! Log-in and sessions.
 
+use std::sync::Arc;
+
 use crate::call::{Caller, Role};
 use crate::clock::{Id, Time};
+use crate::config::Secret;
 use crate::user::email::Email;
 use crate::user::service::LocalUser;
+use crate::user::service::auth::attempt;
 use crate::user::service::last_seen::LastSeen;
 use crate::user::store::api_key::api_key_by_token;
 use crate::user::store::audit::audit_insert;
-use crate::user::store::session::{SessionRow, session_by_token, session_delete, session_insert, session_trim};
-use crate::user::store::user::{user_id_by_email, user_with_password};
-use crate::user::{Login, NewSession, Origin, UserError, password, token};
+use crate::user::store::session::{
+    SessionRow, session_by_token, session_delete, session_delete_all, session_insert, session_list, session_trim,
+};
+use crate::user::store::user::{password_rehash, user_by_id, user_id_by_email};
+use crate::user::{Login, NewSession, Origin, Session, UserError, password, token};
 
-/// Of the rest, the oldest are ended.
+/// So many a person; when there are more, the oldest ends.
 const SESSIONS_MAX: i64 = 100;
 
 const USER_AGENT_LENGTH_MAX: usize = 300;
@@ -24,10 +30,7 @@ impl LocalUser {
         if let Some(user) = token::session_user(token) {
             let found = self.db.read_primary(move |conn| Ok::<_, UserError>(session_by_token(conn, user, &hash, now)?));
             let Some((session, role)) = found.await? else { return Ok(None) };
-            // The role may have risen since the session began.
-            if now >= self.session_end_time(role, session.created_at)
-                || now >= self.idle_end(role, session.last_seen_at)
-            {
+            if now >= self.session_end(role, &session) {
                 return Ok(None);
             }
             if LastSeen::is_due(session.last_seen_at, now) {
@@ -48,43 +51,80 @@ impl LocalUser {
 
     /// See [`crate::user::Auth::login`].
     pub(super) async fn session_create(&self, origin: &Origin, login: Login) -> Result<NewSession, UserError> {
-        let email = Email::read(&login.email, "/email")?;
+        let account = Email::read(&login.email, "/email")?.norm;
         if password::is_too_long(&login.password) {
             return Err(UserError::invalid("/password", "is longer than a password can be"));
         }
-        let found = self.db.read_primary(move |conn| {
-            let id = user_id_by_email(conn, &email.norm)?.unwrap_or(Id(uuid::Uuid::nil()));
-            Ok::<_, UserError>(user_with_password(conn, id)?)
+        let mut disabled = false;
+        let result = self.session_try(origin, account, &login.password, &mut disabled).await;
+        let outcome = match &result {
+            Ok(_) => "ok",
+            Err(UserError::WrongCredentials) if disabled => "disabled",
+            Err(UserError::WrongCredentials) => "wrong",
+            Err(UserError::Throttled { .. }) => "throttled",
+            Err(UserError::Busy) => "busy",
+            Err(_) => "error",
+        };
+        metrics::counter!("emporium_logins_total", "outcome" => outcome).increment(1);
+        result
+    }
+
+    async fn session_try(
+        &self,
+        origin: &Origin,
+        account: String,
+        password: &Secret,
+        disabled: &mut bool,
+    ) -> Result<NewSession, UserError> {
+        let (address, now) = (origin.address.clone(), self.clock.now());
+        let begun = self.db.read_primary(move |conn| {
+            let user = user_id_by_email(conn, &account)?;
+            attempt::begin(conn, user, &account, &address, now)
         });
-        let found = found.await?;
-        let stored = found.as_ref().map(|(_, hash)| hash.as_str());
-        let checked = self.passwords.check(&login.password, stored).await?;
-        let Some((user, _)) = found.filter(|(user, _)| checked.matches && user.disabled_at.is_none()) else {
-            return Err(UserError::WrongCredentials);
+        let attempt = begun.await?;
+        let checked = self.attempt_check(&attempt, password).await?;
+        *disabled = attempt.found.as_ref().is_some_and(|(user, _)| user.disabled_at.is_some());
+        let Some((user, stored)) = attempt.found.filter(|_| checked.matches && !*disabled) else {
+            return Err(self.attempt_fail(attempt.counters).await);
         };
         let (now, token, generation) = (self.clock.now(), token::session_token(user.id), user.generation);
-        let profile = user.profile()?;
-        let row = SessionRow {
-            user_id: profile.id,
+        let user = user.profile()?;
+        let row = Arc::new(SessionRow {
+            user_id: user.id,
             id: Id::new(now),
             user_agent: device_text(&origin.user_agent),
             address: origin.address.clone(),
             created_at: now,
             last_seen_at: now,
-            expires_at: self.session_end_time(profile.role, now),
-        };
-        let (hash, actor) = (token::hash(&token), format!("user:{}", profile.id));
-        let written = self.db.write(move |conn| {
-            // Of the generation that was there when the password was right: one that is ended meanwhile is ended with the others.
-            session_insert(conn, &row, &hash, generation)?;
-            session_trim(conn, row.user_id, SESSIONS_MAX)?;
-            let data = serde_json::json!({ "session": row.id });
-            audit_insert(conn, &actor, "session.created", &actor, &data, &row.address, now)?;
-            Ok::<_, UserError>(SessionRow { user_agent: row.user_agent.clone(), address: row.address.clone(), ..row })
+            expires_at: self.session_end_time(user.role, now),
         });
-        let row = written.await?;
-        let id = row.id;
-        Ok(NewSession { token, session: row.session(Some(id)), user: profile })
+        let (written, hash, actor) = (row.clone(), token::hash(&token), format!("user:{}", user.id));
+        let write = self.db.write(move |conn| {
+            attempt::succeed(conn, &attempt.counters, now)?;
+            if let Some(stronger) = &checked.stronger {
+                password_rehash(conn, written.user_id, &stored, stronger)?;
+            }
+            // Of the generation for which the password was right: if that ends meanwhile, so has this session.
+            session_insert(conn, &written, &hash, generation)?;
+            session_trim(conn, written.user_id, SESSIONS_MAX)?;
+            let data = serde_json::json!({ "session": written.id });
+            Ok::<_, UserError>(audit_insert(conn, &actor, "session.created", &actor, &data, &written.address, now)?)
+        });
+        write.await?;
+        Ok(NewSession { token, session: row.session(Some(row.id)), user })
+    }
+
+    /// See [`crate::user::Auth::session_list`].
+    pub(super) async fn sessions_of(&self, user: Id, current: Option<Id>) -> Result<Vec<Session>, UserError> {
+        let now = self.clock.now();
+        let found = self.db.read_primary(move |conn| {
+            let Some(user) = user_by_id(conn, user)? else { return Ok(None) };
+            let rows = session_list(conn, user.id, user.generation, now)?;
+            Ok::<_, UserError>(Some((user.profile()?.role, rows)))
+        });
+        let Some((role, rows)) = found.await? else { return Ok(vec![]) };
+        let live = rows.iter().filter(|row| now < self.session_end(role, row));
+        Ok(live.map(|row| row.session(current)).collect())
     }
 
     /// Ends one session; gives whether there was one.
@@ -101,7 +141,19 @@ impl LocalUser {
         ended.await
     }
 
-    /// When a session that began at `start` ends, whatever happens.
+    /// See [`crate::user::Auth::session_end_all`].
+    pub(super) async fn session_remove_all(&self, actor: &str, user: Id, except: Option<Id>) -> Result<u64, UserError> {
+        let (actor, now) = (actor.to_owned(), self.clock.now());
+        let ended = self.db.write(move |conn| {
+            let ended = session_delete_all(conn, user, except)?;
+            let data = serde_json::json!({ "ended": ended });
+            audit_insert(conn, &actor, "sessions.ended", &format!("user:{user}"), &data, "", now)?;
+            Ok(ended)
+        });
+        ended.await
+    }
+
+    /// When a session that begins at `start` ends even if it is used.
     fn session_end_time(&self, role: Role, start: Time) -> Time {
         start.plus_seconds(match role {
             Role::Customer => self.config.session_days_max * 86_400,
@@ -109,12 +161,13 @@ impl LocalUser {
         })
     }
 
-    /// When a session ends that is not used after `last_seen`.
-    fn idle_end(&self, role: Role, last_seen: Time) -> Time {
-        last_seen.plus_seconds(match role {
+    /// When this session ends if it is not used again. By the role of now, which may have risen since the session began.
+    fn session_end(&self, role: Role, session: &SessionRow) -> Time {
+        let idle_end = session.last_seen_at.plus_seconds(match role {
             Role::Customer => self.config.session_idle_days * 86_400,
             Role::Staff | Role::Admin => self.config.staff_session_idle_minutes * 60,
-        })
+        });
+        idle_end.min(self.session_end_time(role, session.created_at))
     }
 }
 

@@ -1,0 +1,253 @@
+//! Jobs: an import that is kept in the database until it is done, whoever does it.
+
+use std::io::{self, Cursor, Read};
+
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+
+use super::import::{ImportEnd, ImportProgress, ImportWatch, is_passing, patiently};
+use crate::call::Call;
+use crate::clock::{Id, Time};
+use crate::db::{DbError, Failure};
+use crate::inventory::service::LocalInventory;
+use crate::inventory::store::job as store;
+use crate::inventory::{ImportOptions, InventoryError, Job, JobQuery, JobState, PIECE_BYTES_MAX, RowFault};
+use crate::page::{self, Page};
+
+/// A running job is given up for dead when nothing was heard of it for so long.
+const ALIVE_SECONDS: u32 = 30;
+/// More faults of a job are counted, but not kept.
+const FAULTS_KEPT: i64 = 10_000;
+/// Pieces of an input that are removed in one transaction.
+const PIECES_FORGOTTEN: i64 = 16;
+/// Pieces that are read ahead.
+const PIECES_AHEAD: usize = 1;
+
+impl LocalInventory {
+    pub(super) async fn begin_import(&self, call: &Call, options: ImportOptions) -> Result<Id, InventoryError> {
+        self.import_home(&options).await.map_err(|error| match error {
+            InventoryError::NotFound { .. } => InventoryError::invalid("location", "there is no location of this code"),
+            other => other,
+        })?;
+        let (now, actor) = (self.clock.now(), call.actor.clone());
+        let id = Id::new(now);
+        self.db.write(move |conn| Ok::<_, InventoryError>(store::job_insert(conn, id, &actor, &options, now)?)).await?;
+        Ok(id)
+    }
+
+    pub(super) async fn add_to_import(&self, import: Id, seq: i64, bytes: Vec<u8>) -> Result<(), InventoryError> {
+        if bytes.len() > PIECE_BYTES_MAX {
+            return Err(InventoryError::invalid("", format!("a piece has at most {PIECE_BYTES_MAX} bytes")));
+        }
+        let added = self
+            .db
+            .write(move |conn| match store::job_is_open(conn, import)? {
+                true => Ok(store::input_insert(conn, import, seq, &bytes)?),
+                false => Err(unknown_job(import)),
+            })
+            .await;
+        match added {
+            // The same piece again: its first answer was lost.
+            Err(error) if error.db().is_some_and(DbError::is_unique_violation) => Ok(()),
+            result => result,
+        }
+    }
+
+    pub(super) async fn start_import(&self, import: Id) -> Result<Job, InventoryError> {
+        self.db.write(move |conn| store::job_queue(conn, import)?.ok_or_else(|| unknown_job(import))).await
+    }
+
+    pub(super) async fn get_job(&self, id: Id) -> Result<Option<Job>, InventoryError> {
+        self.db.read_primary(move |conn| Ok(store::job_get(conn, id)?)).await
+    }
+
+    pub(super) async fn list_jobs(&self, query: JobQuery) -> Result<Page<Job>, InventoryError> {
+        let limit = page::limit(query.limit).map_err(|fault| InventoryError::Invalid(vec![fault]))?;
+        let before: Option<Id> = position(query.cursor.as_deref())?;
+        let jobs = self.db.read_primary(move |conn| Ok::<_, InventoryError>(store::job_list(conn, before, limit + 1)?));
+        Ok(Page::cut(jobs.await?, limit, |job| job.id))
+    }
+
+    pub(super) async fn list_job_faults(
+        &self,
+        id: Id,
+        query: JobQuery,
+    ) -> Result<Option<Page<RowFault>>, InventoryError> {
+        let limit = page::limit(query.limit).map_err(|fault| InventoryError::Invalid(vec![fault]))?;
+        let after = position(query.cursor.as_deref())?.unwrap_or(-1);
+        let faults = self.db.read_primary(move |conn| match store::job_get(conn, id)? {
+            Some(_) => Ok::<_, InventoryError>(Some(store::fault_list(conn, id, after, limit + 1)?)),
+            None => Ok(None),
+        });
+        Ok(faults.await?.map(|faults| Page::cut(faults, limit, |(seq, _)| *seq).map(|(_, fault)| fault)))
+    }
+
+    pub(super) async fn cancel_job(&self, id: Id) -> Result<Option<Job>, InventoryError> {
+        let now = self.clock.now();
+        let cancelled = self.db.write(move |conn| Ok::<_, InventoryError>(store::job_cancel(conn, id, now)?)).await?;
+        match cancelled {
+            Some(job) => {
+                // Whoever runs a job removes its input when he sees that it is cancelled.
+                if job.started_at.is_none() {
+                    self.forget_input(id).await?;
+                    count_end(JobState::Cancelled);
+                }
+                Ok(Some(job))
+            }
+            None => match self.get_job(id).await? {
+                Some(job) if job.state != JobState::Cancelled => {
+                    Err(InventoryError::Conflict("The job has ended, so it cannot be cancelled.".to_owned()))
+                }
+                job => Ok(job),
+            },
+        }
+    }
+
+    async fn forget_input(&self, id: Id) -> Result<(), InventoryError> {
+        let remove = move |conn: &mut _| Ok::<_, InventoryError>(store::input_delete(conn, id, PIECES_FORGOTTEN)?);
+        while self.db.write(remove).await? > 0 {}
+        Ok(())
+    }
+
+    pub(super) async fn run_next_job(&self) -> Result<bool, InventoryError> {
+        let now = self.clock.now();
+        let held_until = now.plus_seconds(ALIVE_SECONDS);
+        let claimed =
+            self.db.write(move |conn| Ok::<_, InventoryError>(store::job_claim(conn, now, held_until)?)).await?;
+        let Some((job, options)) = claimed else { return Ok(false) };
+        tracing::info!(job = %job.id, actor = %job.actor, bytes = job.total, "import begins");
+        let mut watch = JobWatch { inventory: self, id: job.id, held_until, faults: 0, cancelled: false };
+        let input = self.job_input(&job);
+        let result = self.import(&Call::by(&job.actor), &options, input, &mut watch).await;
+        let (held_until, cancelled) = (watch.held_until, watch.cancelled);
+        let (state, message) = match result {
+            Ok((ImportEnd::Complete, _)) => (JobState::Succeeded, String::new()),
+            Ok((ImportEnd::Unreadable(fault), _)) => {
+                let column = if fault.column.is_empty() { String::new() } else { format!(", {}", fault.column) };
+                (JobState::Failed, format!("line {}{column}: {}", fault.line, fault.message))
+            }
+            Ok((ImportEnd::Broken(error), _)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                (JobState::Failed, "the input is not whole".to_owned())
+            }
+            Ok((ImportEnd::Stopped, _)) if cancelled => (JobState::Cancelled, String::new()),
+            // Somebody else has the job now.
+            Ok((ImportEnd::Stopped, _)) => return Ok(true),
+            // The job is taken up again when nothing was heard of it for long enough.
+            Ok((ImportEnd::Broken(error), _)) => {
+                return Err(InventoryError::Conflict(format!("The input of job {} cannot be read: {error}", job.id)));
+            }
+            Err(error) if is_passing(&error) => return Err(error),
+            Err(InventoryError::Db(error)) => (JobState::Failed, error.problem().detail),
+            Err(error) => (JobState::Failed, error.to_string()),
+        };
+        tracing::info!(job = %job.id, ?state, %message, "import ends");
+        self.end_job(job.id, held_until, state, message).await?;
+        Ok(true)
+    }
+
+    async fn end_job(&self, id: Id, held_until: Time, state: JobState, message: String) -> Result<(), InventoryError> {
+        let now = self.clock.now();
+        if state != JobState::Cancelled {
+            let end = move |conn: &mut _| {
+                Ok::<_, InventoryError>(store::job_end(conn, id, held_until, state, &message, now)?)
+            };
+            if !patiently(|| self.db.write(end.clone())).await? {
+                return Ok(());
+            }
+        }
+        count_end(state);
+        self.forget_input(id).await
+    }
+
+    /// The input, read from the database piece by piece while it is imported.
+    fn job_input(&self, job: &Job) -> JobInput {
+        let (sender, pieces) = mpsc::channel(PIECES_AHEAD);
+        let (db, id) = (self.db.clone(), job.id);
+        tokio::spawn(async move {
+            for seq in 0.. {
+                let piece =
+                    db.read_primary(move |conn| Ok::<_, InventoryError>(store::input_get(conn, id, seq)?)).await;
+                let is_last = !matches!(piece, Ok(Some(_)));
+                let wanted = match piece.transpose() {
+                    Some(piece) => sender.send(piece).await.is_ok(),
+                    None => false,
+                };
+                if is_last || !wanted {
+                    return;
+                }
+            }
+        });
+        JobInput { pieces, piece: Cursor::default(), left: u64::try_from(job.total).unwrap_or(0) }
+    }
+}
+
+fn unknown_job(id: Id) -> InventoryError {
+    InventoryError::NotFound { what: "import that waits for its input", name: id.to_string() }
+}
+
+fn position<T: serde::de::DeserializeOwned>(cursor: Option<&str>) -> Result<Option<T>, InventoryError> {
+    cursor.map(|cursor| page::position(cursor).ok_or(InventoryError::InvalidCursor)).transpose()
+}
+
+fn count_end(state: JobState) {
+    metrics::counter!("emporium_jobs_total", "kind" => "import", "outcome" => store::state_text(state)).increment(1);
+}
+
+/// Writes how a job goes, and hears whether it is cancelled.
+struct JobWatch<'a> {
+    inventory: &'a LocalInventory,
+    id: Id,
+    held_until: Time,
+    /// The number of faults that are kept.
+    faults: i64,
+    cancelled: bool,
+}
+
+#[async_trait]
+impl ImportWatch for JobWatch<'_> {
+    async fn batch(&mut self, progress: &ImportProgress, mut faults: Vec<RowFault>) -> Result<bool, InventoryError> {
+        faults.truncate(usize::try_from(FAULTS_KEPT - self.faults).unwrap_or(0));
+        let (id, held_until, first, kept) = (self.id, self.held_until, self.faults, faults.len() as i64);
+        let next = self.inventory.clock.now().plus_seconds(ALIVE_SECONDS);
+        let (done, report) = (i64::try_from(progress.bytes).unwrap_or(i64::MAX), progress.report.clone());
+        let beat = move |conn: &mut _| {
+            let state = store::job_beat(conn, id, held_until, next, done, &report)?;
+            if state.is_some() {
+                store::faults_insert(conn, id, first, &faults)?;
+            }
+            Ok::<_, InventoryError>(state)
+        };
+        let state = patiently(|| self.inventory.db.write(beat.clone())).await?;
+        if state.is_some() {
+            self.held_until = next;
+            self.faults += kept;
+        }
+        self.cancelled = state == Some(JobState::Cancelled);
+        Ok(state == Some(JobState::Running))
+    }
+}
+
+/// Reads an input whose pieces come through a channel.
+struct JobInput {
+    pieces: mpsc::Receiver<Result<Vec<u8>, InventoryError>>,
+    piece: Cursor<Vec<u8>>,
+    /// Bytes that are yet to be read.
+    left: u64,
+}
+
+impl Read for JobInput {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let count = self.piece.read(buffer)?;
+            if count > 0 || buffer.is_empty() || self.left == 0 {
+                self.left = self.left.saturating_sub(count as u64);
+                return Ok(count);
+            }
+            self.piece = match self.pieces.blocking_recv() {
+                Some(Ok(bytes)) => Cursor::new(bytes),
+                Some(Err(error)) => return Err(io::Error::other(error)),
+                None => return Err(io::ErrorKind::UnexpectedEof.into()),
+            };
+        }
+    }
+}

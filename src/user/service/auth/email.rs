@@ -1,0 +1,98 @@
+//! Proving an address, and changing it.
+
+use crate::clock::{Id, Time};
+use crate::db::Connection;
+use crate::user::email::{Email, normalised};
+use crate::user::mail::Letter;
+use crate::user::service::LocalUser;
+use crate::user::service::auth::attempt;
+use crate::user::store::audit::audit_insert;
+use crate::user::store::mail::mail_insert;
+use crate::user::store::one_time_token::{
+    OneTimeToken, Purpose, one_time_token_delete, one_time_token_replace, one_time_token_take,
+};
+use crate::user::store::profile::user_lock;
+use crate::user::store::user::{
+    UserRow, user_by_id, user_email_delete, user_email_insert, user_email_set, user_id_by_email, user_verify,
+};
+use crate::user::throttle::Counter;
+use crate::user::{EmailChange, Origin, TokenUse, UserError, token};
+
+impl LocalUser {
+    /// See [`crate::user::Auth::email_verify`].
+    pub(super) async fn email_confirm(&self, used: TokenUse) -> Result<(), UserError> {
+        let (token, now) = (token::hash(used.token.expose()), self.clock.now());
+        let written = self.db.write(move |conn| {
+            if let Some((id, proved)) = one_time_token_take(conn, &token, Purpose::Verify, now)? {
+                return verify(conn, id, &proved, now);
+            }
+            let taken = one_time_token_take(conn, &token, Purpose::ChangeEmail, now)?;
+            let (id, email) = taken.ok_or(UserError::TokenInvalid)?;
+            // Nobody changes the name or deletes the account meanwhile.
+            user_lock(conn, id)?;
+            let user = user_by_id(conn, id)?.ok_or(UserError::TokenInvalid)?;
+            change(conn, user, &email, now)
+        });
+        written.await.map_err(|error| match error {
+            // Somebody else has got the address since the link was sent.
+            UserError::Db(error) if error.is_unique_violation() => UserError::TokenInvalid,
+            error => error,
+        })
+    }
+
+    /// See [`crate::user::Auth::email_change`].
+    pub(super) async fn email_replace(&self, origin: &Origin, user: Id, change: EmailChange) -> Result<(), UserError> {
+        let email = Email::read(&change.email, "/email")?;
+        let row = self.password_confirm(origin, user, &change.current_password).await?;
+        if normalised(&row.email) == email.norm {
+            return Err(UserError::invalid("/email", "is your address already"));
+        }
+        let counters = Counter::of_mail(&email.norm, &origin.address);
+        let (config, now, token) = (self.config.clone(), self.clock.now(), token::token(""));
+        let public_url = self.public_url.clone();
+        let written = self.db.write(move |conn| {
+            attempt::count(conn, &counters, &config, now)?;
+            mail_insert(conn, &row.email, &Letter::email_change_asked(&public_url), now)?;
+            // Whether the address is free is told to whoever reads its mails, and to nobody else.
+            if let Some(owner) = user_id_by_email(conn, &email.norm)? {
+                if let Some(owner) = user_by_id(conn, owner)? {
+                    mail_insert(conn, &owner.email, &Letter::address_taken(&public_url), now)?;
+                }
+                return Ok(());
+            }
+            let proof = OneTimeToken {
+                hash: token::hash(&token),
+                user,
+                purpose: Purpose::ChangeEmail,
+                email: email.shown.clone(),
+                expires_at: now.plus_seconds(config.verify_link_seconds),
+            };
+            one_time_token_replace(conn, &proof, now)?;
+            let letter = Letter::change_email(&public_url, &token, config.verify_link_seconds);
+            Ok(mail_insert(conn, &email.shown, &letter, now)?)
+        });
+        written.await
+    }
+}
+
+/// The address that somebody registered with is proved, if it still is the account's.
+fn verify(conn: &mut Connection, id: Id, proved: &str, now: Time) -> Result<(), UserError> {
+    let user = user_by_id(conn, id)?.filter(|user| normalised(&user.email) == normalised(proved));
+    if user.is_none() {
+        return Err(UserError::TokenInvalid);
+    }
+    user_verify(conn, id, now)?;
+    let actor = format!("user:{id}");
+    Ok(audit_insert(conn, &actor, "email.verified", &actor, &serde_json::json!({}), "", now)?)
+}
+
+/// Puts a proved address in the place of the old one.
+fn change(conn: &mut Connection, user: UserRow, email: &str, now: Time) -> Result<(), UserError> {
+    user_email_insert(conn, &normalised(email), user.id, now)?;
+    user_email_delete(conn, &normalised(&user.email))?;
+    user_email_set(conn, &user, email, now)?;
+    // Links that were sent to the old address open nothing any more.
+    one_time_token_delete(conn, user.id, &[Purpose::Verify, Purpose::Reset])?;
+    let actor = format!("user:{}", user.id);
+    Ok(audit_insert(conn, &actor, "email.changed", &actor, &serde_json::json!({}), "", now)?)
+}

@@ -1,0 +1,285 @@
+//! Jobs: imports over HTTP, their progress and their end, and what is tidied away.
+
+use std::time::Duration;
+
+use emporium::call::Role;
+use emporium::clock::Id;
+use emporium::inventory::{Bulk, BulkFormat, ImportOptions, InventoryError, Job, JobQuery, JobState, PIECE_BYTES_MAX};
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::bulk::{Local, data, options, sample_of};
+use crate::seed::quiet;
+use crate::testapp::{TestApp, call, on_both, read};
+
+/// Sends a file as the HTTP route does.
+async fn start(local: &Local, options: ImportOptions, file: &[u8]) -> Id {
+    let id = local.inventory.import_begin(&call(), options).await.unwrap();
+    for (seq, piece) in file.chunks(PIECE_BYTES_MAX).enumerate() {
+        local.inventory.import_add(id, seq as i64, piece.to_vec()).await.unwrap();
+    }
+    assert_eq!(local.inventory.import_start(id).await.unwrap().state, JobState::Queued);
+    id
+}
+
+async fn job(local: &Local, id: Id) -> Job {
+    local.inventory.job_get(id).await.unwrap().unwrap()
+}
+
+/// Runs a job until it has written its first batch, and drops it there.
+async fn run_a_little(local: &Local, id: Id) {
+    let running = local.inventory.job_run_next();
+    let begun = async {
+        while job(local, id).await.done == 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::select! {
+        result = running => panic!("the job ended before it could be stopped: {result:?}"),
+        () = begun => {}
+    }
+}
+
+fn pieces(local: &Local) -> i64 {
+    crate::seed::number(&mut crate::seed::connect_to(&local.config), "SELECT COUNT(*) FROM job_inputs")
+}
+
+/// The job at this address when it has ended.
+async fn ended(app: &TestApp, token: &str, place: &str) -> Value {
+    for _ in 0..1_000 {
+        let (status, job) = read(app.request_as(token, Method::GET, place).send().await.unwrap()).await;
+        assert_eq!(status, 200, "{job}");
+        if !matches!(job["state"].as_str(), Some("queued" | "running")) {
+            return job;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the job does not end");
+}
+
+/// Sends so many bytes without telling beforehand how many; gives the answer's first line.
+async fn status_of_chunked(app: &TestApp, token: &str, size: usize) -> String {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    let mut connection = tokio::net::TcpStream::connect(app.shop.address).await.unwrap();
+    let head = format!(
+        "POST /api/v1/imports?format=csv HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {token}\r\n\
+         Transfer-Encoding: chunked\r\n\r\n{size:x}\r\n"
+    );
+    connection.write_all(head.as_bytes()).await.unwrap();
+    connection.write_all(&vec![b'x'; size]).await.unwrap();
+    let mut line = String::new();
+    BufReader::new(connection).read_line(&mut line).await.unwrap();
+    line.trim_end().to_owned()
+}
+
+async fn location(app: &TestApp) {
+    let new = emporium::inventory::NewLocation {
+        code: "MAIN".into(),
+        name: "Main".into(),
+        address: Default::default(),
+        priority: 0,
+    };
+    app.shop.modules.inventory.location_create(&call(), new).await.unwrap();
+}
+
+on_both! {
+    async fn a_file_is_imported_over_http(backend: Backend) {
+        let app = TestApp::start_with(backend, quiet).await;
+        location(&app).await;
+        let staff = app.token("staff@shop.example", Role::Staff).await;
+        let post = |query: &str| app.request_as(&staff, Method::POST, &format!("/api/v1/imports{query}"));
+        let answer = post("").header("content-type", "text/csv").body(data("luma.csv")).send().await.unwrap();
+        let place = answer.headers()["location"].to_str().unwrap().to_owned();
+        let (status, started) = read(answer).await;
+        assert_eq!((status, started["state"].as_str()), (202, Some("queued")), "{started}");
+        let done = ended(&app, &staff, &place).await;
+        assert_eq!((done["state"].as_str(), done["message"].as_str()), (Some("succeeded"), Some("")), "{done}");
+        assert_eq!(done["report"]["products_created"], 147);
+        assert_eq!(done["done"], done["total"]);
+
+        // With faults, told page by page.
+        let rows: String = (0..5).map(|number| format!("p{number},P,x\n")).collect();
+        let body = format!("Handle,Title,Variant Price\n{rows}");
+        let answer = post("?format=csv&dry_run=true").body(body).send().await.unwrap();
+        let place = answer.headers()["location"].to_str().unwrap().to_owned();
+        let done = ended(&app, &staff, &place).await;
+        assert_eq!((done["state"].as_str(), &done["report"]["rows_failed"]), (Some("succeeded"), &Value::from(5)));
+        let mut lines = vec![];
+        let mut next = format!("{place}/faults?limit=2");
+        loop {
+            let (status, page) = read(app.request_as(&staff, Method::GET, &next).send().await.unwrap()).await;
+            assert_eq!(status, 200, "{page}");
+            lines.extend(page["items"].as_array().unwrap().iter().map(|fault| fault["line"].as_i64().unwrap()));
+            let Some(cursor) = page["next_cursor"].as_str() else { break };
+            next = format!("{place}/faults?limit=2&cursor={cursor}");
+        }
+        assert_eq!(lines, [2, 3, 4, 5, 6]);
+        let (_, jobs) = read(app.request_as(&staff, Method::GET, "/api/v1/jobs").send().await.unwrap()).await;
+        assert_eq!(jobs["items"].as_array().unwrap().len(), 2);
+        assert_eq!(jobs["items"][1]["id"], started["id"]);
+    }
+
+    async fn what_cannot_be_imported_is_refused_at_once(backend: Backend) {
+        let app = TestApp::start_with(backend, |config| {
+            quiet(config);
+            config.server.import_max_bytes = 3_000_000;
+        })
+        .await;
+        let staff = app.token("staff@shop.example", Role::Staff).await;
+        let post = |query: &str| app.request_as(&staff, Method::POST, &format!("/api/v1/imports{query}"));
+        let code = async |request: reqwest::RequestBuilder| {
+            let (status, problem) = read(request.send().await.unwrap()).await;
+            (status, problem["code"].as_str().unwrap_or_default().to_owned())
+        };
+        let refused = |status, code: &str| (status, code.to_owned());
+        assert_eq!(code(post("?format=csv").body("Handle\n")).await, refused(409, "conflict"));
+        location(&app).await;
+        let large = "x".repeat(3_000_001);
+        assert_eq!(code(post("?format=csv").body(large.clone())).await, refused(413, "payload_too_large"));
+        assert_eq!(status_of_chunked(&app, &staff, 3_000_001).await, "HTTP/1.1 413 Payload Too Large");
+        assert_eq!(code(post("").body("Handle\n")).await, refused(415, "unsupported_media_type"));
+        assert_eq!(code(post("?format=xml").body("Handle\n")).await, refused(400, "bad_request"));
+        assert_eq!(code(post("?formt=csv").body("Handle\n")).await, refused(400, "unknown_parameter"));
+        let zipped = post("?format=csv").header("content-encoding", "gzip").body("Handle\n");
+        assert_eq!(code(zipped).await, refused(415, "unsupported_media_type"));
+        assert_eq!(code(post("?format=csv&location=NONE").body("Handle\n")).await, refused(422, "validation"));
+        assert_eq!(code(app.request_as(&staff, Method::GET, "/api/v1/jobs/x")).await, refused(404, "not_found"));
+        let unknown = format!("/api/v1/jobs/{}/cancel", Id::new(emporium::clock::Time::from_micros(1)));
+        assert_eq!(code(app.request_as(&staff, Method::POST, &unknown)).await, refused(404, "not_found"));
+        assert_eq!(code(app.request_as(&staff, Method::GET, "/api/v1/jobs?cursor=!")).await, refused(400, "invalid_cursor"));
+        let customer = app.token("customer@shop.example", Role::Customer).await;
+        for path in ["/api/v1/jobs", "/api/v1/exports/products.csv", "/api/v1/exports/products.jsonl"] {
+            assert_eq!(code(app.request_as(&customer, Method::GET, path)).await, refused(403, "forbidden"));
+        }
+    }
+
+    async fn a_file_of_another_format_fails_its_job(backend: Backend) {
+        let app = TestApp::start_with(backend, quiet).await;
+        location(&app).await;
+        let staff = app.token("staff@shop.example", Role::Staff).await;
+        for (format, message) in [
+            ("jsonl", "line 1: the file does not begin with a JSON object; is it JSONL?"),
+            ("csv", "line 1, Handle: the file has no such column; is it a product CSV?"),
+        ] {
+            let path = format!("/api/v1/imports?format={format}");
+            let answer = app.request_as(&staff, Method::POST, &path).body("a,b\n1,2\n").send().await.unwrap();
+            let place = answer.headers()["location"].to_str().unwrap().to_owned();
+            let done = ended(&app, &staff, &place).await;
+            assert_eq!((done["state"].as_str(), done["message"].as_str()), (Some("failed"), Some(message)), "{done}");
+        }
+        let answer = app.request_as(&staff, Method::POST, "/api/v1/imports?format=csv").send().await.unwrap();
+        let place = answer.headers()["location"].to_str().unwrap().to_owned();
+        let done = ended(&app, &staff, &place).await;
+        assert_eq!(done["message"], "line 1, Handle: the file is empty; its first row must name the columns");
+    }
+
+    async fn exports_are_streamed(backend: Backend) {
+        let app = TestApp::start_with(backend, quiet).await;
+        let staff = app.token("staff@shop.example", Role::Staff).await;
+        let local = Local::beside(&app);
+        local.import(BulkFormat::Jsonl, &sample_of(2_000)).await;
+        for (path, content_type, format) in [
+            ("products.csv", "text/csv; charset=utf-8", BulkFormat::Csv),
+            ("products.jsonl", "application/x-ndjson", BulkFormat::Jsonl),
+        ] {
+            let request = app.request_as(&staff, Method::GET, &format!("/api/v1/exports/{path}"));
+            let answer = request.send().await.unwrap();
+            assert_eq!((answer.status().as_u16(), answer.headers()["content-type"].to_str().unwrap()), (200, content_type));
+            assert!(answer.text().await.unwrap() == local.export(format).await, "{path} differs");
+        }
+    }
+
+    async fn a_job_that_was_interrupted_is_taken_up_again(backend: Backend) {
+        let local = Local::open(backend).await;
+        let file = sample_of(12_000);
+        assert!(file.len() > 2 * PIECE_BYTES_MAX);
+        let id = start(&local, options(BulkFormat::Jsonl), &file).await;
+        run_a_little(&local, id).await;
+        let left = job(&local, id).await;
+        assert_eq!(left.state, JobState::Running);
+        assert!(left.done < left.total, "{left:?}");
+        // Whoever ran it may still live.
+        assert!(!local.inventory.job_run_next().await.unwrap());
+        local.clock.advance(Duration::from_secs(31));
+        assert!(local.inventory.job_run_next().await.unwrap());
+        let done = job(&local, id).await;
+        assert_eq!((done.state, done.done, done.message.as_str()), (JobState::Succeeded, done.total, ""));
+        assert!(done.report.products_unchanged > 0, "what was there already stays: {done:?}");
+        assert_eq!(pieces(&local), 0);
+        let (report, faults) = local.import(BulkFormat::Jsonl, &file).await;
+        assert_eq!(faults, []);
+        assert_eq!((report.products_created, report.products_updated, report.stock_changed), (0, 0, 0));
+        local.verify().await;
+        assert!(!local.inventory.job_run_next().await.unwrap());
+    }
+
+    async fn a_job_can_be_cancelled(backend: Backend) {
+        let local = Local::open(backend).await;
+        let file = sample_of(12_000);
+        // Before it runs.
+        let waiting = start(&local, options(BulkFormat::Jsonl), &file).await;
+        let cancelled = local.inventory.job_cancel(&call(), waiting).await.unwrap().unwrap();
+        assert_eq!(cancelled.state, JobState::Cancelled);
+        assert_eq!(pieces(&local), 0);
+        assert!(!local.inventory.job_run_next().await.unwrap());
+        // While it runs.
+        let id = start(&local, options(BulkFormat::Jsonl), &file).await;
+        let cancel = async {
+            while job(&local, id).await.done == 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            local.inventory.job_cancel(&call(), id).await.unwrap().unwrap()
+        };
+        let (ran, cancelled) = tokio::join!(local.inventory.job_run_next(), cancel);
+        assert!(ran.unwrap());
+        assert_eq!(cancelled.state, JobState::Cancelled);
+        let left = job(&local, id).await;
+        assert_eq!(left.state, JobState::Cancelled);
+        assert!(left.done < left.total && left.report.products_created > 0, "{left:?}");
+        assert_eq!(pieces(&local), 0);
+        local.verify().await;
+        // Again is the same; a job that has ended cannot be cancelled.
+        assert_eq!(local.inventory.job_cancel(&call(), id).await.unwrap().unwrap().state, JobState::Cancelled);
+        let small = start(&local, options(BulkFormat::Jsonl), &sample_of(1)).await;
+        assert!(local.inventory.job_run_next().await.unwrap());
+        assert!(matches!(local.inventory.job_cancel(&call(), small).await, Err(InventoryError::Conflict(_))));
+    }
+
+    async fn an_input_is_only_taken_while_it_is_open(backend: Backend) {
+        let local = Local::open(backend).await;
+        let id = local.inventory.import_begin(&call(), options(BulkFormat::Jsonl)).await.unwrap();
+        assert_eq!(local.inventory.job_get(id).await.unwrap(), None, "nobody sees it yet");
+        assert!(!local.inventory.job_run_next().await.unwrap(), "nobody runs it yet");
+        let piece = sample_of(3);
+        local.inventory.import_add(id, 0, piece.clone()).await.unwrap();
+        local.inventory.import_add(id, 0, piece.clone()).await.unwrap();
+        let too_large = local.inventory.import_add(id, 1, vec![b' '; PIECE_BYTES_MAX + 1]).await;
+        assert!(matches!(too_large, Err(InventoryError::Invalid(_))));
+        let job = local.inventory.import_start(id).await.unwrap();
+        assert_eq!(job.total, piece.len() as i64);
+        assert!(matches!(local.inventory.import_add(id, 1, piece).await, Err(InventoryError::NotFound { .. })));
+        assert!(matches!(local.inventory.import_start(id).await, Err(InventoryError::NotFound { .. })));
+    }
+
+    async fn what_is_past_its_time_is_tidied_away(backend: Backend) {
+        let local = Local::open(backend).await;
+        let id = start(&local, options(BulkFormat::Jsonl), b"{}\n").await;
+        assert!(local.inventory.job_run_next().await.unwrap());
+        assert_eq!(local.inventory.job_faults(id, JobQuery::default()).await.unwrap().unwrap().items.len(), 1);
+        local.import(BulkFormat::Jsonl, &sample_of(50)).await;
+        let placed = emporium::inventory::Stock::events(&*local.inventory, Default::default()).await.unwrap();
+        assert!(!placed.is_empty());
+        let open = local.inventory.import_begin(&call(), options(BulkFormat::Jsonl)).await.unwrap();
+        local.inventory.import_add(open, 0, b"{}".to_vec()).await.unwrap();
+        assert_eq!(local.inventory.tidy().await.unwrap(), 0);
+        local.clock.advance(Duration::from_secs(3_700));
+        local.inventory.tidy().await.unwrap();
+        assert_eq!(job(&local, open).await.state, JobState::Cancelled);
+        assert_eq!(pieces(&local), 0);
+        local.clock.advance(Duration::from_secs(31 * 86_400));
+        while local.inventory.tidy().await.unwrap() > 0 {}
+        assert_eq!(local.inventory.job_list(JobQuery::default()).await.unwrap().items, []);
+        let left = emporium::inventory::Stock::events(&*local.inventory, Default::default()).await.unwrap();
+        assert_eq!(left, []);
+    }
+}
