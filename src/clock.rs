@@ -25,6 +25,7 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Time {
+        #[expect(clippy::disallowed_methods, reason = "this is the clock that is passed in")]
         Time::from_micros(Utc::now().timestamp_micros())
     }
 }

@@ -120,6 +120,7 @@ const LOCATIONS: [(&str, &str); 2] = [("MAIN", "Main warehouse"), ("SHOP", "High
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "nearly all are products")]
 enum Line {
     Location { code: &'static str, name: &'static str, priority: usize, active: bool },
     Category { path: &'static str, name: &'static str, position: usize },
@@ -228,7 +229,7 @@ fn product(random: &mut Random, number: u64, count: u64) -> Product {
         compare_at_price: was.map(money),
         barcode: format!("20{number:09}{index}"),
         weight_grams: grams,
-        low_stock_threshold: (number % 4 == 0).then_some(5),
+        low_stock_threshold: number.is_multiple_of(4).then_some(5),
         stock: stock.into(),
     });
     Product {

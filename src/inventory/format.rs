@@ -108,6 +108,7 @@ impl Source {
 
 /// What one or several rows say.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are products")]
 pub(super) enum Item {
     Location(ImportLocation),
     Category(ImportCategory),

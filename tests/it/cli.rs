@@ -153,18 +153,18 @@ async fn a_backup_under_load_is_whole() {
     assert!(run(folder.path(), &["import", "goods.jsonl"]).status.success());
     let process = Process::start(&mut emporium(folder.path()));
     let register = process.url("/api/v1/auth/register");
-    let load = tokio::spawn(async move {
+    let (started, mut load) = tokio::sync::mpsc::channel(1);
+    tokio::spawn(async move {
         let http = reqwest::Client::new();
         for n in 0.. {
             let body =
                 serde_json::json!({ "email": format!("p{n}@example.com"), "password": "a long enough phrase 7" });
-            if http.post(&register).json(&body).send().await.is_err() {
-                return n;
-            }
+            let Ok(answer) = http.post(&register).json(&body).send().await else { return };
+            assert!(matches!(answer.status().as_u16(), 202 | 429), "{}", answer.status());
+            let _ = started.try_send(());
         }
-        0
     });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    load.recv().await.expect("there is no load");
     let path = folder.path().to_owned();
     let output = tokio::task::spawn_blocking(move || run(&path, &["backup", "copy.db"])).await.unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));

@@ -23,7 +23,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backend {
+pub(crate) enum Backend {
     Sqlite,
     Postgres,
 }
@@ -50,10 +50,10 @@ pub(crate) use on_both;
 
 /// The system's clock, which a test can put forward.
 #[derive(Clone, Default)]
-pub struct TestClock(Arc<AtomicI64>);
+pub(crate) struct TestClock(Arc<AtomicI64>);
 
 impl TestClock {
-    pub fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         self.0.fetch_add(by.as_micros() as i64, Ordering::SeqCst);
     }
 }
@@ -64,23 +64,23 @@ impl Clock for TestClock {
     }
 }
 
-pub const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
-pub struct TestApp {
-    pub shop: Shop,
-    pub clock: TestClock,
-    pub config: Config,
-    pub folder: TempDir,
-    pub http: reqwest::Client,
+pub(crate) struct TestApp {
+    pub(crate) shop: Shop,
+    pub(crate) clock: TestClock,
+    pub(crate) config: Config,
+    pub(crate) folder: TempDir,
+    pub(crate) http: reqwest::Client,
 }
 
 impl TestApp {
-    pub async fn start(backend: Backend) -> TestApp {
+    pub(crate) async fn start(backend: Backend) -> TestApp {
         TestApp::start_with(backend, |_| {}).await
     }
 
     /// Starts a shop whose configuration the test has changed.
-    pub async fn start_with(backend: Backend, change: impl FnOnce(&mut Config)) -> TestApp {
+    pub(crate) async fn start_with(backend: Backend, change: impl FnOnce(&mut Config)) -> TestApp {
         let folder = TempDir::new().unwrap();
         let mut config = test_config(backend, &folder);
         change(&mut config);
@@ -93,23 +93,23 @@ impl TestApp {
     }
 
     /// A request to the public address; `path` from the root, as `/api/v1/products`.
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("http://{}{path}", self.shop.address))
     }
 
     /// A request with a token.
-    pub fn request_as(&self, token: &str, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request_as(&self, token: &str, method: Method, path: &str) -> RequestBuilder {
         self.request(method, path).bearer_auth(token)
     }
 
     /// Makes an account of this role and logs it in; gives the token.
-    pub async fn token(&self, email: &str, role: Role) -> String {
+    pub(crate) async fn token(&self, email: &str, role: Role) -> String {
         let new = Registration { email: email.into(), password: Secret::new(PASSWORD), name: "Test Person".into() };
         self.shop.modules.user.create("test", new, role).await.unwrap();
         self.login(email).await
     }
 
-    pub async fn login(&self, email: &str) -> String {
+    pub(crate) async fn login(&self, email: &str) -> String {
         let body = serde_json::json!({ "email": email, "password": PASSWORD });
         let answer = self.request(Method::POST, "/api/v1/auth/login").json(&body).send().await.unwrap();
         let (status, body) = read(answer).await;
@@ -119,16 +119,16 @@ impl TestApp {
 }
 
 /// A connection of the test's own to a shop's database, to look behind the API or to break something.
-pub struct Raw(emporium::db::Connection);
+pub(crate) struct Raw(emporium::db::Connection);
 
 impl TestApp {
-    pub fn diesel(&self) -> Raw {
+    pub(crate) fn diesel(&self) -> Raw {
         Raw::connect(&self.config)
     }
 }
 
 impl Raw {
-    pub fn connect(config: &Config) -> Raw {
+    pub(crate) fn connect(config: &Config) -> Raw {
         use diesel::Connection;
         Raw(match &config.inventory.database.url {
             DatabaseUrl::Sqlite(path) => {
@@ -141,26 +141,26 @@ impl Raw {
     }
 
     /// Runs statements; tables of PostgreSQL are named with their schema.
-    pub fn batch(&mut self, sql: &str) {
+    pub(crate) fn batch(&mut self, sql: &str) {
         use diesel::connection::SimpleConnection;
         self.0.batch_execute(sql).unwrap();
     }
 }
 
 /// Who answers for what a test does through a trait.
-pub fn call() -> Call {
+pub(crate) fn call() -> Call {
     Call::by("test")
 }
 
 /// The status and the JSON body of an answer (null where there is none).
-pub async fn read(answer: reqwest::Response) -> (u16, Value) {
+pub(crate) async fn read(answer: reqwest::Response) -> (u16, Value) {
     let status = answer.status().as_u16();
     let text = answer.text().await.unwrap();
     (status, serde_json::from_str(&text).unwrap_or(Value::Null))
 }
 
 /// Stage 0 with free ports, a database of its own, and limits that a test does not meet by accident.
-pub fn test_config(backend: Backend, folder: &TempDir) -> Config {
+pub(crate) fn test_config(backend: Backend, folder: &TempDir) -> Config {
     let mut config = Config::parse(DEFAULT, Default::default()).unwrap();
     config.server.listen = "127.0.0.1:0".parse().unwrap();
     config.server.internal_listen = "127.0.0.1:0".parse().unwrap();
@@ -182,14 +182,14 @@ pub fn test_config(backend: Backend, folder: &TempDir) -> Config {
 }
 
 /// A PostgreSQL server that lives as long as the test run.
-pub struct Postgres {
+pub(crate) struct Postgres {
     port: u16,
     databases: AtomicU32,
     _folder: TempDir,
 }
 
 /// The server, started at its first use.
-pub fn postgres() -> &'static Postgres {
+pub(crate) fn postgres() -> &'static Postgres {
     static SERVER: OnceLock<Postgres> = OnceLock::new();
     SERVER.get_or_init(Postgres::start)
 }
@@ -248,7 +248,7 @@ impl Postgres {
     }
 
     /// Makes an empty database; gives its address.
-    pub fn database(&self) -> String {
+    pub(crate) fn database(&self) -> String {
         let name = format!("shop{}", self.databases.fetch_add(1, Ordering::SeqCst));
         self.execute(&format!("CREATE DATABASE {name}")).unwrap();
         format!("postgres://emporium@127.0.0.1:{}/{name}", self.port)

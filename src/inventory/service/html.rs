@@ -86,7 +86,9 @@ mod tests {
 
     #[test]
     fn plain_text_is_what_the_sanitiser_makes_of_it() {
-        for text in ["", "Plain, text; with \"quotes\" and 'more'.\n\tTabs — ünïcödé 🎩\u{200b}\u{feff}", "\n first", "a=b;c"] {
+        for text in
+            ["", "Plain, text; with \"quotes\" and 'more'.\n\tTabs — ünïcödé 🎩\u{200b}\u{feff}", "\n first", "a=b;c"]
+        {
             assert_eq!(sanitise(text), super::CLEANER.clean(text).to_string(), "{text:?}");
         }
     }

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{Staffed, pointers, reply, shirt};
-use crate::testapp::{Backend, on_both};
+use crate::testapp::on_both;
 
 impl Staffed {
     async fn category(&self, parent: Option<&Value>, name: &str) -> Value {

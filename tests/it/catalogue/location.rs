@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::{Staffed, pointers, reply};
-use crate::testapp::{Backend, on_both};
+use crate::testapp::on_both;
 
 on_both! {
     async fn a_location_is_made_listed_and_changed(backend: Backend) {

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{Staffed, pointers, reply, shirt, sku};
-use crate::testapp::{Backend, on_both};
+use crate::testapp::on_both;
 
 on_both! {
     async fn a_product_is_made_read_changed_and_deleted(backend: Backend) {

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{Staffed, pointers, shirt, sku};
-use crate::testapp::{Backend, on_both};
+use crate::testapp::on_both;
 
 /// A product of `count` SKUs.
 fn many(count: usize) -> Value {

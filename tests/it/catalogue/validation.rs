@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Staffed, pointers, reply, shirt, sku};
-use crate::testapp::{Backend, on_both};
+use crate::testapp::on_both;
 
 /// A valid value changed in one place.
 fn with(mut value: Value, pointer: &str, new: Value) -> Value {

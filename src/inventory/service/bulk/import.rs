@@ -225,9 +225,8 @@ fn read_with(mut reader: impl Reader, currency: &str, sender: &mpsc::Sender<Piec
         // Locations and categories hold for the products after them, not for those before.
         let is_new_start =
             matches!(item, Some(Ok(Item::Location(_) | Item::Category(_)))) && !piece.batch.products.is_empty();
-        let is_full = weight >= BATCH_WEIGHT
-            || piece.faults.len() >= BATCH_FAULTS
-            || reader.bytes() - start >= BATCH_BYTES;
+        let is_full =
+            weight >= BATCH_WEIGHT || piece.faults.len() >= BATCH_FAULTS || reader.bytes() - start >= BATCH_BYTES;
         if is_end || is_new_start || is_full {
             if !send(std::mem::take(&mut piece), &reader, sender) {
                 return Ok(());
