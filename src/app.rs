@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Compress, from_fn};
+use actix_web::web::Redirect;
 use actix_web::{App, HttpServer, web};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -132,9 +133,14 @@ impl Shop {
                 tracing::error!(%error, "the server ended with an error");
             }
         }
-        for task in self.background {
-            if let Err(error) = task.await {
-                tracing::error!(%error, "background work ended with an error");
+        let limit = Duration::from_secs(u64::from(self.config.shutdown_timeout_seconds));
+        let end = tokio::time::Instant::now() + limit;
+        for mut task in self.background {
+            match tokio::time::timeout_at(end, &mut task).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "background work ended with an error"),
+                // A mail to a server that hangs, say: it is taken up again after the next start.
+                Err(_) => task.abort(),
             }
         }
         tracing::info!("stopped");
@@ -159,7 +165,11 @@ fn public_server(
     let deadline = Deadline(Duration::from_millis(u64::from(server.request_timeout_ms)));
     let modules = modules.clone();
     let app_config = config.server.clone();
-    let mut builder = HttpServer::new(move || {
+    let workers = match server.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers as usize,
+    };
+    let builder = HttpServer::new(move || {
         let (app, _) = App::new()
             .app_data(web::Data::from(modules.inventory.clone()))
             .app_data(web::Data::from(modules.user.clone()))
@@ -172,6 +182,7 @@ fn public_server(
             .configure(api)
             .split_for_parts();
         app.service(docs())
+            .route("/docs", web::get().to(async || Redirect::to("/docs/")))
             .route("/livez", web::get().to(livez))
             .route("/readyz", web::get().to(readyz))
             .wrap(from_fn(gate))
@@ -180,12 +191,11 @@ fn public_server(
     })
     .disable_signals()
     .keep_alive(Duration::from_secs(u64::from(server.keep_alive_seconds)))
-    .client_request_timeout(Duration::from_secs(10))
-    .max_connections(server.connections_max as usize)
+    .client_request_timeout(Duration::from_millis(u64::from(server.header_timeout_ms)))
+    // actix's limit is for each worker.
+    .max_connections((server.connections_max as usize).div_ceil(workers))
+    .workers(workers)
     .shutdown_timeout(u64::from(server.shutdown_timeout_seconds));
-    if server.workers > 0 {
-        builder = builder.workers(server.workers as usize);
-    }
     Ok(builder.listen(listener)?.run())
 }
 
@@ -202,7 +212,7 @@ fn internal_server(
             .route("/readyz", web::get().to(readyz))
             .route("/metrics", web::get().to(metrics))
     });
-    Ok(builder.disable_signals().workers(1).shutdown_timeout(1).listen(listener)?.run())
+    Ok(builder.disable_signals().workers(1).max_connections(100).shutdown_timeout(1).listen(listener)?.run())
 }
 
 /// All public routes of the API.
@@ -234,8 +244,8 @@ fn docs() -> utoipa_swagger_ui::SwaggerUi {
 
 /// Who may use which route: the whole access table.
 pub fn rules() -> Vec<Rule> {
-    let own = [("GET", "/livez"), ("GET", "/readyz"), ("GET", "/docs/{_:.*}"), ("GET", "/openapi.json")];
-    let mut rules: Vec<Rule> = own.map(|(method, path)| (method, path, Access::Public)).to_vec();
+    let own = ["/livez", "/readyz", "/docs", "/docs/{_:.*}", "/openapi.json"];
+    let mut rules: Vec<Rule> = own.map(|path| ("GET", path, Access::Public)).to_vec();
     rules.extend(inventory::routes::rules());
     rules.extend(user::routes::rules());
     rules
@@ -280,7 +290,8 @@ fn background(
                 if let Err(error) = user.tidy().await {
                     tracing::warn!(%error, "tidying the user module failed");
                 }
-                inventory.tidy().await.map(|_| false)
+                // A full batch: there is more.
+                inventory.tidy().await.map(|rows| rows >= 1_000)
             }
         }),
     ]

@@ -42,11 +42,13 @@ pub struct ServerConfig {
     pub body_max_bytes: u32,
     pub import_max_bytes: u32,
     pub request_timeout_ms: u32,
+    pub header_timeout_ms: u32,
     pub keep_alive_seconds: u32,
     pub drain_ms: u32,
     pub shutdown_timeout_seconds: u32,
     pub rate_limit_per_minute: u32,
     pub rate_limit_burst: u32,
+    pub trusted_proxies: Vec<std::net::IpAddr>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -111,15 +113,6 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
-/// A secret of the configuration, which may be a number: an all-digit password in an environment variable arrives as one.
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
-    match Value::deserialize(deserializer)? {
-        Value::String(text) => Ok(Some(Secret(text))),
-        Value::Number(number) => Ok(Some(Secret(number.to_string()))),
-        _ => Err(serde::de::Error::custom("must be a text")),
-    }
-}
-
 /// One thing that is wrong with a configuration.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -153,14 +146,16 @@ impl Config {
 
     /// Reads a configuration from its text and `EMPORIUM__...` variables.
     pub fn parse(text: &str, environment: std::collections::HashMap<String, String>) -> Result<Config, Vec<Fault>> {
-        let variables = config::Environment::with_prefix("EMPORIUM")
-            .prefix_separator("__")
-            .separator("__")
-            .try_parsing(true)
-            .source(Some(environment));
+        // Passwords are taken as they are: 007 is not the number 7.
+        let (secrets, others) = environment.into_iter().partition(|(key, _)| key.ends_with("__PASSWORD"));
+        let variables = |environment, parse| {
+            let variables = config::Environment::with_prefix("EMPORIUM").prefix_separator("__").separator("__");
+            variables.try_parsing(parse).source(Some(environment))
+        };
         let value: Value = config::Config::builder()
             .add_source(config::File::from_str(text, config::FileFormat::Toml))
-            .add_source(variables)
+            .add_source(variables(others, true))
+            .add_source(variables(secrets, false))
             .build()
             .and_then(config::Config::try_deserialize)
             .map_err(|error| vec![fault("", error.to_string())])?;
@@ -194,6 +189,7 @@ impl Config {
         check.range("server.body_max_bytes", server.body_max_bytes, 1_024, 1 << 30);
         check.range("server.import_max_bytes", server.import_max_bytes, 1_024, 1 << 30);
         check.range("server.request_timeout_ms", server.request_timeout_ms, 100, 600_000);
+        check.range("server.header_timeout_ms", server.header_timeout_ms, 100, 600_000);
         check.range("server.keep_alive_seconds", server.keep_alive_seconds, 1, 3_600);
         check.range("server.drain_ms", server.drain_ms, 0, 600_000);
         check.range("server.shutdown_timeout_seconds", server.shutdown_timeout_seconds, 1, 600);
@@ -368,12 +364,12 @@ mod tests {
 
     #[test]
     fn the_environment_overrides_single_keys() {
-        let variables = [("EMPORIUM__SERVER__WORKERS", "3"), ("EMPORIUM__INVENTORY__DATABASE__PASSWORD", "1234")];
+        let variables = [("EMPORIUM__SERVER__WORKERS", "3"), ("EMPORIUM__INVENTORY__DATABASE__PASSWORD", "007")];
         let variables = variables.map(|(key, value)| (key.to_owned(), value.to_owned()));
         let text = DEFAULT.replace("sqlite:data/emporium.db", "postgres://shop@db/shop");
         let config = Config::parse(&text, variables.into()).unwrap();
         assert_eq!(config.server.workers, 3);
-        assert_eq!(config.inventory.database.password(), Some("1234"));
-        assert!(!toml::to_string(&config).unwrap().contains("1234"));
+        assert_eq!(config.inventory.database.password(), Some("007"));
+        assert!(!toml::to_string(&config).unwrap().contains("007"));
     }
 }

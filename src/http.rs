@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use actix_web::dev::Payload;
+use actix_web::dev::{Extensions, Payload};
 use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use futures_util::future::{LocalBoxFuture, Ready, ready};
@@ -103,6 +103,11 @@ pub enum Errors {
     Unavailable(#[to_schema] ProblemBody),
 }
 
+/// Who answers for a request: the caller whom the gate left with it.
+fn actor(extensions: &Extensions) -> String {
+    extensions.get::<Caller>().unwrap_or(&Caller::Anonymous).actor()
+}
+
 impl FromRequest for Caller {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
@@ -148,7 +153,6 @@ pub fn body_bytes(request: &HttpRequest, payload: &mut Payload) -> LocalBoxFutur
 }
 
 fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    // A NUL cannot be kept by PostgreSQL in a text; nobody means it.
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value: T = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let inner = error.inner();
@@ -204,8 +208,7 @@ impl FromRequest for Change {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let actor = request.extensions().get::<Caller>().map_or_else(|| Caller::Anonymous.actor(), Caller::actor);
-        ready(Ok(Change(Call::by(actor))))
+        ready(Ok(Change(Call::by(actor(&request.extensions())))))
     }
 }
 
@@ -233,7 +236,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Keyed<T> {
             hash.update([0]);
             hash.update(&bytes);
             let key = IdempotencyKey { key, request_hash: hash.finalize().to_vec() };
-            let actor = request.extensions().get::<Caller>().map_or_else(|| Caller::Anonymous.actor(), Caller::actor);
+            let actor = actor(&request.extensions());
             // A call without parameters may come without a body.
             let body = if bytes.is_empty() { b"{}".as_slice() } else { &bytes };
             if !bytes.is_empty() && !request.content_type().eq_ignore_ascii_case("application/json") {

@@ -61,11 +61,16 @@ enum Command {
         location: Option<String>,
     },
     /// Export all products with their stock; the file's ending (.csv, .jsonl) tells the format.
-    Export { file: PathBuf },
+    Export {
+        /// The file to write; one of that name is replaced when the new one is whole.
+        file: PathBuf,
+    },
     /// Write a made-up catalogue as JSONL to standard output; the same for the same seed.
     Sample {
+        /// How many SKUs.
         #[arg(long, default_value_t = 1_000, value_name = "N")]
         skus: u64,
+        /// Another number makes another catalogue.
         #[arg(long, default_value_t = 1, value_name = "N")]
         seed: u64,
     },
@@ -90,8 +95,9 @@ enum Command {
 
 #[derive(Subcommand)]
 enum UserCommand {
-    /// Make an account that may do everything.
+    /// Make an account that may do everything; or let one that is there do everything.
     CreateAdmin {
+        /// The address to log in with.
         email: String,
         /// Take the password from this file's first line; without it, one is made up and printed.
         #[arg(long, value_name = "FILE")]
@@ -177,8 +183,12 @@ async fn serve(config: Config) -> Result<ExitCode, Failure> {
     let stop = stop_signal().map_err(|error| Failure::Other(format!("cannot listen for signals: {error}")))?;
     let shop = app::start(config, Arc::new(SystemClock)).await?;
     stop.await;
-    shop.stop().await;
-    Ok(ExitCode::SUCCESS)
+    // Who asks twice is in a hurry.
+    let again = stop_signal().map_err(|error| Failure::Other(format!("cannot listen for signals: {error}")))?;
+    tokio::select! {
+        () = shop.stop() => Ok(ExitCode::SUCCESS),
+        () = again => Ok(ExitCode::FAILURE),
+    }
 }
 
 /// Ends when the process is told to stop: SIGTERM or SIGINT.

@@ -1,8 +1,8 @@
 //! `emporium demo`: a shop to try, with goods and accounts.
 
-use std::fs::{OpenOptions, Permissions};
+use std::fs::{DirBuilder, OpenOptions, Permissions};
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use emporium::app;
 use emporium::call::{Call, Role};
 use emporium::clock::SystemClock;
-use emporium::config::{Config, DatabaseUrl, MailDelivery, Secret};
+use emporium::config::{Config, DEFAULT, DatabaseUrl, MailDelivery, Secret};
 use emporium::inventory::{BulkFormat, ImportOptions, ImportProgress, ImportWatch, InventoryError, RowFault};
 use emporium::user::{Registration, UserError};
 
@@ -28,18 +28,27 @@ const ACCOUNTS: [(&str, &str, Role); 3] = [
     ("admin@demo.example", "Alex Admin", Role::Admin),
 ];
 
-/// Serves a demo whose data is in `folder`, made there at the first start.
-pub(crate) async fn run(mut config: Config, folder: &Path) -> Result<ExitCode, Failure> {
+/// Serves a demo whose data is in `folder`, made there at the first start: stage 0 with the given addresses, whatever else the
+/// configuration says.
+pub(crate) async fn run(given: Config, folder: &Path) -> Result<ExitCode, Failure> {
+    let mut config = Config::parse(DEFAULT, Default::default())?;
+    config.server = given.server;
+    config.log = given.log;
     let url = DatabaseUrl::Sqlite(folder.join("emporium.db"));
     config.inventory.database.url = url.clone();
     config.user.database.url = url;
-    config.mail.delivery = MailDelivery::Folder { path: folder.join("mail") };
-    if !config.server.listen.ip().is_loopback() {
-        return Err(Failure::Other("the demo listens on a loopback address only: its passwords are printed".into()));
+    let mail = folder.join("mail");
+    config.mail.delivery = MailDelivery::Folder { path: mail.clone() };
+    if ![config.server.listen, config.server.internal_listen].iter().all(|address| address.ip().is_loopback()) {
+        return Err(Failure::Other("the demo listens on loopback addresses only: its passwords are printed".into()));
     }
+    // The mails hold links that open accounts.
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(&mail);
+    made.map_err(|error| Failure::Other(format!("cannot make {}: {error}", mail.display())))?;
     let accounts = fill(&config, folder).await?;
-    println!("The demo shop is at {}, its API at {0}/docs.", config.server.public_url);
-    println!("Its data is in {}, the mails it sends in {}.\n", folder.display(), folder.join("mail").display());
+    let address = config.server.listen;
+    println!("The demo shop is at http://{address}, its API at http://{address}/docs.");
+    println!("Its data is in {}, the mails it sends in {}.\n", folder.display(), mail.display());
     print!("{accounts}");
     println!("\nStop it with Ctrl-C.");
     crate::serve(config).await

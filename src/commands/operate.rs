@@ -12,7 +12,7 @@ use emporium::clock::SystemClock;
 use emporium::config::{Config, DatabaseUrl, Secret};
 use emporium::db::{Database, Migrations};
 use emporium::inventory;
-use emporium::user::{self, Registration, UserError};
+use emporium::user::{self, Registration, UserError, UserPatch, UserQuery};
 
 use crate::Failure;
 
@@ -27,6 +27,9 @@ pub(crate) fn check(config: Config, print: bool) -> Result<ExitCode, Failure> {
 
 /// Applies the migrations that are missing, or only names them.
 pub(crate) async fn migrate(config: Config, status: bool) -> Result<ExitCode, Failure> {
+    if status {
+        must_be_there(&config)?;
+    }
     let [inventory_db, user_db] = app::databases(&config)?;
     let modules: [(&str, Database, &'static Migrations); 2] =
         [("inventory", inventory_db, &inventory::MIGRATIONS), ("user", user_db, &user::MIGRATIONS)];
@@ -49,17 +52,30 @@ pub(crate) async fn migrate(config: Config, status: bool) -> Result<ExitCode, Fa
 
 /// Copies the SQLite file while others use it.
 pub(crate) async fn backup(config: Config, file: &Path) -> Result<ExitCode, Failure> {
-    let [inventory_db, _] = app::databases(&config)?;
     if let DatabaseUrl::Postgres(_) = config.inventory.database.url {
         return Err(Failure::Other("PostgreSQL has better tools for this: use pg_dump, or pg_basebackup.".into()));
     }
     if !config.user.database.is_same_file(&config.inventory.database) {
         return Err(Failure::Other("the modules have two databases; a backup of one file cannot hold both".into()));
     }
+    must_be_there(&config)?;
+    let [inventory_db, _] = app::databases(&config)?;
     let failed = |error: emporium::db::DbError| Failure::Other(format!("the backup failed: {error}"));
     let bytes = inventory_db.backup(file.to_owned()).await.map_err(failed)?;
     println!("{} ({bytes} bytes) is a whole, checked copy.", file.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Opening an SQLite file makes it; who only looks, perhaps from the wrong folder, must not take an empty one for his own.
+fn must_be_there(config: &Config) -> Result<(), Failure> {
+    for database in [&config.inventory.database, &config.user.database] {
+        if let DatabaseUrl::Sqlite(path) = &database.url
+            && !path.exists()
+        {
+            return Err(Failure::Other(format!("there is no database at {}", path.display())));
+        }
+    }
+    Ok(())
 }
 
 /// Holds the counters against the ledger; prints each difference.
@@ -102,11 +118,27 @@ pub(crate) async fn create_admin(
     };
     let modules = app::modules(&config, Arc::new(SystemClock)).await?;
     let new = Registration { email: email.clone(), password: Secret::new(&password), name: String::new() };
-    modules.user.create("cli", new, Role::Admin).await.map_err(user_failure)?;
+    match modules.user.create("cli", new, Role::Admin).await {
+        Err(UserError::Conflict(_)) => return promote(&modules, &email).await,
+        made => made.map_err(user_failure)?,
+    };
     match password_file {
         Some(_) => println!("{email} may now do everything."),
         None => println!("{email} may now do everything. The password, which is not shown again: {password}"),
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Somebody who has an account already keeps it, and its password.
+async fn promote(modules: &app::Modules, email: &str) -> Result<ExitCode, Failure> {
+    let query = UserQuery { q: Some(email.trim().to_owned()), ..UserQuery::default() };
+    let found = modules.user.user_list(query).await.map_err(user_failure)?.items;
+    let Some(user) = found.iter().find(|user| user.email.eq_ignore_ascii_case(email.trim())) else {
+        return Err(Failure::Other(format!("{email} has an account under another spelling: give it as it is shown")));
+    };
+    let patch = UserPatch { role: Some(Role::Admin), ..UserPatch::default() };
+    modules.user.user_update(&Call::by("cli"), user.id, None, patch).await.map_err(user_failure)?;
+    println!("{email} had an account and may now do everything; the password is as it was.");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -14,7 +14,7 @@ pub struct DatabaseConfig {
     /// The file that holds the password; read once, at the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_file: Option<PathBuf>,
-    #[serde(default, deserialize_with = "super::secret", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
     pub pool_size: u32,
     pub pool_wait_ms: u32,
@@ -121,6 +121,10 @@ impl<'de> Deserialize<'de> for DatabaseUrl {
         match text.split_once(':') {
             Some(("sqlite", path)) if !path.trim_start_matches("//").is_empty() => {
                 Ok(DatabaseUrl::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
+            }
+            // libpq would take it, and everything that shows an address would show it.
+            Some(("postgres" | "postgresql", rest)) if rest.contains("password=") => {
+                Err(serde::de::Error::custom("must not have a password among its parameters: use password_file"))
             }
             Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => Ok(DatabaseUrl::Postgres(text)),
             _ => Err(serde::de::Error::custom("must be sqlite:PATH or postgres://USER@HOST:PORT/DATABASE")),

@@ -32,7 +32,7 @@ pub struct SmtpConfig {
     pub tls: SmtpTls,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    #[serde(default, deserialize_with = "super::secret", skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
     /// The file that holds the password; read once, at the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use actix_web::body::MessageBody;
+use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -36,8 +36,18 @@ pub struct Gate {
     user: Arc<dyn User>,
     rules: Vec<Rule>,
     rate: DefaultKeyedRateLimiter<String, StateInformationMiddleware>,
+    /// By network, before a token is looked up: whoever guesses tokens must not keep the database busy.
+    tokens: DefaultKeyedRateLimiter<String>,
     policy: String,
+    trusted_proxies: Vec<IpAddr>,
 }
+
+/// From which address the request came; `None` where that is not known. Left with the request by the gate.
+#[derive(Clone, Copy)]
+pub struct ClientAddress(pub Option<IpAddr>);
+
+/// How many tokens one network may show for each request that one client may send: an office shares one address.
+const CLIENTS_PER_NETWORK: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
 
 impl Gate {
     pub fn new(user: Arc<dyn User>, rules: Vec<Rule>, config: &ServerConfig) -> Self {
@@ -49,7 +59,12 @@ impl Gate {
             user,
             rules,
             rate: RateLimiter::keyed(quota).with_middleware(),
+            tokens: RateLimiter::keyed(
+                Quota::per_minute(per_minute.saturating_mul(CLIENTS_PER_NETWORK))
+                    .allow_burst(burst.saturating_mul(CLIENTS_PER_NETWORK)),
+            ),
             policy: format!("\"default\";q={per_minute};w=60"),
+            trusted_proxies: config.trusted_proxies.clone(),
         }
     }
 
@@ -57,6 +72,8 @@ impl Gate {
     pub fn tidy(&self) {
         self.rate.retain_recent();
         self.rate.shrink_to_fit();
+        self.tokens.retain_recent();
+        self.tokens.shrink_to_fit();
     }
 
     async fn identify(&self, request: &ServiceRequest) -> Result<Caller, Problem> {
@@ -120,39 +137,81 @@ fn refuse(code: ErrorCode, detail: impl Into<String>) -> Error {
     ApiError(Problem::new(code, detail)).into()
 }
 
-/// The middleware: identify, count, authorize; then the route.
-pub async fn gate<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
-    let Some(gate) = request.app_data::<web::Data<Gate>>().cloned() else { return next.call(request).await };
-    let identified = gate.identify(&request).await;
-    let client = match &identified {
-        Ok(caller @ (Caller::Person { .. } | Caller::Key { .. })) => caller.actor(),
-        // Whoever shows a wrong token is counted by address, like everybody unknown.
-        _ => client_network(client_address(&request)),
-    };
-    let rate = match gate.rate(client) {
-        Ok(rate) => rate,
-        Err(wait) => {
-            metrics::counter!("emporium_rate_limited_total").increment(1);
-            let problem = Problem::new(ErrorCode::TooManyRequests, format!("Wait {wait} s, then go on more slowly."));
-            return Err(ApiError(problem.retry_after(wait)).into());
+/// What the gate found out about a request, and its refusal if there is one.
+struct Passage {
+    caller: Option<Caller>,
+    rate: Option<String>,
+    refusal: Option<Error>,
+}
+
+impl Gate {
+    async fn judge(&self, request: &ServiceRequest, address: Option<IpAddr>) -> Passage {
+        let network = client_network(address);
+        let shows_token = request.headers().contains_key(header::AUTHORIZATION);
+        if shows_token && self.tokens.check_key(&network).is_err() {
+            return Passage { caller: None, rate: None, refusal: Some(too_many(1)) };
         }
+        let identified = self.identify(request).await;
+        let client = match &identified {
+            Ok(caller @ (Caller::Person { .. } | Caller::Key { .. })) => caller.actor(),
+            // Whoever shows a wrong token is counted by address, like everybody unknown.
+            _ => network,
+        };
+        let (rate, refusal) = match (self.rate(client), &identified) {
+            (Err(wait), _) => (None, Some(too_many(wait))),
+            (Ok(rate), Ok(caller)) => (Some(rate), self.authorize(request, caller).err()),
+            (Ok(rate), Err(problem)) => (Some(rate), Some(ApiError(problem.clone()).into())),
+        };
+        Passage { caller: identified.ok(), rate, refusal }
+    }
+
+    /// The peer's address; where the peer is a trusted proxy, the last address in `X-Forwarded-For` that is none.
+    fn client_address(&self, request: &ServiceRequest) -> Option<IpAddr> {
+        let peer = request.peer_addr()?.ip().to_canonical();
+        let trusted = |address: &IpAddr| self.trusted_proxies.contains(address);
+        if !trusted(&peer) {
+            return Some(peer);
+        }
+        let values = request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
+        let hops: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
+        // What stands before something that is no address was not written by a proxy of ours.
+        let hops = hops.iter().rev().map_while(|hop| hop.parse::<IpAddr>().ok()).map(|hop| hop.to_canonical());
+        Some(hops.into_iter().find(|hop| !trusted(hop)).unwrap_or(peer))
+    }
+}
+
+fn too_many(wait: u64) -> Error {
+    metrics::counter!("emporium_rate_limited_total").increment(1);
+    let problem = Problem::new(ErrorCode::TooManyRequests, format!("Wait {wait} s, then go on more slowly."));
+    ApiError(problem.retry_after(wait)).into()
+}
+
+/// The middleware: identify, count, authorize; then the route. Health checks pass: they tell of this process alone.
+pub async fn gate<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let gate = request.app_data::<web::Data<Gate>>().cloned();
+    let Some(gate) = gate.filter(|_| !matches!(request.path(), "/livez" | "/readyz")) else {
+        return Ok(next.call(request).await?.map_into_left_body());
     };
-    let caller = identified.map_err(ApiError)?;
-    gate.authorize(&request, &caller)?;
-    request.extensions_mut().insert(caller);
-    let mut response = next.call(request).await?;
-    let headers = response.headers_mut();
-    for (name, value) in [("ratelimit-policy", &gate.policy), ("ratelimit", &rate)] {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(HeaderName::from_static(name), value);
+    let address = gate.client_address(&request);
+    request.extensions_mut().insert(ClientAddress(address));
+    let passage = gate.judge(&request, address).await;
+    if let Some(caller) = passage.caller {
+        request.extensions_mut().insert(caller);
+    }
+    let mut response = match passage.refusal {
+        Some(refusal) => request.into_response(refusal.error_response()).map_into_right_body(),
+        None => next.call(request).await?.map_into_left_body(),
+    };
+    let headers = [("ratelimit-policy", Some(&gate.policy)), ("ratelimit", passage.rate.as_ref())];
+    for (name, value) in headers {
+        if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
         }
     }
     Ok(response)
-}
-
-/// The address of whoever is connected to us.
-pub fn client_address(request: &ServiceRequest) -> Option<IpAddr> {
-    request.peer_addr().map(|address| address.ip().to_canonical())
 }
 
 /// An IPv6 customer has a /64 of addresses and may not get a rate for each of them.

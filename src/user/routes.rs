@@ -11,7 +11,7 @@ use crate::call::Caller;
 use crate::clock::Id;
 use crate::error::{ErrorCode, Problem};
 use crate::http::ApiError;
-use crate::http::gate::Rule;
+use crate::http::gate::{ClientAddress, Rule};
 use crate::user::Origin;
 
 mod account;
@@ -53,7 +53,8 @@ impl FromRequest for Origin {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let address = request.peer_addr().map_or(String::new(), |peer| peer.ip().to_canonical().to_string());
+        let address = request.extensions().get::<ClientAddress>().and_then(|address| address.0);
+        let address = address.map_or(String::new(), |address| address.to_string());
         let user_agent = request.headers().get(header::USER_AGENT);
         let user_agent = user_agent.map_or(String::new(), |value| String::from_utf8_lossy(value.as_bytes()).into());
         ready(Ok(Origin { address, user_agent }))

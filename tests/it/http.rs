@@ -89,6 +89,51 @@ async fn a_client_that_is_too_fast_is_told_to_wait() {
     app.shop.stop().await;
 }
 
+/// Whose requests count together: one who shows `address` in X-Forwarded-For, seen through `proxies`.
+async fn left_after_two(proxies: &[&str], first: &str, second: &str) -> u16 {
+    let app = TestApp::start_with(Backend::Sqlite, |config| {
+        config.server.rate_limit_burst = 1;
+        config.server.rate_limit_per_minute = 1;
+        config.server.trusted_proxies = proxies.iter().map(|address| address.parse().unwrap()).collect();
+    })
+    .await;
+    let mut status = 0;
+    for address in [first, second] {
+        let request = app.request(Method::GET, "/api/v1/categories").header("x-forwarded-for", address);
+        status = request.send().await.unwrap().status().as_u16();
+    }
+    app.shop.stop().await;
+    status
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forwarded_address_is_believed_from_trusted_proxies_only() {
+    assert_eq!(left_after_two(&[], "192.0.2.1", "192.0.2.2").await, 429);
+    assert_eq!(left_after_two(&["127.0.0.1"], "192.0.2.1", "192.0.2.2").await, 200);
+    assert_eq!(left_after_two(&["127.0.0.1"], "192.0.2.1", "192.0.2.1").await, 429);
+    // What the client itself wrote stands to the left of what the proxy wrote.
+    assert_eq!(left_after_two(&["127.0.0.1"], "198.51.100.7, 192.0.2.1", "198.51.100.8, 192.0.2.1").await, 429);
+    assert_eq!(left_after_two(&["127.0.0.1", "10.0.0.1"], "192.0.2.1, 10.0.0.1", "192.0.2.2, 10.0.0.1").await, 200);
+    assert_eq!(left_after_two(&["127.0.0.1"], "nonsense", "192.0.2.2, nonsense").await, 429);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_is_told_to_everybody_at_any_rate() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| {
+        config.server.rate_limit_burst = 1;
+        config.server.rate_limit_per_minute = 1;
+    })
+    .await;
+    for path in ["/livez", "/readyz", "/readyz"] {
+        let request = app.request(Method::GET, path).bearer_auth("ems_wrong");
+        assert_eq!(request.send().await.unwrap().status(), 200);
+    }
+    let head = app.request(Method::HEAD, "/api/v1/categories").send().await.unwrap();
+    assert_eq!(head.status(), 200);
+    assert!(head.headers().contains_key("ratelimit") && head.bytes().await.unwrap().is_empty());
+    app.shop.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_beyond_the_limit_is_413() {
     let app = TestApp::start(Backend::Sqlite).await;
