@@ -160,13 +160,10 @@ impl Listed {
     }
 
     /// The body of a list.
-    #[track_caller]
-    fn list(&self, params: &[(&str, &str)]) -> impl Future<Output = Value> {
-        async move {
-            let (status, body) = self.ask(params).await;
-            assert_eq!(status, 200, "{params:?}: {body}");
-            body
-        }
+    async fn list(&self, params: &[(&str, &str)]) -> Value {
+        let (status, body) = self.ask(params).await;
+        assert_eq!(status, 200, "{params:?}: {body}");
+        body
     }
 
     /// The handles of one page.
