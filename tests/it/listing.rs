@@ -160,7 +160,6 @@ impl Listed {
     }
 
     /// The body of a list.
-    #[track_caller]
     async fn list(&self, params: &[(&str, &str)]) -> Value {
         let (status, body) = self.ask(params).await;
         assert_eq!(status, 200, "{params:?}: {body}");
