@@ -10,11 +10,13 @@ use actix_web::web::Redirect;
 use actix_web::{App, HttpServer, web};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use utoipa::{PartialSchema, ToSchema};
 use utoipa_actix_web::AppExt;
 
 use crate::clock::SharedClock;
 use crate::config::{Config, ServerConfig};
 use crate::db::{Database, DbError, Migrations};
+use crate::error::FieldError;
 use crate::http::gate::{Access, Gate, Rule, gate};
 use crate::http::health::{Draining, Meters, livez, metrics, readyz};
 use crate::http::observe::{Deadline, observe};
@@ -234,6 +236,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .build();
     let bearer = utoipa::openapi::security::Http::new(utoipa::openapi::security::HttpAuthScheme::Bearer);
     let components = document.components.get_or_insert_with(Default::default);
+    // Named only by the answers that all routes share, where the generator does not look.
+    components.schemas.insert(FieldError::name().into(), FieldError::schema());
     components.add_security_scheme("token", utoipa::openapi::security::SecurityScheme::Http(bearer));
     document
 }

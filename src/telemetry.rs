@@ -22,7 +22,13 @@ pub fn start_log(config: &LogConfig) {
     let _ = match human {
         true => registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr)).try_init(),
         false => registry
-            .with(tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr))
+            .with(
+                tracing_subscriber::fmt::layer()
+                    .json()
+                    .flatten_event(true)
+                    .with_span_list(false)
+                    .with_writer(std::io::stderr),
+            )
             .try_init(),
     };
 }

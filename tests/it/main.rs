@@ -10,6 +10,7 @@ mod catalogue;
 mod cli;
 mod crash;
 mod events;
+mod faults;
 mod http;
 mod jobs;
 mod listing;

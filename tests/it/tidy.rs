@@ -8,7 +8,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 
 /// Which room may name which. A line `use crate::X` (or `crate::X::` in the text) in a room that does not list X is a fault.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("src/app.rs", &["call", "clock", "config", "db", "http", "inventory", "telemetry", "user"]),
+    ("src/app.rs", &["call", "clock", "config", "db", "error", "http", "inventory", "telemetry", "user"]),
     ("src/config.rs", &[]),
     ("src/call.rs", &["clock"]),
     ("src/clock.rs", &["db"]),

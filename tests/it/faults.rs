@@ -1,0 +1,114 @@
+//! The database as it is on a bad day: busy, gone, and back again.
+
+use std::sync::Arc;
+
+use emporium::app;
+use emporium::inventory::{self, Catalogue, NewLocation};
+use reqwest::Method;
+
+use crate::testapp::{Backend, Raw, TestApp, call, read};
+
+fn location(code: String) -> NewLocation {
+    NewLocation { name: code.clone(), code, address: Default::default(), priority: 0 }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sixty_four_writers_on_sqlite_never_see_it_busy() {
+    let app = TestApp::start(Backend::Sqlite).await;
+    // Half of them as another process would be: with a writer of their own on the same file.
+    let [other, _] = app::databases(&app.config).unwrap();
+    let other = inventory::local(other, Arc::new(app.clock.clone()), app.config.inventory.clone());
+    let mut writers = Vec::new();
+    for writer in 0..64 {
+        let (ours, other) = (app.shop.modules.inventory.clone(), other.clone());
+        writers.push(tokio::spawn(async move {
+            for n in 0..5 {
+                let new = location(format!("L{writer}-{n}"));
+                match writer % 2 {
+                    0 => ours.location_create(&call(), new).await.unwrap(),
+                    _ => other.location_create(&call(), new).await.unwrap(),
+                };
+            }
+        }));
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    assert_eq!(app.shop.modules.inventory.location_list().await.unwrap().len(), 64 * 5);
+    app.shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_pool_is_told_at_once_and_not_queued_for_long() {
+    let app = TestApp::start_with(Backend::Postgres, |config| {
+        config.inventory.database.pool_size = 1;
+        config.inventory.database.pool_wait_ms = 250;
+        config.inventory.database.lock_timeout_ms = 9_000;
+        config.inventory.sweep_interval_ms = 3_600_000;
+    })
+    .await;
+    let mut holder = app.diesel();
+    holder.batch("BEGIN; LOCK TABLE inventory.categories IN ACCESS EXCLUSIVE MODE");
+    let first = tokio::spawn(app.request(Method::GET, "/api/v1/categories").send());
+    // Until the first one has the only connection, the second one may get it; then it waits for the same lock.
+    let answer = loop {
+        let second = app.request(Method::GET, "/api/v1/products?limit=1").send().await.unwrap();
+        if second.status() != 200 {
+            break second;
+        }
+    };
+    assert!(answer.headers().contains_key("retry-after"));
+    let (status, body) = read(answer).await;
+    assert_eq!((status, body["code"].as_str().unwrap()), (503, "busy"), "{body}");
+    holder.batch("ROLLBACK");
+    assert_eq!(first.await.unwrap().unwrap().status(), 200);
+    app.shop.stop().await;
+}
+
+/// Runs a statement on the server, outside of the shop's database.
+fn on_server(app: &TestApp, sql: &str) {
+    let mut config = app.config.clone();
+    let url = config.inventory.database.url.to_string();
+    let (server, _) = url.rsplit_once('/').unwrap();
+    config.inventory.database.url = emporium::config::DatabaseUrl::Postgres(format!("{server}/postgres"));
+    Raw::connect(&config).batch(sql);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_goes_away_is_503_and_its_return_is_felt() {
+    let app = TestApp::start_with(Backend::Postgres, |config| config.inventory.database.pool_wait_ms = 250).await;
+    let url = app.config.inventory.database.url.to_string();
+    let name = url.rsplit_once('/').unwrap().1.to_owned();
+    let categories = || app.request(Method::GET, "/api/v1/categories").send();
+    assert_eq!(categories().await.unwrap().status(), 200);
+    let cut = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+
+    // The server has cut all connections: each is found broken once, and replaced.
+    on_server(&app, &cut);
+    let mut failed = 0;
+    while categories().await.unwrap().status() != 200 {
+        failed += 1;
+        assert!(failed <= app.config.inventory.database.pool_size, "broken connections are not replaced");
+    }
+
+    on_server(&app, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
+    on_server(&app, &cut);
+    for _ in 0..10 {
+        let answer = categories().await.unwrap();
+        assert!(answer.headers().contains_key("retry-after"));
+        let (status, body) = read(answer).await;
+        assert_eq!((status, body["code"].as_str().unwrap()), (503, "unavailable"), "{body}");
+        assert!(!body.to_string().contains(&name), "the cause is for the log: {body}");
+    }
+    let ready = reqwest::get(format!("http://{}/readyz", app.shop.internal_address)).await.unwrap();
+    assert_eq!(ready.status(), 200, "a database that is down must not take every process out");
+
+    on_server(&app, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"));
+    let mut tries = 0;
+    while categories().await.unwrap().status() != 200 {
+        tries += 1;
+        assert!(tries < 100, "the shop does not find the database again");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    app.shop.stop().await;
+}
