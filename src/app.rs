@@ -20,7 +20,7 @@ use crate::error::FieldError;
 use crate::http::gate::{Access, Gate, Rule, gate};
 use crate::http::health::{Draining, Meters, livez, metrics, readyz};
 use crate::http::observe::{Deadline, observe};
-use crate::inventory::{self, Inventory};
+use crate::inventory::{self, BulkFormat, Inventory, ProductSort};
 use crate::telemetry;
 use crate::user::{self, User};
 
@@ -236,8 +236,12 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .build();
     let bearer = utoipa::openapi::security::Http::new(utoipa::openapi::security::HttpAuthScheme::Bearer);
     let components = document.components.get_or_insert_with(Default::default);
-    // Named only by the answers that all routes share, where the generator does not look.
-    components.schemas.insert(FieldError::name().into(), FieldError::schema());
+    // Named only by parameters, and by the answers that all routes share: there the generator does not look.
+    components.schemas.extend([
+        (FieldError::name().into(), FieldError::schema()),
+        (BulkFormat::name().into(), BulkFormat::schema()),
+        (ProductSort::name().into(), ProductSort::schema()),
+    ]);
     components.add_security_scheme("token", utoipa::openapi::security::SecurityScheme::Http(bearer));
     document
 }
