@@ -209,12 +209,17 @@ pub(in crate::inventory) fn stock_level(conn: &mut Connection, key: StockKey) ->
     Ok(values.map(levels))
 }
 
-/// Makes the rows that are not there yet, all counters 0. `backorder` is the SKU's `backorder_limit`. Rows that another
-/// transaction is just making are waited for, in the order of the keys.
+/// Makes the rows that are not there yet, all counters 0. With each key, the SKU's `backorder_limit` as the transaction read it.
+/// Rows that another transaction is just making are waited for, in the order of the keys.
 pub(in crate::inventory) fn stock_ensure(conn: &mut Connection, rows: &[(StockKey, i64)]) -> QueryResult<()> {
     let mut rows = rows.to_vec();
     rows.sort_unstable();
     rows.dedup_by_key(|(key, _)| *key);
+    let mut skus: Vec<(Id, Id)> = rows.iter().map(|(key, _)| (key.product_id, key.sku_id)).collect();
+    skus.dedup();
+    let there = stock_levels(conn, &skus)?;
+    rows.retain(|(key, _)| !there.contains_key(key));
+    limits_lock(conn, &mut rows)?;
     for rows in rows.chunks(BINDS / 4) {
         let values: Vec<_> = rows
             .iter()
@@ -235,6 +240,29 @@ pub(in crate::inventory) fn stock_ensure(conn: &mut Connection, rows: &[(StockKe
                 diesel::insert_into(stock::table).values(values).on_conflict_do_nothing().execute(conn)?
             }
         };
+    }
+    Ok(())
+}
+
+/// Reads the limits once more and keeps them from changing until the transaction ends: whoever changes one brings it to the rows
+/// that are there, and cannot see one that is only being made. A transaction on SQLite already has the database to itself.
+fn limits_lock(conn: &mut Connection, rows: &mut [(StockKey, i64)]) -> QueryResult<()> {
+    let Connection::Postgres(conn) = conn else { return Ok(()) };
+    for rows in rows.chunks_mut(BINDS) {
+        let (product_ids, sku_ids): (Vec<Id>, Vec<Id>) =
+            rows.iter().map(|(key, _)| (key.product_id, key.sku_id)).unzip();
+        let limits: Vec<(Id, i64)> = skus::table
+            .filter(skus::product_id.eq_any(product_ids))
+            .filter(skus::id.eq_any(sku_ids))
+            .order((skus::product_id, skus::id))
+            .select((skus::id, skus::backorder_limit))
+            .for_share()
+            .load(conn)?;
+        let limits: BTreeMap<Id, i64> = limits.into_iter().collect();
+        for (key, limit) in rows {
+            // A SKU that is gone is told by the foreign key.
+            *limit = limits.get(&key.sku_id).copied().unwrap_or(*limit);
+        }
     }
     Ok(())
 }
