@@ -174,8 +174,7 @@ async fn a_new_stock_row_has_the_limit_of_now() {
     seed::location(&mut conn, "EAST");
     seed::execute(&mut conn, "BEGIN; UPDATE skus SET backorder_limit = 0; UPDATE stock SET backorder = 0");
     let inventory = app.shop.modules.inventory.clone();
-    let buyer =
-        tokio::spawn(async move { inventory.reserve(&call(), "buyer".into(), order(&[("A", None, 10)])).await });
+    let buyer = tokio::spawn(async move { inventory.reserve(&call(), "buyer".into(), order(&[("A", "", 10)])).await });
     let waiting =
         "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let mut looking = seed::connect(&app);
