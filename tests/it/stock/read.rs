@@ -121,7 +121,7 @@ async fn the_ledger_has_pages_newest_first(backend: Backend) {
     }
     let east = |n: i64, seq| (n, "EAST".to_owned(), seq);
     let west = |n: i64, seq| (n, "WEST".to_owned(), seq);
-    let expected: Vec<_> = (1..=4).rev().flat_map(|n| [east(n, 2 * n), east(n, 2 * n - 1), west(n, n)]).collect();
+    let expected: Vec<_> = (1..=4).rev().flat_map(|n| [west(n, n), east(n, 2 * n), east(n, 2 * n - 1)]).collect();
     assert_eq!(seen, expected);
     let query = LedgerQuery { location: Some("WEST".into()), ..Default::default() };
     assert_eq!(f.inventory().ledger("A", query).await.unwrap().unwrap().items.len(), 4);
