@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
+use diesel::sql_types::Array;
 use serde::Serialize;
 
 use super::event::event_insert;
+use super::reservation::due_units;
 use crate::clock::{Id, Time};
-use crate::db::{Connection, MultiBackend};
+use crate::db::{Connection, MultiBackend, sql};
 use crate::inventory::schema::{locations, products, skus, stock, stock_ledger};
 use crate::inventory::{Counter, Counters, LedgerKind, QUANTITY_MAX};
 
@@ -75,7 +77,7 @@ impl Levels {
 }
 
 /// What these counters, or changes of them, mean for what is available.
-pub(super) fn net(counters: &Counters) -> i64 {
+fn net(counters: &Counters) -> i64 {
     counters.on_hand - counters.reserved - counters.allocated - counters.safety
 }
 
@@ -147,7 +149,7 @@ pub(in crate::inventory) fn locations_active(conn: &mut Connection) -> QueryResu
 }
 
 /// Bound values a statement, well below SQLite's limit of 32,766.
-const BINDS: usize = 10_000;
+pub(super) const BINDS: usize = 10_000;
 
 /// Without what no row can have: PostgreSQL takes no text with a NUL in it.
 fn storable(codes: &[String]) -> Vec<&str> {
@@ -276,13 +278,21 @@ pub(in crate::inventory) fn stock_forget(conn: &mut Connection, keys: &[StockKey
     Ok(())
 }
 
-/// Keeps the row from changing until the transaction ends. A transaction on SQLite already has the database to itself.
-pub(in crate::inventory) fn stock_lock(conn: &mut Connection, key: StockKey) -> QueryResult<()> {
-    let row = stock::table.find((key.product_id, key.sku_id, key.location_id));
-    match conn {
-        Connection::Sqlite(_) => Ok(()),
-        Connection::Postgres(conn) => row.select(stock::version).for_no_key_update().execute(conn).map(|_| ()),
-    }
+/// Keeps the rows from changing until the transaction ends; they are locked in the order of their keys. A transaction on SQLite
+/// already has the database to itself.
+pub(in crate::inventory) fn stock_lock(conn: &mut Connection, keys: &[StockKey]) -> QueryResult<()> {
+    let Connection::Postgres(conn) = conn else { return Ok(()) };
+    let ids = |id: fn(&StockKey) -> Id| keys.iter().map(id).collect::<Vec<Id>>();
+    diesel::sql_query(
+        "SELECT FROM stock
+         WHERE (product_id, sku_id, location_id) IN (SELECT * FROM unnest($1, $2, $3))
+         ORDER BY product_id, sku_id, location_id FOR NO KEY UPDATE OF stock",
+    )
+    .bind::<Array<sql::Id>, _>(ids(|key| key.product_id))
+    .bind::<Array<sql::Id>, _>(ids(|key| key.sku_id))
+    .bind::<Array<sql::Id>, _>(ids(|key| key.location_id))
+    .execute(conn)?;
+    Ok(())
 }
 
 /// Changes a row's counters and writes the ledger: THE way in which a counter changes. `None`: there is no such row, the guard
@@ -385,13 +395,27 @@ fn tell_low_stock(
     after: &Levels,
     now: Time,
 ) -> QueryResult<()> {
-    let available = after.available();
-    let before = available - net(delta);
-    match place.low_stock_threshold {
-        Some(threshold) if before > threshold && available <= threshold => {
-            let data = LowStock { sku: &place.sku, location: &place.location, available, threshold };
-            event_insert(conn, "stock.low", place.key.product_id, &data, now)
-        }
-        _ => Ok(()),
+    if !low_stock_seems(place, delta, &after.counters) {
+        return Ok(());
     }
+    let due = due_units(conn, &[(place.key.product_id, place.key.sku_id)], now)?.remove(&place.key);
+    match low_stock(place, delta, &after.counters, due.unwrap_or(0)) {
+        Some(data) => event_insert(conn, "stock.low", place.key.product_id, &data, now),
+        None => Ok(()),
+    }
+}
+
+/// Has a change made stock low? Perhaps, as long as nobody has looked for holds whose time has passed: they only add to what is
+/// available, before the change and after it.
+pub(super) fn low_stock_seems(place: &Place, delta: &Counters, after: &Counters) -> bool {
+    net(delta) < 0 && place.low_stock_threshold.is_some_and(|threshold| net(after) <= threshold)
+}
+
+/// What is told when a change has made stock low; `due`: the units of holds whose time has passed.
+pub(super) fn low_stock<'a>(place: &'a Place, delta: &Counters, after: &Counters, due: i64) -> Option<LowStock<'a>> {
+    let threshold = place.low_stock_threshold?;
+    let available = net(after) + due;
+    let before = available - net(delta);
+    let (sku, location) = (place.sku.as_str(), place.location.as_str());
+    (before > threshold && available <= threshold).then_some(LowStock { sku, location, available, threshold })
 }
