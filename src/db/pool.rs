@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::r2d2::R2D2Connection;
-use diesel::{Connection as _, PgConnection, SqliteConnection};
+use diesel::sql_types::Text;
+use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection};
 use tokio::sync::Semaphore;
 use tracing::Span;
 use url::form_urlencoded::byte_serialize;
@@ -58,6 +59,7 @@ impl Manager {
              SET default_transaction_isolation = 'read committed'; SET client_min_messages = warning;",
             self.name, self.config.statement_timeout_ms, self.config.lock_timeout_ms, self.config.statement_timeout_ms
         ))?;
+        speak_english(&mut conn)?;
         Ok(Connection::Postgres(conn))
     }
 
@@ -82,6 +84,32 @@ impl Manager {
         }
         Ok(full)
     }
+}
+
+/// Some errors of PostgreSQL are told apart by their English words.
+fn speak_english(conn: &mut PgConnection) -> Result<(), DbError> {
+    #[derive(QueryableByName)]
+    struct Found {
+        #[diesel(sql_type = Text)]
+        lc_messages: String,
+    }
+    let Found { lc_messages } = diesel::sql_query("SHOW lc_messages").get_result(conn)?;
+    if is_english(&lc_messages) {
+        return Ok(());
+    }
+    conn.batch_execute("SET lc_messages = 'C'").map_err(|error| DbError::Unavailable {
+        cause: format!(
+            "the server speaks {lc_messages} and not English, and refuses to change that ({error}): \
+             as its administrator, run ALTER ROLE ... SET lc_messages = 'C' for the role of this connection"
+        ),
+        maybe_applied: false,
+    })
+}
+
+/// Are messages in this locale English? Empty: the server's own, which is C where it names none.
+fn is_english(locale: &str) -> bool {
+    let language = locale.split(['.', '@', '-', '_', ' ']).next().unwrap_or_default();
+    matches!(language, "" | "C" | "POSIX" | "en" | "English")
 }
 
 impl r2d2::ManageConnection for Manager {
@@ -216,5 +244,20 @@ struct LogErrors(&'static str);
 impl r2d2::HandleError<DbError> for LogErrors {
     fn handle_error(&self, error: DbError) {
         tracing::warn!(module = self.0, %error, "cannot connect to the database");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_english;
+
+    #[test]
+    fn locales_that_speak_english_are_known() {
+        for locale in ["", "C", "C.UTF-8", "POSIX", "en_US.utf8", "en-GB", "en", "English_United States.1252"] {
+            assert!(is_english(locale), "{locale}");
+        }
+        for locale in ["de_DE.UTF-8", "fr_FR", "ca_ES.utf8", "German_Germany.1252"] {
+            assert!(!is_english(locale), "{locale}");
+        }
     }
 }

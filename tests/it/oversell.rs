@@ -10,7 +10,7 @@ use emporium::inventory::*;
 
 use crate::reservation::{Warehouse, order};
 use crate::seed;
-use crate::testapp::{TestApp, call, on_both};
+use crate::testapp::{Backend, TestApp, call, on_both};
 
 mod market;
 
@@ -163,4 +163,26 @@ on_both! {
         let seed = seed.ok().and_then(|text| text.parse().ok());
         market::run(backend, seed.unwrap_or_else(|| SystemClock.now().micros() as u64)).await;
     }
+}
+
+/// A limit that is lowered while somebody makes the first stock row by it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_stock_row_has_the_limit_of_now() {
+    let app = TestApp::start_with(Backend::Postgres, seed::quiet).await;
+    let mut conn = seed::connect(&app);
+    seed::sku(&mut conn, "A", 10, None);
+    seed::location(&mut conn, "EAST");
+    seed::execute(&mut conn, "BEGIN; UPDATE skus SET backorder_limit = 0; UPDATE stock SET backorder = 0");
+    let inventory = app.shop.modules.inventory.clone();
+    let buyer = tokio::spawn(async move { inventory.reserve(&call(), "buyer".into(), order(&[("A", "", 10)])).await });
+    let waiting =
+        "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let mut looking = seed::connect(&app);
+    while seed::number(&mut looking, waiting) == 0 && !buyer.is_finished() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    seed::execute(&mut conn, "COMMIT");
+    assert!(matches!(buyer.await.unwrap(), Err(InventoryError::OutOfStock(_))));
+    assert_consistent(&mut conn);
+    assert_no_deadlock(app).await;
 }

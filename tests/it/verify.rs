@@ -1,6 +1,7 @@
 //! `stock verify`: finds each way in which counters, ledger and reservations can disagree, and repairs it.
 
 use emporium::clock::{Clock, Id};
+use emporium::config::Config;
 use emporium::db::Connection;
 use emporium::inventory::*;
 
@@ -16,7 +17,15 @@ struct Fixture {
 
 impl Fixture {
     async fn start(backend: Backend) -> Fixture {
-        let app = TestApp::start_with(backend, seed::quiet).await;
+        Fixture::start_with(backend, |_| {}).await
+    }
+
+    async fn start_with(backend: Backend, change: fn(&mut Config)) -> Fixture {
+        let app = TestApp::start_with(backend, |config| {
+            seed::quiet(config);
+            change(config);
+        })
+        .await;
         let mut conn = seed::connect(&app);
         let a = seed::sku(&mut conn, "A", 0, None);
         seed::sku(&mut conn, "B", 0, None);
@@ -199,6 +208,19 @@ async fn promised_goods_are_on_hand_after_a_repair(backend: Backend) {
     assert_eq!(f.newest().await.delta.on_hand, 5);
 }
 
+async fn the_backorder_follows_the_sku(backend: Backend) {
+    let mut f = Fixture::start(backend).await;
+    f.mends(&format!("UPDATE stock SET backorder = 7 WHERE {A}"), &[("backorder", 7, 0)], GOOD).await;
+    assert!(f.newest().await.reason.contains("backorder 7"));
+    f.mends("UPDATE skus SET backorder_limit = 4 WHERE code = 'A'", &[("backorder", 0, 4)], GOOD).await;
+    // More is promised than the limit lets: the goods must be there, and somebody must count.
+    let statement = format!("UPDATE stock_ledger SET on_hand_delta = -12, on_hand_after = 0 WHERE seq = 2 AND {A}; \
+         UPDATE stock SET on_hand = 0, backorder = 8 WHERE {A}");
+    f.break_it(&statement);
+    assert!(f.verify(true).await.repaired);
+    assert_eq!(f.counters().await.on_hand, 4);
+}
+
 async fn a_gap_too_large_to_be_a_lost_entry_is_left_and_told(backend: Backend) {
     let mut f = Fixture::start(backend).await;
     f.break_it(&format!("UPDATE stock_ledger SET seq = 1000000000000 WHERE seq = 6 AND {A}"));
@@ -268,4 +290,21 @@ async fn a_shop_at_work_has_no_differences_and_can_be_repaired(backend: Backend)
     assert_eq!(f.counters().await, GOOD);
 }
 
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn verifying_may_take_longer_than_other_statements() {
+    let mut f =
+        Fixture::start_with(Backend::Postgres, |config| config.inventory.database.statement_timeout_ms = 1_000).await;
+    f.break_it(&format!("UPDATE stock SET safety = 2 WHERE {A}"));
+    for (repair, mode) in [(false, "ACCESS EXCLUSIVE"), (true, "SHARE")] {
+        // What is read, and what is written, cannot be had for a while.
+        seed::execute(&mut f.conn, &format!("BEGIN; LOCK TABLE stock_ledger IN {mode} MODE"));
+        let inventory = f.app.shop.modules.inventory.clone();
+        let verifying = tokio::spawn(async move { inventory.stock_verify(&call(), repair).await });
+        tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+        assert!(!verifying.is_finished());
+        seed::execute(&mut f.conn, "COMMIT");
+        assert_eq!(verifying.await.unwrap().unwrap().repaired, repair);
+    }
 }

@@ -137,10 +137,11 @@ pub(super) fn is_slug(text: &str) -> bool {
         && text.parse::<Id>().is_err()
 }
 
-/// `.` and `..` are not allowed because no client can ask for them: they mean something else in an address.
+/// `.` and `..` are not allowed because no client can ask for them: they mean something else in an address, as `,` does in a list
+/// of codes.
 pub(super) fn is_sku_code(text: &str) -> bool {
     (1..=CODE_MAX).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/')
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"/,".contains(&byte))
         && !matches!(text, "." | "..")
 }
 
@@ -215,6 +216,14 @@ mod tests {
         assert!(!is_slug("019345f0-7c1e-7d3a-9b51-2f1c8a0b6c5d"));
         assert!(!is_slug("019345f07c1e7d3a9b512f1c8a0b6c5d"));
         assert!(is_slug("019345f07c1e7d3a9b512f1c8a0b6c5"));
+    }
+
+    #[test]
+    fn a_code_can_be_asked_for() {
+        assert!(is_sku_code("A-1.2_b+(c)"));
+        for bad in ["", ".", "..", "a/b", "a,b", "a b", "ä"] {
+            assert!(!is_sku_code(bad), "{bad:?}");
+        }
     }
 
     #[test]

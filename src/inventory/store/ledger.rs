@@ -86,15 +86,16 @@ pub(in crate::inventory) fn ledger_list(
             ledger::reservation_id,
             ledger::created_at,
         ))
-        .order((ledger::created_at.desc(), ledger::location_id, ledger::seq.desc()))
+        .order((ledger::created_at.desc(), ledger::location_id.desc(), ledger::seq.desc()))
         .limit(limit)
         .into_boxed::<MultiBackend>();
     if let Some(code) = location {
         query = query.filter(locations::code.eq(code.to_owned()));
     }
     if let Some((time, place, number)) = after {
-        let later_row = ledger::location_id.gt(place).or(ledger::location_id.eq(place).and(ledger::seq.lt(number)));
-        query = query.filter(ledger::created_at.lt(time).or(ledger::created_at.eq(time).and(later_row)));
+        let older_row = ledger::location_id.lt(place).or(ledger::location_id.eq(place).and(ledger::seq.lt(number)));
+        // The first part is what an index can use.
+        query = query.filter(ledger::created_at.le(time)).filter(ledger::created_at.lt(time).or(older_row));
     }
     let rows: Vec<LedgerRow> = query.load(conn)?;
     rows.into_iter().map(|row| row.entry(&sku.code)).collect()

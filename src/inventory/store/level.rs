@@ -97,20 +97,21 @@ pub(in crate::inventory) fn level_list(
     Ok(query.load::<LevelRow>(conn)?.into_iter().map(level).collect())
 }
 
-/// What can be had of those of these SKUs whose product is active, in no order.
+/// What can be had of those of these SKUs whose product is active, in no order. At an active location without a stock row, that is
+/// the SKU's backorder limit: a reservation makes the row.
 pub(in crate::inventory) fn sellable_list(
     conn: &mut Connection,
     codes: &[String],
     now: Time,
 ) -> QueryResult<Vec<Sellable>> {
-    let known: Vec<(Id, Id, String)> = skus::table
+    let known: Vec<(Id, Id, String, i64)> = skus::table
         .inner_join(products::table.on(products::id.eq(skus::product_id)))
         .filter(skus::code.eq_any(codes))
         .filter(products::status.eq("active"))
-        .select((skus::product_id, skus::id, skus::code))
+        .select((skus::product_id, skus::id, skus::code, skus::backorder_limit))
         .load(conn)?;
     let product_ids: Vec<Id> = known.iter().map(|(product_id, ..)| *product_id).collect();
-    let sku_ids: Vec<Id> = known.iter().map(|(_, sku_id, _)| *sku_id).collect();
+    let sku_ids: Vec<Id> = known.iter().map(|(_, sku_id, ..)| *sku_id).collect();
     let rows: Vec<(Id, i64, i64)> = stock::table
         .inner_join(locations::table.on(stock::location_id.eq(locations::id)))
         .filter(stock::product_id.eq_any(&product_ids))
@@ -122,16 +123,19 @@ pub(in crate::inventory) fn sellable_list(
             stock::backorder,
         ))
         .load(conn)?;
-    let mut sums: HashMap<Id, (i64, i64)> = HashMap::new();
+    let active: i64 = locations::table.filter(locations::active.eq(true)).count().get_result(conn)?;
+    let mut sums: HashMap<Id, (i64, i64, i64)> = HashMap::new();
     for (sku_id, available, backorder) in rows {
         // What one location has promised too much is not taken from another.
-        let (in_stock, with_backorder) = sums.entry(sku_id).or_default();
+        let (places, in_stock, with_backorder) = sums.entry(sku_id).or_default();
+        *places += 1;
         *in_stock += available.max(0);
         *with_backorder += (available + backorder).max(0);
     }
-    let sellable = |(_, sku_id, sku): (Id, Id, String)| {
-        let (in_stock, with_backorder) = sums.get(&sku_id).copied().unwrap_or_default();
-        Sellable { sku, in_stock, with_backorder }
+    let sellable = |(_, sku_id, sku, limit): (Id, Id, String, i64)| {
+        let (places, in_stock, with_backorder) = sums.get(&sku_id).copied().unwrap_or_default();
+        // A location that was made between the two reads counts for nothing.
+        Sellable { sku, in_stock, with_backorder: with_backorder + limit * (active - places).max(0) }
     };
     Ok(known.into_iter().map(sellable).collect())
 }

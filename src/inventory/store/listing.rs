@@ -11,7 +11,7 @@ use crate::db::sql::{self, JsonValue};
 use crate::inventory::store::product::{status_of, status_text};
 use crate::inventory::store::statement::{Statement, Value};
 use crate::inventory::{Image, Money, ProductSort, ProductStatus, ProductSummary};
-use filter::{Count, Listing, Plan, SELLABLE};
+use filter::{Count, Listing, Plan, add_in_stock};
 
 mod facet;
 pub(in crate::inventory) mod filter;
@@ -50,9 +50,9 @@ fn in_stock(conn: &mut Connection, ids: impl Iterator<Item = Id>, now: Time) -> 
         return Ok(HashSet::new());
     }
     let mut select = Statement::default();
-    select.add("SELECT DISTINCT s.product_id FROM stock s WHERE s.product_id IN (", []);
+    select.add("SELECT p.id AS product_id FROM products p WHERE p.id IN (", []);
     select.add_list(ids);
-    select.add(&format!(") AND {SELLABLE}"), [now.into()]);
+    add_in_stock(&mut select, ") AND", now);
     Ok(select.load::<Stocked>(conn)?.into_iter().map(|row| row.product_id).collect())
 }
 

@@ -31,13 +31,18 @@ pub(in crate::inventory) struct Gap {
     pub lost: Counters,
 }
 
-/// Keeps every other change away from a product's stock until the transaction ends. On SQLite nobody else writes anyway.
+/// Keeps every other change away from a product's stock and its SKUs' limits until the transaction ends. On SQLite nobody else
+/// writes anyway.
 pub(in crate::inventory) fn product_lock(conn: &mut Connection, product_id: Id) -> QueryResult<()> {
     match conn {
         Connection::Sqlite(_) => Ok(()),
         Connection::Postgres(conn) => {
+            // In the order in which a change of a SKU takes them.
+            let limits = skus::table.filter(skus::product_id.eq(product_id)).select(skus::backorder_limit);
+            limits.order(skus::id).for_share().execute(conn)?;
             let rows = stock::table.filter(stock::product_id.eq(product_id)).select(stock::version);
-            let _: Vec<i64> = rows.order((stock::sku_id, stock::location_id)).for_update().load(conn)?;
+            // Lines that are being added to the rows are no change of them.
+            rows.order((stock::sku_id, stock::location_id)).for_no_key_update().execute(conn)?;
             Ok(())
         }
     }
@@ -228,10 +233,11 @@ pub(in crate::inventory) fn repair_insert(
     Ok(())
 }
 
-/// Sets the counters and the version to what a repair's entry says, and writes the entry.
+/// Sets the counters and the version to what a repair's entry says and the backorder to the SKU's limit, and writes the entry.
 pub(in crate::inventory) fn stock_repair(
     conn: &mut Connection,
     repair: &Repair,
+    backorder: i64,
     actor: &str,
     now: Time,
 ) -> QueryResult<()> {
@@ -243,6 +249,7 @@ pub(in crate::inventory) fn stock_repair(
             stock::allocated.eq(after.allocated),
             stock::safety.eq(after.safety),
             stock::incoming.eq(after.incoming),
+            stock::backorder.eq(backorder),
             stock::version.eq(seq),
         ))
         .execute(conn)?;

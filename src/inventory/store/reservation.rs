@@ -1,6 +1,6 @@
 //! Reservations and their lines: each transaction that changes one locks its header first, by [`reservation_lock`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow};
@@ -8,7 +8,7 @@ use diesel::dsl::sql as raw_sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
-use super::stock::{Place, StockKey};
+use super::stock::{BINDS, Place, StockKey};
 use crate::clock::{Id, Time};
 use crate::db::sql::JsonValue;
 use crate::db::{Connection, sql};
@@ -275,19 +275,54 @@ pub(in crate::inventory) fn reservations_due(conn: &mut Connection, now: Time, l
         .load(conn)
 }
 
-/// What holds whose time has passed still keep of these SKUs, the oldest first.
-pub(in crate::inventory) fn due_lines(
+/// The units that holds whose time has passed still keep of these SKUs, by stock row.
+pub(in crate::inventory) fn due_units(
     conn: &mut Connection,
     skus: &[(Id, Id)],
     now: Time,
+) -> QueryResult<BTreeMap<StockKey, i64>> {
+    let mut units = BTreeMap::new();
+    for skus in skus.chunks(BINDS / 2) {
+        let (product_ids, sku_ids): (Vec<Id>, Vec<Id>) = skus.iter().copied().unzip();
+        let key = (reservation_lines::product_id, reservation_lines::sku_id, reservation_lines::location_id);
+        let found: Vec<((Id, Id, Id), i64)> = reservation_lines::table
+            .filter(reservation_lines::product_id.eq_any(product_ids))
+            .filter(reservation_lines::sku_id.eq_any(sku_ids))
+            .filter(reservation_lines::state.eq(ReservationState::Held.to_string()))
+            .filter(reservation_lines::expires_at.le(now))
+            .group_by(key)
+            .select((key, raw_sql::<BigInt>("CAST(SUM(quantity) AS BIGINT)")))
+            .load(conn)?;
+        units.extend(found.into_iter().map(|((product_id, sku_id, location_id), quantity)| {
+            (StockKey { product_id, sku_id, location_id }, quantity)
+        }));
+    }
+    Ok(units)
+}
+
+/// At most so many lines of holds whose time has passed are told at a time: whoever is in need of more asks again.
+const DUE_MAX: i64 = 256;
+
+/// What holds whose time has passed still keep of the SKUs and locations of these keys: the oldest first, at most [`DUE_MAX`].
+pub(in crate::inventory) fn due_lines(
+    conn: &mut Connection,
+    keys: impl IntoIterator<Item = StockKey>,
+    now: Time,
 ) -> QueryResult<Vec<DueLine>> {
-    let (product_ids, sku_ids): (Vec<Id>, Vec<Id>) = skus.iter().copied().unzip();
+    let (mut product_ids, mut sku_ids, mut location_ids) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for StockKey { product_id, sku_id, location_id } in keys {
+        product_ids.insert(product_id);
+        sku_ids.insert(sku_id);
+        location_ids.insert(location_id);
+    }
     let found: Vec<(Id, Id, Id, Id, i64)> = reservation_lines::table
         .filter(reservation_lines::product_id.eq_any(product_ids))
         .filter(reservation_lines::sku_id.eq_any(sku_ids))
+        .filter(reservation_lines::location_id.eq_any(location_ids))
         .filter(reservation_lines::state.eq(ReservationState::Held.to_string()))
         .filter(reservation_lines::expires_at.le(now))
         .order(reservation_lines::expires_at)
+        .limit(DUE_MAX)
         .select((
             reservation_lines::product_id,
             reservation_lines::sku_id,

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
+use diesel::sql_types::Array;
 use serde::Serialize;
 
 use super::event::event_insert;
+use super::reservation::due_units;
 use crate::clock::{Id, Time};
-use crate::db::{Connection, MultiBackend};
+use crate::db::{Connection, MultiBackend, sql};
 use crate::inventory::schema::{locations, products, skus, stock, stock_ledger};
 use crate::inventory::{Counter, Counters, LedgerKind, QUANTITY_MAX};
 
@@ -75,7 +77,7 @@ impl Levels {
 }
 
 /// What these counters, or changes of them, mean for what is available.
-pub(super) fn net(counters: &Counters) -> i64 {
+fn net(counters: &Counters) -> i64 {
     counters.on_hand - counters.reserved - counters.allocated - counters.safety
 }
 
@@ -147,7 +149,7 @@ pub(in crate::inventory) fn locations_active(conn: &mut Connection) -> QueryResu
 }
 
 /// Bound values a statement, well below SQLite's limit of 32,766.
-const BINDS: usize = 10_000;
+pub(super) const BINDS: usize = 10_000;
 
 /// Without what no row can have: PostgreSQL takes no text with a NUL in it.
 fn storable(codes: &[String]) -> Vec<&str> {
@@ -209,12 +211,17 @@ pub(in crate::inventory) fn stock_level(conn: &mut Connection, key: StockKey) ->
     Ok(values.map(levels))
 }
 
-/// Makes the rows that are not there yet, all counters 0. `backorder` is the SKU's `backorder_limit`. Rows that another
-/// transaction is just making are waited for, in the order of the keys.
+/// Makes the rows that are not there yet, all counters 0. With each key, the SKU's `backorder_limit` as the transaction read it.
+/// Rows that another transaction is just making are waited for, in the order of the keys.
 pub(in crate::inventory) fn stock_ensure(conn: &mut Connection, rows: &[(StockKey, i64)]) -> QueryResult<()> {
     let mut rows = rows.to_vec();
     rows.sort_unstable();
     rows.dedup_by_key(|(key, _)| *key);
+    let mut skus: Vec<(Id, Id)> = rows.iter().map(|(key, _)| (key.product_id, key.sku_id)).collect();
+    skus.dedup();
+    let there = stock_levels(conn, &skus)?;
+    rows.retain(|(key, _)| !there.contains_key(key));
+    limits_lock(conn, &mut rows)?;
     for rows in rows.chunks(BINDS / 4) {
         let values: Vec<_> = rows
             .iter()
@@ -239,6 +246,29 @@ pub(in crate::inventory) fn stock_ensure(conn: &mut Connection, rows: &[(StockKe
     Ok(())
 }
 
+/// Reads the limits once more and keeps them from changing until the transaction ends: whoever changes one brings it to the rows
+/// that are there, and cannot see one that is only being made. A transaction on SQLite already has the database to itself.
+fn limits_lock(conn: &mut Connection, rows: &mut [(StockKey, i64)]) -> QueryResult<()> {
+    let Connection::Postgres(conn) = conn else { return Ok(()) };
+    for rows in rows.chunks_mut(BINDS) {
+        let (product_ids, sku_ids): (Vec<Id>, Vec<Id>) =
+            rows.iter().map(|(key, _)| (key.product_id, key.sku_id)).unzip();
+        let limits: Vec<(Id, i64)> = skus::table
+            .filter(skus::product_id.eq_any(product_ids))
+            .filter(skus::id.eq_any(sku_ids))
+            .order((skus::product_id, skus::id))
+            .select((skus::id, skus::backorder_limit))
+            .for_share()
+            .load(conn)?;
+        let limits: BTreeMap<Id, i64> = limits.into_iter().collect();
+        for (key, limit) in rows {
+            // A SKU that is gone is told by the foreign key.
+            *limit = limits.get(&key.sku_id).copied().unwrap_or(*limit);
+        }
+    }
+    Ok(())
+}
+
 /// Removes those of these rows that never had a change: they were made for one that was refused.
 pub(in crate::inventory) fn stock_forget(conn: &mut Connection, keys: &[StockKey]) -> QueryResult<()> {
     for key in keys {
@@ -248,13 +278,21 @@ pub(in crate::inventory) fn stock_forget(conn: &mut Connection, keys: &[StockKey
     Ok(())
 }
 
-/// Keeps the row from changing until the transaction ends. A transaction on SQLite already has the database to itself.
-pub(in crate::inventory) fn stock_lock(conn: &mut Connection, key: StockKey) -> QueryResult<()> {
-    let row = stock::table.find((key.product_id, key.sku_id, key.location_id));
-    match conn {
-        Connection::Sqlite(_) => Ok(()),
-        Connection::Postgres(conn) => row.select(stock::version).for_no_key_update().execute(conn).map(|_| ()),
-    }
+/// Keeps the rows from changing until the transaction ends; they are locked in the order of their keys. A transaction on SQLite
+/// already has the database to itself.
+pub(in crate::inventory) fn stock_lock(conn: &mut Connection, keys: &[StockKey]) -> QueryResult<()> {
+    let Connection::Postgres(conn) = conn else { return Ok(()) };
+    let ids = |id: fn(&StockKey) -> Id| keys.iter().map(id).collect::<Vec<Id>>();
+    diesel::sql_query(
+        "SELECT FROM stock
+         WHERE (product_id, sku_id, location_id) IN (SELECT * FROM unnest($1, $2, $3))
+         ORDER BY product_id, sku_id, location_id FOR NO KEY UPDATE OF stock",
+    )
+    .bind::<Array<sql::Id>, _>(ids(|key| key.product_id))
+    .bind::<Array<sql::Id>, _>(ids(|key| key.sku_id))
+    .bind::<Array<sql::Id>, _>(ids(|key| key.location_id))
+    .execute(conn)?;
+    Ok(())
 }
 
 /// Changes a row's counters and writes the ledger: THE way in which a counter changes. `None`: there is no such row, the guard
@@ -357,13 +395,27 @@ fn tell_low_stock(
     after: &Levels,
     now: Time,
 ) -> QueryResult<()> {
-    let available = after.available();
-    let before = available - net(delta);
-    match place.low_stock_threshold {
-        Some(threshold) if before > threshold && available <= threshold => {
-            let data = LowStock { sku: &place.sku, location: &place.location, available, threshold };
-            event_insert(conn, "stock.low", place.key.product_id, &data, now)
-        }
-        _ => Ok(()),
+    if !low_stock_seems(place, delta, &after.counters) {
+        return Ok(());
     }
+    let due = due_units(conn, &[(place.key.product_id, place.key.sku_id)], now)?.remove(&place.key);
+    match low_stock(place, delta, &after.counters, due.unwrap_or(0)) {
+        Some(data) => event_insert(conn, "stock.low", place.key.product_id, &data, now),
+        None => Ok(()),
+    }
+}
+
+/// Has a change made stock low? Perhaps, as long as nobody has looked for holds whose time has passed: they only add to what is
+/// available, before the change and after it.
+pub(super) fn low_stock_seems(place: &Place, delta: &Counters, after: &Counters) -> bool {
+    net(delta) < 0 && place.low_stock_threshold.is_some_and(|threshold| net(after) <= threshold)
+}
+
+/// What is told when a change has made stock low; `due`: the units of holds whose time has passed.
+pub(super) fn low_stock<'a>(place: &'a Place, delta: &Counters, after: &Counters, due: i64) -> Option<LowStock<'a>> {
+    let threshold = place.low_stock_threshold?;
+    let available = net(after) + due;
+    let before = available - net(delta);
+    let (sku, location) = (place.sku.as_str(), place.location.as_str());
+    (before > threshold && available <= threshold).then_some(LowStock { sku, location, available, threshold })
 }

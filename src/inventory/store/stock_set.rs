@@ -1,11 +1,14 @@
 //! Counters set for many rows at once, by an import: the set-based sister of [`stock_change`](super::stock::stock_change), under the
 //! same rules. Each change of a row raises its version by one and is in the ledger under it.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt};
 
 use super::event::events_insert;
-use super::stock::{Levels, LowStock, Place, net};
+use super::reservation::due_units;
+use super::stock::{Levels, Place, low_stock, low_stock_seems};
 use crate::clock::{Id, Time};
 use crate::db::{Connection, sql};
 use crate::inventory::schema::{stock, stock_ledger};
@@ -36,18 +39,6 @@ impl StockSet {
     /// The version after the change.
     fn version(&self) -> i64 {
         self.before.map_or(0, |levels| levels.version) + 1
-    }
-
-    fn low_stock(&self) -> Option<LowStock<'_>> {
-        let threshold = self.place.low_stock_threshold?;
-        let available = net(&self.after);
-        let before = available - net(&self.delta());
-        (before > threshold && available <= threshold).then_some(LowStock {
-            sku: &self.place.sku,
-            location: &self.place.location,
-            available,
-            threshold,
-        })
     }
 }
 
@@ -153,9 +144,19 @@ pub(in crate::inventory) fn stock_set_many(
     let kind = LedgerKind::Imported.to_string();
     let entries: Vec<LedgerValues> = sets.iter().map(|set| LedgerValues::of(set, &kind, reason, actor, now)).collect();
     insert_many!(conn, stock_ledger::table, &entries);
-    let low = sets.iter().filter_map(|set| Some((set.place.key.product_id, set.low_stock()?)));
-    events_insert(conn, "stock.low", low, now)?;
+    tell_low_stock(conn, sets, now)?;
     Ok(true)
+}
+
+fn tell_low_stock(conn: &mut Connection, sets: &[StockSet], now: Time) -> QueryResult<()> {
+    let low: Vec<&StockSet> = sets.iter().filter(|set| low_stock_seems(&set.place, &set.delta(), &set.after)).collect();
+    let skus: BTreeSet<(Id, Id)> = low.iter().map(|set| (set.place.key.product_id, set.place.key.sku_id)).collect();
+    let due = due_units(conn, &Vec::from_iter(skus), now)?;
+    let events = low.iter().filter_map(|set| {
+        let due = due.get(&set.place.key).copied().unwrap_or(0);
+        Some((set.place.key.product_id, low_stock(&set.place, &set.delta(), &set.after, due)?))
+    });
+    events_insert(conn, "stock.low", events, now)
 }
 
 /// Writes rows that are at the version which was read; gives their number.

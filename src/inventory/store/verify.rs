@@ -39,6 +39,8 @@ pub(in crate::inventory) struct Examined {
 pub(in crate::inventory) struct StockState {
     pub counters: Counters,
     pub backorder: i64,
+    /// The SKU's, which `backorder` copies.
+    pub backorder_limit: i64,
     pub version: i64,
 }
 
@@ -65,11 +67,22 @@ pub(in crate::inventory) struct LineState {
     pub strays: i64,
 }
 
-/// Makes the transaction see one moment; must be its first statement. SQLite's transactions do so by themselves.
+/// Makes the transaction see one moment, however long it takes; must be its first statement. SQLite's transactions do so by
+/// themselves.
 pub(in crate::inventory) fn snapshot(conn: &mut Connection) -> QueryResult<()> {
     match conn {
         Connection::Sqlite(_) => Ok(()),
-        Connection::Postgres(conn) => conn.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"),
+        Connection::Postgres(conn) => conn.batch_execute(
+            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL statement_timeout = 0",
+        ),
+    }
+}
+
+/// Lets each statement of this transaction take as long as it needs. SQLite knows no limit.
+pub(in crate::inventory) fn unhurried(conn: &mut Connection) -> QueryResult<()> {
+    match conn {
+        Connection::Sqlite(_) => Ok(()),
+        Connection::Postgres(conn) => conn.batch_execute("SET LOCAL statement_timeout = 0"),
     }
 }
 
@@ -128,7 +141,7 @@ fn examined<'a>(
 }
 
 fn stock_states(conn: &mut Connection, products: Products) -> QueryResult<Vec<(StockKey, String, String, StockState)>> {
-    type Row = ((Id, Id, Id), String, String, (i64, i64, i64, i64, i64), i64, i64);
+    type Row = ((Id, Id, Id), String, String, (i64, i64, i64, i64, i64), (i64, i64), i64);
     let rows: Vec<Row> = stock::table
         .inner_join(skus::table.on(stock::product_id.eq(skus::product_id).and(stock::sku_id.eq(skus::id))))
         .inner_join(locations::table.on(stock::location_id.eq(locations::id)))
@@ -138,16 +151,16 @@ fn stock_states(conn: &mut Connection, products: Products) -> QueryResult<Vec<(S
             skus::code,
             locations::code,
             (stock::on_hand, stock::reserved, stock::allocated, stock::safety, stock::incoming),
-            stock::backorder,
+            (stock::backorder, skus::backorder_limit),
             stock::version,
         ))
         .load(conn)?;
-    let state = |(key, sku, location, counters, backorder, version): Row| {
+    let state = |(key, sku, location, counters, (backorder, backorder_limit), version): Row| {
         let (product_id, sku_id, location_id) = key;
         let (on_hand, reserved, allocated, safety, incoming) = counters;
         let counters = Counters { on_hand, reserved, allocated, safety, incoming };
         let key = StockKey { product_id, sku_id, location_id };
-        (key, sku, location, StockState { counters, backorder, version })
+        (key, sku, location, StockState { counters, backorder, backorder_limit, version })
     };
     Ok(rows.into_iter().map(state).collect())
 }

@@ -119,6 +119,31 @@ on_both! {
         shop.app.shop.stop().await;
     }
 
+    async fn a_backorder_needs_no_stock_row(backend: Backend) {
+        let shop = Listed::start(backend, 0).await;
+        let sku = NewSku { backorder_limit: 3, ..new_sku("A", 100) };
+        let new = NewProduct { options: vec!["Size".into()], skus: vec![sku], ..new_product("hat", "Hat") };
+        shop.inventory().product_create(&call(), new).await.unwrap();
+        let is_in_stock = async || {
+            let found = shop.handles(&[("in_stock", "true")]).await.len();
+            let body = shop.list(&[("facets", "true")]).await;
+            assert_eq!(found + shop.handles(&[("in_stock", "false")]).await.len(), 1);
+            assert_eq!((&body["items"][0]["in_stock"], &body["facets"]["in_stock"]), (&json!(found == 1), &json!(found)));
+            found == 1
+        };
+        assert!(is_in_stock().await);
+        let order = |quantity| NewReservation {
+            lines: vec![NewReservationLine { sku: "A".into(), location: None, quantity }],
+            hold_seconds: None,
+            allow_partial: false,
+            holder: None,
+            reference: String::new(),
+        };
+        shop.inventory().reserve(&call(), "somebody".into(), order(3)).await.unwrap();
+        assert!(!is_in_stock().await, "only a location that is closed has no row");
+        shop.app.shop.stop().await;
+    }
+
     async fn what_is_held_is_sold_out_until_the_hold_expires(backend: Backend) {
         let shop = Listed::start(backend, 0).await;
         let new = NewProduct { options: vec!["Size".into()], skus: vec![new_sku("A", 100)], ..new_product("hat", "Hat") };

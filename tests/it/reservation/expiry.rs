@@ -5,8 +5,9 @@ use std::time::Duration;
 use emporium::inventory::*;
 
 use super::{Warehouse, order, short};
+use crate::seed;
 use crate::testapp::{call, on_both};
-use emporium::clock::Time;
+use emporium::clock::{Clock, Time};
 
 fn just_before(time: Time) -> Time {
     Time::from_micros(time.micros() - 1)
@@ -146,6 +147,55 @@ on_both! {
         assert_eq!(shop.stored("A", "EAST"), (2, 0, 2));
         assert_eq!(shop.get(second.id).await.state, ReservationState::Expired);
         shop.assert_clean().await;
+    }
+
+    async fn a_late_commit_takes_nothing_that_is_no_longer_sold(backend: Backend) {
+        let mut shop = Warehouse::start(backend).await;
+        shop.put("A", "EAST", 5).await;
+        let held = shop.hold("ann", &[("A", "EAST", 1)]).await.unwrap();
+        shop.clock.set(held.expires_at);
+        for (close, open) in [
+            ("UPDATE locations SET active = false WHERE code = 'EAST'", "UPDATE locations SET active = true"),
+            ("UPDATE products SET status = 'archived'", "UPDATE products SET status = 'active'"),
+        ] {
+            seed::execute(&mut shop.conn, close);
+            let refused = shop.inventory.reservation_commit(&call(), held.id).await.unwrap_err();
+            let InventoryError::ReservationExpired { lines, .. } = refused else { panic!("{refused}") };
+            assert_eq!(lines.iter().map(|line| (line.requested, line.available)).collect::<Vec<_>>(), [(1, 0)]);
+            seed::execute(&mut shop.conn, open);
+        }
+        shop.inventory.reservation_commit(&call(), held.id).await.unwrap();
+        shop.assert_clean().await;
+    }
+
+    async fn more_holds_than_one_attempt_ends_make_way(backend: Backend) {
+        let mut shop = Warehouse::start(backend).await;
+        let new = seed::sku(&mut shop.conn, "NEW", 0, None);
+        let place = seed::location(&mut shop.conn, "NORTH");
+        shop.put("NEW", "NORTH", 300).await;
+        let expires_at = shop.clock.now();
+        seed::execute(&mut shop.conn, "BEGIN");
+        for _ in 0..300 {
+            seed::reservation(&mut shop.conn, new, place, 1, "held", expires_at);
+        }
+        seed::execute(&mut shop.conn, "COMMIT");
+        shop.hold("ann", &[("NEW", "", 300)]).await.unwrap();
+        assert_eq!(shop.stored("NEW", "NORTH"), (300, 300, 0));
+        shop.assert_clean().await;
+    }
+
+    async fn stock_is_not_low_by_holds_that_are_over(backend: Backend) {
+        let mut shop = Warehouse::start(backend).await;
+        seed::sku(&mut shop.conn, "LOW", 0, Some(3));
+        shop.put("LOW", "EAST", 10).await;
+        let held = shop.hold("ann", &[("LOW", "EAST", 6)]).await.unwrap();
+        shop.clock.set(held.expires_at);
+        // 8 are left, though 2 by the stored counters.
+        shop.hold("bob", &[("LOW", "EAST", 2)]).await.unwrap();
+        assert_eq!(shop.events().await, ["reservation.held", "reservation.held"]);
+        // 3 are left.
+        shop.hold("bob", &[("LOW", "EAST", 5)]).await.unwrap();
+        assert_eq!(shop.events().await[2..], ["reservation.expired", "reservation.held", "stock.low"]);
     }
 
     async fn lists_show_a_hold_as_expired_at_once(backend: Backend) {

@@ -35,7 +35,8 @@ async fn the_routes_answer_as_documented(backend: Backend) {
         (json!({ "rows": [{ "sku": "A" }] }), (422, "validation"), "/rows/0"),
         (json!({ "rows": [{ "sku": "A", "location": "EAST", "delta": 1e30, "reason": "x" }] }), (422, "validation"), "/rows/0/delta"),
         (body(json!([{ "sku": "A", "location": "EAST", "delta": -99, "reason": "x" }])), (422, "validation"), "/rows/0/delta"),
-        (body(json!([{ "sku": "X", "location": "EAST", "delta": 1, "reason": "x" }])), (404, "not_found"), ""),
+        (body(json!([{ "sku": "X", "location": "EAST", "delta": 1, "reason": "x" }])), (422, "validation"), "/rows/0/sku"),
+        (body(json!([{ "sku": "A", "location": "X", "delta": 1, "reason": "x" }])), (422, "validation"), "/rows/0/location"),
     ] {
         let (status, problem) = read(post("adjustments", body).send().await.unwrap()).await;
         assert_eq!((status, problem["code"].as_str().unwrap()), expected, "{problem}");

@@ -144,6 +144,7 @@ CREATE TABLE stock_ledger (
     created_at      timestamptz NOT NULL,
     PRIMARY KEY (product_id, sku_id, location_id, seq)
 );
+CREATE INDEX stock_ledger_time_idx ON stock_ledger (product_id, sku_id, created_at, location_id, seq);
 
 CREATE TABLE reservations (
     id          uuid PRIMARY KEY,

@@ -58,38 +58,41 @@ impl Supply {
     }
 
     /// With what holds whose time has passed still keep.
-    pub(super) fn with_due(&self, due: &[DueLine]) -> Self {
+    pub(super) fn with_due(&self, due: &BTreeMap<StockKey, i64>) -> Self {
         let mut supply = self.0.clone();
-        for line in due {
-            if let Some(offer) = supply.get_mut(&line.key) {
-                offer.goods += line.quantity;
+        for (key, units) in due {
+            if let Some(offer) = supply.get_mut(key) {
+                offer.goods += units;
             }
         }
         Supply(supply)
     }
 
-    /// The oldest holds among `due` that must be ended before `plan` can be taken from this supply. A few more than needed, so
-    /// that many callers at a time do not end the same holds one by one.
-    pub(super) fn in_the_way(&self, plan: &Plan, due: &[DueLine]) -> Vec<Id> {
-        const AT_LEAST: usize = 32;
-        let mut ids = Vec::new();
-        for (key, units) in &plan.takes {
-            let mut missing = self.0.get(key).map_or(0, |offer| units - offer.all());
-            if missing <= 0 {
-                continue;
-            }
-            for line in due.iter().filter(|line| line.key == *key) {
-                if missing <= 0 && ids.len() >= AT_LEAST {
-                    break;
-                }
-                missing -= line.quantity;
-                ids.push(line.reservation_id);
-            }
-        }
-        ids.sort_unstable();
-        ids.dedup();
-        ids
+    /// What `plan` takes beyond this supply, by stock row.
+    pub(super) fn missing(&self, plan: &Plan) -> BTreeMap<StockKey, i64> {
+        let missing = |(key, units): (&StockKey, &i64)| (*key, self.0.get(key).map_or(0, |offer| units - offer.all()));
+        plan.takes.iter().map(missing).filter(|(_, units)| *units > 0).collect()
     }
+}
+
+/// The oldest holds among `due` that must be ended before what is `missing` can be taken. A few more than needed, so that many
+/// callers at a time do not end the same holds one by one.
+pub(super) fn in_the_way(missing: &BTreeMap<StockKey, i64>, due: &[DueLine]) -> Vec<Id> {
+    const AT_LEAST: usize = 32;
+    let mut ids = Vec::new();
+    for (key, units) in missing {
+        let mut missing = *units;
+        for line in due.iter().filter(|line| line.key == *key) {
+            if missing <= 0 && ids.len() >= AT_LEAST {
+                break;
+            }
+            missing -= line.quantity;
+            ids.push(line.reservation_id);
+        }
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }
 
 /// How many units come from where.

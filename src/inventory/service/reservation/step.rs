@@ -1,6 +1,6 @@
 //! What becomes of a hold: extended, committed, shipped, released, cancelled, expired.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use crate::inventory::store::event::event_insert;
 use crate::inventory::store::reservation::{
     ReservationLineRow, ReservationRow, reservation_line_ship, reservation_lines, reservation_lock, reservation_update,
 };
-use crate::inventory::store::stock::{Guard, StockKey, stock_level};
+use crate::inventory::store::stock::{Guard, StockKey, locations_active, skus_by_code, stock_level};
 use crate::inventory::{
     Counters, InventoryError, LedgerKind, Reservation, ReservationLine, ReservationState, Shipment, Shortage,
 };
@@ -153,14 +153,7 @@ impl Attempt<'_> {
         if row.state == ReservationState::Held {
             self.give_back(&mut row, lines, ReservationState::Expired)?;
         }
-        let demand = |line: &ReservationLineRow| Demand {
-            sku: line.place.sku.clone(),
-            location: Some(line.place.location.clone()),
-            quantity: line.quantity,
-            places: vec![line.place.clone()],
-            backorder: 0,
-        };
-        let demands: Vec<Demand> = lines.iter().map(demand).collect();
+        let demands = self.demands_again(lines)?;
         let expired_at = row.expires_at;
         let plan = self.plan(&demands, false).map_err(|setback| match setback {
             Setback::Failed(InventoryError::OutOfStock(lines)) => {
@@ -172,6 +165,26 @@ impl Attempt<'_> {
         let takes = plan.places(&demands);
         self.take(&takes, LedgerKind::Committed, row.id, |units| Counters { allocated: units, ..Counters::default() })?;
         Ok((reservation, Some("committed")))
+    }
+
+    /// The goods of these lines once more. What is no longer for sale, or where, cannot be had.
+    fn demands_again(&mut self, lines: &[ReservationLineRow]) -> Result<Vec<Demand>, InventoryError> {
+        let codes: Vec<String> = lines.iter().map(|line| line.place.sku.clone()).collect();
+        let skus = skus_by_code(self.conn, &codes)?.into_iter().filter(|sku| sku.status == "active");
+        let skus: BTreeSet<Id> = skus.map(|sku| sku.sku_id).collect();
+        let locations: BTreeSet<Id> = locations_active(self.conn)?.into_iter().map(|location| location.id).collect();
+        let demand = |line: &ReservationLineRow| {
+            let key = line.place.key;
+            let is_for_sale = skus.contains(&key.sku_id) && locations.contains(&key.location_id);
+            Demand {
+                sku: line.place.sku.clone(),
+                location: Some(line.place.location.clone()),
+                quantity: line.quantity,
+                places: if is_for_sale { vec![line.place.clone()] } else { vec![] },
+                backorder: 0,
+            }
+        };
+        Ok(lines.iter().map(demand).collect())
     }
 
     pub(super) fn release(&mut self, id: Id) -> Result<Done, Setback> {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use diesel::QueryResult;
 use diesel::result::Error as DieselError;
 
-use super::plan::{Demand, Plan, Supply};
+use super::plan::{Demand, Plan, Supply, in_the_way};
 use super::{Attempt, Setback};
 use crate::clock::Id;
-use crate::inventory::store::reservation::due_lines;
+use crate::inventory::store::reservation::{due_lines, due_units};
 use crate::inventory::store::stock::{
     Change, Guard, Levels, Place, StockKey, stock_change, stock_ensure, stock_levels, stock_lock,
 };
@@ -37,7 +37,7 @@ impl Attempt<'_> {
     /// The supply is short, unless holds whose time has passed make the difference.
     fn plan_again(&mut self, demands: &[Demand], skus: &[(Id, Id)], partly: bool) -> Result<Plan, Setback> {
         // In this order: a hold that is ended between the two reads is counted twice, and never not at all.
-        let due = due_lines(self.conn, skus, self.now)?;
+        let due = due_units(self.conn, skus, self.now)?;
         let levels = stock_levels(self.conn, skus)?;
         let supply = Supply::new(demands, &levels);
         let plan = Plan::new(demands, &supply);
@@ -46,7 +46,9 @@ impl Attempt<'_> {
         }
         let best = Plan::new(demands, &supply.with_due(&due));
         if best.units() > plan.units() && (partly || best.is_complete(demands)) {
-            return Err(Setback::Due(supply.in_the_way(&best, &due)));
+            let missing = supply.missing(&best);
+            let lines = due_lines(self.conn, missing.keys().copied(), self.now)?;
+            return Err(Setback::Due(in_the_way(&missing, &lines)));
         }
         if partly && plan.units() > 0 {
             return Ok(plan);
@@ -66,9 +68,7 @@ impl Attempt<'_> {
         let mut keys: Vec<StockKey> = places.map(|place| place.key).collect();
         keys.sort_unstable();
         keys.dedup();
-        for key in keys {
-            stock_lock(self.conn, key)?;
-        }
+        stock_lock(self.conn, &keys)?;
         Ok(stock_levels(self.conn, skus)?)
     }
 

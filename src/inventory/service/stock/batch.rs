@@ -11,7 +11,7 @@ use crate::error::Problem;
 use crate::inventory::service::LocalInventory;
 use crate::inventory::service::idempotency::once;
 use crate::inventory::service::reservation::{ATTEMPTS, Setback};
-use crate::inventory::store::reservation::due_lines;
+use crate::inventory::store::reservation::{due_lines, due_units};
 use crate::inventory::store::stock::{
     Change, Levels, LocationRow, Place, SkuRow, StockKey, locations_by_code, skus_by_code, stock_change, stock_ensure,
     stock_forget, stock_levels, stock_lock,
@@ -75,7 +75,7 @@ fn apply<R: Row>(conn: &mut Connection, actor: &str, batch: &StockBatch<R>, now:
     let mut board = Board::lock(conn, plans.iter().flatten(), now)?;
     let mut rows = Vec::with_capacity(plans.len());
     for (row, plan) in plans.into_iter().enumerate() {
-        let result = match plan.map_err(Setback::Failed).and_then(|plan| decide(plan, &board)) {
+        let result = match plan.map_err(Setback::Failed).and_then(|plan| decide(conn, plan, &board, now)) {
             Ok((plan, deltas)) => {
                 let levels = write(conn, actor, &plan, &deltas, &mut board, now)?;
                 RowResult { row, ok: true, levels, error: None }
@@ -119,10 +119,10 @@ fn plan<R: Row>(
     if !faults.is_empty() {
         return Err(InventoryError::Invalid(faults));
     }
-    let unknown = |what, name: &str| InventoryError::NotFound { what, name: name.to_owned() };
-    let sku = skus.get(row.sku()).ok_or_else(|| unknown("SKU", row.sku()))?;
-    let step = |(_, code, effect): (_, &str, Effect)| {
-        let location = locations.get(code).ok_or_else(|| unknown("location", code))?;
+    let sku = skus.get(row.sku()).ok_or_else(|| InventoryError::invalid("/sku", "there is no such SKU"))?;
+    let step = |(pointer, code, effect): (&str, &str, Effect)| {
+        let unknown = || InventoryError::invalid(pointer, "there is no such location");
+        let location = locations.get(code).ok_or_else(unknown)?;
         Ok(Step { place: Place::new(sku, location), backorder: sku.backorder_limit, effect })
     };
     let steps = row.effects().into_iter().map(step).collect::<Result<_, InventoryError>>()?;
@@ -133,7 +133,7 @@ fn plan<R: Row>(
 struct Board {
     levels: BTreeMap<StockKey, Levels>,
     /// What holds whose time has passed still keep there. Nobody ends one while its stock row is locked.
-    due: HashMap<StockKey, (i64, Vec<Id>)>,
+    due: BTreeMap<StockKey, i64>,
 }
 
 impl Board {
@@ -146,19 +146,12 @@ impl Board {
             plans.flat_map(|plan| &plan.steps).map(|step| (step.place.key, step.backorder)).collect();
         let rows: Vec<(StockKey, i64)> = places.iter().map(|(key, backorder)| (*key, *backorder)).collect();
         stock_ensure(conn, &rows)?;
-        for key in places.keys() {
-            stock_lock(conn, *key)?;
-        }
+        stock_lock(conn, &Vec::from_iter(places.keys().copied()))?;
         let mut skus: Vec<(Id, Id)> = places.keys().map(|key| (key.product_id, key.sku_id)).collect();
         skus.dedup();
         let mut levels = stock_levels(conn, &skus)?;
         levels.retain(|key, _| places.contains_key(key));
-        let mut due: HashMap<StockKey, (i64, Vec<Id>)> = HashMap::new();
-        for line in due_lines(conn, &skus, now)? {
-            let (units, ids) = due.entry(line.key).or_default();
-            *units += line.quantity;
-            ids.push(line.reservation_id);
-        }
+        let due = due_units(conn, &skus, now)?;
         Ok(Board { levels, due })
     }
 
@@ -169,7 +162,7 @@ impl Board {
 
     /// The counters as everybody is told them: without holds whose time has passed.
     fn shown(&self, place: &Place, levels: &Levels) -> StockLevel {
-        let due = self.due.get(&place.key).map_or(0, |(units, _)| *units);
+        let due = self.due.get(&place.key).copied().unwrap_or(0);
         let Counters { on_hand, reserved, allocated, safety, incoming } = levels.counters;
         StockLevel {
             sku: place.sku.clone(),
@@ -188,13 +181,14 @@ impl Board {
 
 /// The changes that a row makes to its places; [`Setback::Failed`]: why it may not. Promises whose time has passed are no reason:
 /// all of them are ended first, so that one more attempt is enough.
-fn decide(plan: Plan, board: &Board) -> Result<(Plan, Vec<Counters>), Setback> {
+fn decide(conn: &mut Connection, plan: Plan, board: &Board, now: Time) -> Result<(Plan, Vec<Counters>), Setback> {
     let mut deltas = Vec::with_capacity(plan.steps.len());
     for Step { place, effect, .. } in &plan.steps {
         let levels = board.levels.get(&place.key).ok_or(Setback::Raced)?;
         match effect.delta(place, levels) {
             Err(InventoryError::StockPromised { .. }) if board.due.contains_key(&place.key) => {
-                let ids: BTreeSet<Id> = board.due.values().flat_map(|(_, ids)| ids).copied().collect();
+                let lines = due_lines(conn, board.due.keys().copied(), now)?;
+                let ids: BTreeSet<Id> = lines.iter().map(|line| line.reservation_id).collect();
                 return Err(Setback::Due(ids.into_iter().collect()));
             }
             delta => deltas.push(delta?),

@@ -1,6 +1,7 @@
 //! The four kinds of rows that change stock: their form, and what each does to the counters of a place.
 
 use crate::error::FieldError;
+use crate::inventory::service::validate::{is_location_code, is_sku_code};
 use crate::inventory::store::stock::{Guard, Levels, Place};
 use crate::inventory::*;
 
@@ -125,9 +126,14 @@ fn range(pointer: &str, value: i64, min: i64) -> Vec<FieldError> {
 
 /// All that is wrong with a row's form.
 pub(super) fn form_faults(row: &impl Row) -> Vec<FieldError> {
-    let mut faults = code_faults("/sku", row.sku(), 100);
+    let mut faults = vec![];
+    if !is_sku_code(row.sku()) {
+        faults.push(FieldError::new("/sku", "is no SKU's code"));
+    }
     for (pointer, location, _) in row.effects() {
-        faults.extend(code_faults(pointer, location, 64));
+        if !is_location_code(location) {
+            faults.push(FieldError::new(pointer, "is no location's code"));
+        }
     }
     faults.extend(row.faults());
     let reason = row.reason();
@@ -135,13 +141,6 @@ pub(super) fn form_faults(row: &impl Row) -> Vec<FieldError> {
         faults.push(FieldError::new("/reason", "must be 1 to 200 characters, without control characters"));
     }
     faults
-}
-
-fn code_faults(pointer: &str, code: &str, max: usize) -> Vec<FieldError> {
-    match (1..=max).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_graphic()) {
-        true => vec![],
-        false => vec![FieldError::new(pointer, format!("must be 1 to {max} visible ASCII characters"))],
-    }
 }
 
 impl Effect {

@@ -7,6 +7,7 @@
 //! - **The ledger's changes** say `on_hand`, `safety` and `incoming`: each is an act that somebody did, and a counter is their sum.
 //!   Its balances are only their sums, so they are mended. Where numbers are missing in between, the balances on both sides tell
 //!   what the lost entries did; where the counters' version tells of newer entries than the ledger has, the counters know best.
+//! - **The SKU** says `backorder`: the row only copies its limit.
 //! - Goods that are promised must be there: if by all this less is on hand than is promised, `on_hand` is raised to it, which is
 //!   what the database demands; the warning in the log says that a count is due.
 
@@ -92,6 +93,7 @@ fn differences(examined: &Examined) -> Vec<Difference> {
             expect("incoming", is.incoming, sums.incoming, because);
             expect("reserved", is.reserved, lines.reserved, "the sum of its held reservation lines");
             expect("allocated", is.allocated, lines.allocated, "what its committed reservation lines have not shipped");
+            expect("backorder", stock.backorder, stock.backorder_limit, "the SKU's backorder_limit");
             expect("version", stock.version, ledger.newest, "the seq of the newest ledger entry");
         }
     }
@@ -106,6 +108,7 @@ fn differences(examined: &Examined) -> Vec<Difference> {
 
 /// Mends these products; gives what still differs.
 fn mend_all(conn: &mut Connection, products: &[Id], actor: &str, now: Time) -> Result<Vec<Difference>, InventoryError> {
+    verify::unhurried(conn)?;
     let mut left = vec![];
     for product_id in products {
         let product = Products { first: *product_id, last: *product_id };
@@ -118,8 +121,8 @@ fn mend_all(conn: &mut Connection, products: &[Id], actor: &str, now: Time) -> R
             }
         }
         for examined in verify::examine(conn, product)? {
-            if let Some(repair) = repair_of(&examined) {
-                repair::stock_repair(conn, &repair, actor, now)?;
+            if let Some((repair, backorder)) = repair_of(&examined) {
+                repair::stock_repair(conn, &repair, backorder, actor, now)?;
             }
         }
         left.extend(verify::examine(conn, product)?.iter().flat_map(differences));
@@ -157,27 +160,32 @@ fn fill(key: StockKey, gap: &Gap) -> impl Iterator<Item = Repair> {
     })
 }
 
-/// The entry that brings the counters and the ledger's sums to what both should be; `None` when they are.
-fn repair_of(examined: &Examined) -> Option<Repair> {
+/// The entry that brings the counters and the ledger's sums to what both should be, and what the backorder should be; `None` when
+/// they are.
+fn repair_of(examined: &Examined) -> Option<(Repair, i64)> {
     let (stock, ledger, lines) = (examined.stock.as_ref()?, &examined.ledger, &examined.lines);
     let known = if stock.version > ledger.newest { stock.counters } else { ledger.sums };
     let promised = lines.reserved + lines.allocated;
     let should_be = Counters {
-        on_hand: known.on_hand.max(promised - stock.backorder).max(0),
+        on_hand: known.on_hand.max(promised - stock.backorder_limit).max(0),
         reserved: lines.reserved,
         allocated: lines.allocated,
         safety: known.safety.max(0),
         incoming: known.incoming.max(0),
     };
-    if stock.counters == should_be && ledger.sums == should_be && stock.version == ledger.newest {
+    let is_right = stock.counters == should_be && stock.backorder == stock.backorder_limit;
+    if is_right && ledger.sums == should_be && stock.version == ledger.newest {
         return None;
     }
     let Counters { on_hand, reserved, allocated, safety, incoming } = stock.counters;
     let reason = format!(
-        "The counters were on_hand {on_hand}, reserved {reserved}, allocated {allocated}, safety {safety}, incoming {incoming}."
+        "The counters were on_hand {on_hand}, reserved {reserved}, allocated {allocated}, safety {safety}, incoming {incoming}, \
+         backorder {}.",
+        stock.backorder
     );
     let delta = minus(should_be, ledger.sums);
-    Some(Repair { key: examined.key, seq: ledger.newest + 1, delta, after: should_be, reason })
+    let repair = Repair { key: examined.key, seq: ledger.newest + 1, delta, after: should_be, reason };
+    Some((repair, stock.backorder_limit))
 }
 
 fn plus(a: Counters, b: Counters) -> Counters {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable};
 
-use super::filter::{Listing, Omit, Plan, ValueCount, count};
+use super::filter::{Listing, Omit, Plan, ValueCount, add_in_stock, count};
 use crate::db::Connection;
 use crate::inventory::store::product::status_text;
 use crate::inventory::store::statement::Statement;
@@ -90,7 +90,7 @@ impl Listing<'_> {
         // As for tags: stock is kept in the order of that index.
         select.add("SELECT count(p.vendor) AS count FROM products p", []);
         self.add_conditions(&mut select, Omit::Stock);
-        self.add_stock(&mut select, "AND");
+        add_in_stock(&mut select, "AND", self.now);
         count(conn, select)
     }
 

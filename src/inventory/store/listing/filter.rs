@@ -29,13 +29,23 @@ pub(in crate::inventory) struct Filter {
 
 /// Has the stock row `s` something to sell now? An expired hold counts no longer, though the sweeper may not have come yet; it can
 /// only make a difference where something is reserved.
-pub(super) const SELLABLE: &str = "s.location_id IN (SELECT id FROM locations WHERE active)
+const SELLABLE: &str = "s.location_id IN (SELECT id FROM locations WHERE active)
     AND (s.on_hand - s.reserved - s.allocated - s.safety + s.backorder > 0
          OR (s.reserved > 0 AND s.on_hand - s.allocated - s.safety + s.backorder > 0
              AND s.on_hand - s.reserved - s.allocated - s.safety + s.backorder + coalesce((
                  SELECT sum(r.quantity) FROM reservation_lines r
                  WHERE r.product_id = s.product_id AND r.sku_id = s.sku_id AND r.location_id = s.location_id
                    AND r.state = 'held' AND r.expires_at <= ?), 0) > 0))";
+
+/// May a SKU of the product `p` be promised at an active location where it has no stock row yet?
+const PROMISED: &str = "EXISTS (SELECT 1 FROM skus k, locations l WHERE k.product_id = p.id AND k.backorder_limit > 0 AND l.active
+    AND NOT EXISTS (SELECT 1 FROM stock s WHERE s.product_id = k.product_id AND s.sku_id = k.id AND s.location_id = l.id))";
+
+/// Appends the condition that the product `p` has something to sell now, after `joint`.
+pub(super) fn add_in_stock(select: &mut Statement, joint: &str, now: Time) {
+    let stocked = format!("EXISTS (SELECT 1 FROM stock s WHERE s.product_id = p.id AND {SELLABLE})");
+    select.add(&format!("{joint} ({stocked} OR {PROMISED})"), [now.into()]);
+}
 
 /// A filter that a facet leaves out, so that it shows the other choices.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -174,7 +184,7 @@ impl<'a> Listing<'a> {
         }
         if let Some(in_stock) = self.filter.in_stock.filter(|_| omit != Some(Omit::Stock)) {
             let not = if in_stock { "" } else { "NOT" };
-            self.add_stock(select, &format!("AND {not}"));
+            add_in_stock(select, &format!("AND {not}"), self.now);
         }
     }
 
@@ -193,11 +203,6 @@ impl<'a> Listing<'a> {
                 [min.into(), max.into(), min.into(), max.into(), min.into(), max.into()],
             ),
         }
-    }
-
-    pub(super) fn add_stock(&self, select: &mut Statement, joint: &str) {
-        let exists = format!("{joint} EXISTS (SELECT 1 FROM stock s WHERE s.product_id = p.id AND {SELLABLE})");
-        select.add(&exists, [self.now.into()]);
     }
 }
 
