@@ -110,7 +110,11 @@ impl LocalUser {
             let data = serde_json::json!({ "session": written.id });
             Ok::<_, UserError>(audit_insert(conn, &actor, "session.created", &actor, &data, &written.address, now)?)
         });
-        write.await?;
+        write.await.map_err(|error| match error {
+            // The account was deleted since the password was looked at.
+            UserError::Db(error) if error.is_foreign_key_violation() => UserError::WrongCredentials,
+            error => error,
+        })?;
         Ok(NewSession { token, session: row.session(Some(row.id)), user })
     }
 
