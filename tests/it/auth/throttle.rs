@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::*;
-use crate::testapp::{TestApp, on_both};
+use crate::testapp::{TestApp, TestClock, on_both};
 
 const WRONG: &str = "not the password";
 
@@ -122,6 +122,17 @@ on_both! {
         let body = json!({ "token": token, "new_password": OTHER_PASSWORD });
         assert_eq!(app.post("/api/v1/auth/password/reset", body).await.0, 204);
         login(&app, "203.0.113.9", ANN, OTHER_PASSWORD).await.unwrap();
+    }
+
+    async fn a_first_failure_blocks_nobody_whose_clock_is_behind(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        app.token(ANN, Role::Customer).await;
+        let behind = app::start(app.config.clone(), Arc::new(TestClock::default())).await.unwrap();
+        app.clock.advance(Duration::from_secs(60));
+        login(&app, "192.0.2.1", ANN, WRONG).await.unwrap_err();
+        let login = Login { email: ANN.into(), password: Secret::new(PASSWORD) };
+        behind.modules.user.login(&from("192.0.2.1"), login).await.unwrap();
+        behind.stop().await;
     }
 
     async fn a_wrong_password_counts_wherever_it_is_asked_for(backend: Backend) {
