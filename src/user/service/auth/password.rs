@@ -46,7 +46,7 @@ impl LocalUser {
     /// See [`crate::user::Auth::password_forgotten`].
     pub(super) async fn reset_ask(&self, origin: &Origin, forgotten: PasswordForgotten) -> Result<(), UserError> {
         let email = Email::read(&forgotten.email, "/email")?;
-        let counters = Counter::of_mail(&email.norm, &origin.address);
+        let counters = Counter::of_reset(&email.norm, &origin.address);
         let (config, now, token) = (self.config.clone(), self.clock.now(), token::token(""));
         let letter = Letter::reset(&self.public_url, &token, config.reset_link_seconds);
         let (hash, nobody) = (token::hash(&token), nobody(&email.norm));
@@ -95,6 +95,7 @@ impl LocalUser {
                 user_verify(conn, id, now)?;
             }
             attempt::forget(conn, &Counter::of_login(&account, &address, false))?;
+            attempt::forget(conn, &Counter::of_reset(&account, &address))?;
             mail_insert(conn, &user.email, &letter, now)?;
             let (actor, data) = (format!("user:{id}"), serde_json::json!({ "sessions_ended": ended }));
             Ok(audit_insert(conn, &actor, "password.reset", &actor, &data, &address, now)?)
