@@ -1,6 +1,7 @@
 //! Who calls, what the caller may do, and under which key a repeated call is the same call.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -86,6 +87,17 @@ impl fmt::Display for Caller {
             Caller::Person { user_id, .. } => write!(f, "user:{user_id}"),
             Caller::Key { key_id, .. } => write!(f, "key:{key_id}"),
         }
+    }
+}
+
+/// Whom an IP address stands for: an IPv6 customer has a /64 of them, and counts as one client.
+pub fn network(address: IpAddr) -> String {
+    match address {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+        IpAddr::V4(address) => address.to_string(),
     }
 }
 

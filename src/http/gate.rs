@@ -214,14 +214,7 @@ pub async fn gate<B: MessageBody>(
     Ok(response)
 }
 
-/// An IPv6 customer has a /64 of addresses and may not get a rate for each of them.
+/// Who is counted as one client; an IPv6 customer may not get a rate for each address.
 fn client_network(address: Option<IpAddr>) -> String {
-    match address {
-        Some(IpAddr::V6(address)) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-        Some(IpAddr::V4(address)) => address.to_string(),
-        None => "unknown".to_owned(),
-    }
+    address.map_or("unknown".to_owned(), crate::call::network)
 }

@@ -57,6 +57,9 @@ pub enum UserError {
     /// As disabling oneself or the last admin.
     #[error("{0}")]
     Conflict(String),
+    /// What takes a person and not an API key.
+    #[error("{0}")]
+    Forbidden(&'static str),
     /// All password threads are in use.
     #[error("too many log-ins at once")]
     Busy,
@@ -100,6 +103,7 @@ impl From<UserError> for Problem {
                 Problem::new(ErrorCode::VersionMismatch, detail).with("version", actual)
             }
             UserError::Conflict(_) => Problem::new(ErrorCode::Conflict, detail),
+            UserError::Forbidden(_) => Problem::new(ErrorCode::Forbidden, detail),
             UserError::Busy => Problem::new(ErrorCode::Busy, detail).retry_after(1),
             UserError::Db(error) => error.problem(),
         }

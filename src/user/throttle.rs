@@ -3,13 +3,13 @@
 //! Failed log-ins are counted by account and IP address, by IP address, and by account; an account is counted whether it is there
 //! or not. The count of an account from everywhere would let anybody lock its owner out, so it grows gently and does not concern
 //! IP addresses from which its owner is logged in; whoever is locked out nevertheless can reset the password, which clears it.
-//! Mails that strangers cause are counted too, by recipient and by IP address, apart from the log-ins.
-
-use std::net::IpAddr;
+//! Mails that strangers cause are counted too, by recipient and by IP address, apart from the log-ins. Those with a link to a new
+//! password have a count of their own, so that no other mail stops them, and wait no longer than the link before them works.
 
 use sha2::{Digest, Sha256};
 
-use crate::config::ThrottleConfig;
+use crate::call;
+use crate::config::UserConfig;
 
 /// Mails are slower than log-ins: their first delay and their longest.
 const MAIL_DELAY_SECONDS: u32 = 60;
@@ -21,6 +21,7 @@ enum Kind {
     Ip,
     Account,
     Mail,
+    Reset,
     IpMail,
 }
 
@@ -57,21 +58,31 @@ impl Counter {
 
     /// What a mail that a stranger causes counts for.
     pub(super) fn of_mail(recipient: &str, address: &str) -> Vec<Counter> {
+        Counter::of_kind_of_mail(Kind::Mail, recipient, address)
+    }
+
+    /// What a mail with a link to a new password counts for.
+    pub(super) fn of_reset(recipient: &str, address: &str) -> Vec<Counter> {
+        Counter::of_kind_of_mail(Kind::Reset, recipient, address)
+    }
+
+    fn of_kind_of_mail(kind: Kind, recipient: &str, address: &str) -> Vec<Counter> {
         let network = network(address);
-        let mut counters = vec![Counter::new(Kind::Mail, recipient, "")];
+        let mut counters = vec![Counter::new(kind, recipient, "")];
         if !network.is_empty() {
             counters.push(Counter::new(Kind::IpMail, "", &network));
         }
         in_lock_order(counters)
     }
 
-    /// Does a right password clear it? Not the count of an IP address, which its user could clear with an account of his own.
+    /// Does a right password, or a reset one, clear it? Not the count of an IP address, which its user could clear with an account of his own.
     pub(super) fn is_cleared_by_success(&self) -> bool {
-        matches!(self.kind, Kind::AccountIp | Kind::Account)
+        matches!(self.kind, Kind::AccountIp | Kind::Account | Kind::Reset)
     }
 
     /// How long the next try waits after `count` of them.
-    pub(super) fn delay_seconds(&self, count: i64, config: &ThrottleConfig) -> u32 {
+    pub(super) fn delay_seconds(&self, count: i64, config: &UserConfig) -> u32 {
+        let (reset_max, config) = (MAIL_DELAY_SECONDS_MAX.min(config.reset_link_seconds), &config.throttle);
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         let max = config.delay_seconds_max;
         match self.kind {
@@ -80,6 +91,7 @@ impl Counter {
             Kind::Account if count >= config.account_failures_max => config.forget_hours * 3_600,
             Kind::Account => doubled(1, count / config.account_failures_step.max(1), max),
             Kind::Mail => doubled(MAIL_DELAY_SECONDS, count.saturating_sub(config.mails_free), MAIL_DELAY_SECONDS_MAX),
+            Kind::Reset => doubled(MAIL_DELAY_SECONDS, count.saturating_sub(config.mails_free), reset_max),
             Kind::IpMail => doubled(MAIL_DELAY_SECONDS, count / config.ip_mails_step.max(1), MAIL_DELAY_SECONDS_MAX),
         }
     }
@@ -99,15 +111,9 @@ fn in_lock_order(mut counters: Vec<Counter>) -> Vec<Counter> {
     counters
 }
 
-/// Whom an IP address stands for: an IPv6 customer has a /64 of them.
-fn network(address: &str) -> String {
-    match address.parse() {
-        Ok(IpAddr::V6(address)) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-        _ => address.to_owned(),
-    }
+/// Whom an IP address, empty when unknown, stands for.
+pub(super) fn network(address: &str) -> String {
+    address.parse().map_or_else(|_| address.to_owned(), call::network)
 }
 
 #[cfg(test)]
@@ -117,7 +123,7 @@ mod tests {
 
     #[test]
     fn delays_grow_as_they_should() {
-        let config = Config::parse(DEFAULT, Default::default()).unwrap().user.throttle;
+        let config = Config::parse(DEFAULT, Default::default()).unwrap().user;
         let delays = |kind, counts: &[i64]| -> Vec<u32> {
             let counter = Counter::new(kind, "ann@example.com", "192.0.2.1");
             counts.iter().map(|count| counter.delay_seconds(*count, &config)).collect()
@@ -126,6 +132,7 @@ mod tests {
         assert_eq!(delays(Kind::Ip, &[9, 10, 20, 39, 1_000]), [0, 1, 2, 4, 900]);
         assert_eq!(delays(Kind::Account, &[19, 20, 99, 100]), [0, 1, 8, 86_400]);
         assert_eq!(delays(Kind::Mail, &[3, 4, 5, 100]), [0, 60, 120, 3_600]);
+        assert_eq!(delays(Kind::Reset, &[3, 4, 5, 100]), [0, 60, 120, 1_800]);
         assert_eq!(delays(Kind::IpMail, &[19, 20, 40]), [0, 60, 120]);
     }
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use emporium::call::Role;
+use emporium::call::{Call, Role};
 use emporium::clock::{Clock, Id};
 use emporium::config::Secret;
-use emporium::user::{Registration, UserPatch};
+use emporium::user::{Registration, UserError, UserPatch};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -207,9 +207,7 @@ on_both! {
 
     async fn an_admin_stays(backend: Backend) {
         let app = TestApp::start(backend).await;
-        assert!(!app.shop.modules.user.has_admin().await.unwrap());
         let admin = app.token("root@example.com", Role::Admin).await;
-        assert!(app.shop.modules.user.has_admin().await.unwrap());
         let root = own_id(&app, &admin).await;
         // One who is disabled does not count.
         let other = person(&app, "two@example.com", "", Role::Admin).await;
@@ -355,6 +353,50 @@ on_both! {
         let (_, log) = get(&app, &admin, &format!("{AUDIT}?subject=key:{id}")).await;
         assert_eq!(texts(&log, "action"), ["api_key.revoked", "api_key.created"]);
         assert!(texts(&log, "actor").iter().all(|actor| *actor == format!("user:{root}")));
+    }
+
+    async fn keys_end_with_the_admin_who_made_them(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let admin = app.token("root@example.com", Role::Admin).await;
+        let (kept, _) = key(&app, &admin, json!({ "name": "kept", "scopes": ["users:read"] })).await;
+        for (n, how) in [json!({ "disabled": true }), json!({ "role": "staff" }), Value::Null].into_iter().enumerate() {
+            let email = format!("admin{n}@example.com");
+            let maker = app.token(&email, Role::Admin).await;
+            let id = own_id(&app, &maker).await;
+            let body = |name: &str| json!({ "name": name, "scopes": ["users:read"] });
+            let keys = [key(&app, &maker, body("one")).await, key(&app, &maker, body("two")).await];
+            if how.is_null() {
+                let request = app.request_as(&maker, Method::DELETE, "/api/v1/me");
+                let gone = request.json(&json!({ "current_password": PASSWORD })).send().await.unwrap();
+                assert_eq!(gone.status(), 204);
+            } else {
+                assert_eq!(patch(&app, &admin, id, how.clone()).await.0, 200);
+            }
+            for (token, key) in &keys {
+                assert_eq!(status(&app, token, Method::GET, USERS).await, 401, "{how}");
+                let (_, log) = get(&app, &admin, &format!("{AUDIT}?subject=key:{key}")).await;
+                assert_eq!(texts(&log, "action"), ["api_key.revoked", "api_key.created"], "{how}");
+            }
+            assert_eq!(status(&app, &kept, Method::GET, USERS).await, 200);
+        }
+    }
+
+    async fn a_program_touches_no_admin(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let admin = app.token("root@example.com", Role::Admin).await;
+        person(&app, "two@example.com", "", Role::Admin).await;
+        let root = own_id(&app, &admin).await;
+        let (token, id) = key(&app, &admin, json!({ "name": "key", "scopes": ["users:write"] })).await;
+        let path = format!("{USERS}/{root}/sessions");
+        let (_, sessions) = get(&app, &admin, &path).await;
+        for path in [path.clone(), format!("{path}/{}", texts(&sessions, "id")[0])] {
+            assert_eq!(status(&app, &token, Method::DELETE, &path).await, 403, "{path}");
+        }
+        // The rule is the service's, where the row is locked.
+        let disable = UserPatch { role: None, disabled: Some(true) };
+        let refused = app.shop.modules.user.user_update(&Call::by(format!("key:{id}")), root, None, disable).await;
+        assert!(matches!(refused, Err(UserError::Forbidden(_))), "{refused:?}");
+        assert_eq!(status(&app, &admin, Method::GET, USERS).await, 200);
     }
 
     async fn a_key_must_be_well_formed(backend: Backend) {

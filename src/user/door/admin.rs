@@ -104,7 +104,8 @@ pub struct ApiKeyQuery {
 pub trait Admin: Send + Sync {
     /// Newest first.
     async fn user_list(&self, query: UserQuery) -> Result<Page<Profile>, UserError>;
-    /// `Conflict` when nobody would be left who is an admin and not disabled.
+    /// `Conflict` when nobody would be left who is an admin and not disabled; `Forbidden` to a program, where it concerns a role or an
+    /// admin. The keys of whoever is no admin any more, or disabled, are revoked.
     async fn user_update(
         &self,
         call: &Call,
@@ -112,10 +113,9 @@ pub trait Admin: Send + Sync {
         expected: Option<i64>,
         patch: UserPatch,
     ) -> Result<Profile, UserError>;
-    /// Is there an admin? Before the first one there is nobody to make one.
-    async fn has_admin(&self) -> Result<bool, UserError>;
     /// Newest first.
     async fn api_key_list(&self, query: ApiKeyQuery) -> Result<Page<ApiKey>, UserError>;
+    /// `Forbidden` where `created_by` is no admin, or disabled.
     async fn api_key_create(&self, call: &Call, created_by: Id, new: NewApiKey) -> Result<CreatedApiKey, UserError>;
     /// Felt by the very next request. Gives whether there was such a key.
     async fn api_key_revoke(&self, call: &Call, id: Id) -> Result<bool, UserError>;

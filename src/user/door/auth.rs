@@ -120,9 +120,9 @@ pub trait Auth: Send + Sync {
     async fn logout(&self, user: Id, session: Id) -> Result<(), UserError>;
     /// Newest first; `current` marks the one that asks.
     async fn session_list(&self, user: Id, current: Option<Id>) -> Result<Vec<Session>, UserError>;
-    /// Gives whether there was one.
+    /// Gives whether there was one. `Forbidden` to a program, where it is an admin's.
     async fn session_end(&self, actor: &str, user: Id, session: Id) -> Result<bool, UserError>;
-    /// Ends all of a person's sessions but `except`; gives how many.
+    /// Ends all of a person's sessions but `except`; gives how many. `Forbidden` to a program, where it is an admin.
     async fn session_end_all(&self, actor: &str, user: Id, except: Option<Id>) -> Result<u64, UserError>;
     /// Ends all other sessions. `WrongCredentials` when the current password is wrong; counts for the throttle.
     async fn password_change(

@@ -6,9 +6,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::auth::Ended;
 use super::{Person, locate};
-use crate::call::{Caller, Role, Scope};
+use crate::call::{Role, Scope};
 use crate::clock::Id;
-use crate::error::{ErrorCode, Problem};
 use crate::http::gate::{Access, Rule};
 use crate::http::{
     ApiError, ApiResult, Body, Change, Errors, NoParams, Params, expected_version, page, path_id, versioned,
@@ -115,7 +114,6 @@ async fn user_get(
 async fn user_update(
     user: web::Data<dyn User>,
     request: HttpRequest,
-    caller: Caller,
     change: Change,
     path: web::Path<String>,
     _: Params<NoParams>,
@@ -123,11 +121,6 @@ async fn user_update(
 ) -> ApiResult {
     let id = path_id(&path)?;
     let expected = expected_version(&request)?;
-    let is_person = caller.may(Role::Admin, None);
-    if !is_person && (body.0.role.is_some() || existing(&**user, id).await?.role == Role::Admin) {
-        let detail = "Roles and the accounts of admins are changed by a person, not with an API key.";
-        return Err(Problem::new(ErrorCode::Forbidden, detail).into());
-    }
     let profile = user.user_update(&change.0, id, expected, body.0).await?;
     Ok(versioned(&request, StatusCode::OK, profile.version, &profile))
 }

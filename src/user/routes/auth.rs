@@ -11,6 +11,7 @@ use crate::clock::Id;
 use crate::error::{ErrorCode, Problem};
 use crate::http::gate::{Access, Rule};
 use crate::http::{ApiResult, Body, Errors, NoParams, Params, path_id};
+use crate::page::Page;
 use crate::user::{
     EmailChange, Login, NewSession, Origin, PasswordChange, PasswordForgotten, PasswordReset, Registration, Session,
     TokenUse, User,
@@ -113,11 +114,12 @@ async fn password_reset(user: Users, origin: Origin, _: NoQuery, body: Body<Pass
 
 /// List my sessions
 ///
-/// The devices on which I am logged in, newest first.
-#[utoipa::path(tag = "auth", responses((status = 200, body = Vec<Session>), Errors), security(("token" = [])))]
+/// The devices on which I am logged in, newest first; all on one page.
+#[utoipa::path(tag = "auth", responses((status = 200, body = Page<Session>), Errors), security(("token" = [])))]
 #[get("/me/sessions")]
-async fn session_list(user: Users, person: Person, _: NoQuery) -> ApiResult<web::Json<Vec<Session>>> {
-    Ok(web::Json(user.session_list(person.id, Some(person.session)).await?))
+async fn session_list(user: Users, person: Person, _: NoQuery) -> ApiResult<web::Json<Page<Session>>> {
+    let items = user.session_list(person.id, Some(person.session)).await?;
+    Ok(web::Json(Page { items, next_cursor: None }))
 }
 
 /// How many sessions were ended.

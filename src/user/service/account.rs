@@ -158,6 +158,7 @@ impl Account for LocalUser {
                 if before.role == Role::Admin && !before.disabled && !other_admin {
                     return Err(UserError::Conflict("the last admin cannot go".into()));
                 }
+                super::admin::keys_revoke(conn, &subject(user), user, now)?;
                 store::profile::user_delete(conn, &before, &normalised(&before.email))?;
                 audit(conn, user, "account.deleted", json!({}), now)?;
                 Ok(store::audit::audit_scrub(conn, &subject(user))?)

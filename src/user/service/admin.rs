@@ -26,6 +26,9 @@ const HINT_LENGTH: usize = 8;
 /// What is to end later than that is meant never to end.
 const KEY_LIFE_SECONDS_MAX: u32 = 100 * 365 * 24 * 3_600;
 
+/// Why a program is refused.
+pub(super) const PERSON_ONLY: &str = "Roles and the accounts of admins are changed by a person, not with an API key.";
+
 #[async_trait]
 impl Admin for LocalUser {
     async fn user_list(&self, query: UserQuery) -> Result<Page<Profile>, UserError> {
@@ -61,6 +64,9 @@ impl Admin for LocalUser {
                     patch.disabled == Some(true) || patch.role.is_some_and(|role| role != Role::Admin);
                 let other_admin = !may_end_an_admin || store::profile::admin_lock_others(conn, user)?;
                 let before = lock(conn, user, expected)?;
+                if is_program(&actor) && (patch.role.is_some() || before.role == Role::Admin) {
+                    return Err(UserError::Forbidden(PERSON_ONLY));
+                }
                 if before.role == Role::Admin && !before.disabled && !other_admin {
                     return Err(UserError::Conflict("this is the last admin".into()));
                 }
@@ -71,13 +77,12 @@ impl Admin for LocalUser {
                 }
                 store::profile::user_update(conn, &before, role, disabled, now)?;
                 user_audit(conn, &actor, &before, role, disabled, now)?;
+                if disabled || role != Role::Admin {
+                    keys_revoke(conn, &actor, user, now)?;
+                }
                 existing(conn, user)
             })
             .await
-    }
-
-    async fn has_admin(&self) -> Result<bool, UserError> {
-        self.db.read_primary(|conn| Ok(store::profile::has_admin(conn)?)).await
     }
 
     async fn api_key_list(&self, query: ApiKeyQuery) -> Result<Page<ApiKey>, UserError> {
@@ -108,6 +113,11 @@ impl Admin for LocalUser {
         let (hash, row) = (token::hash(&token), key.clone());
         self.db
             .write(move |conn| {
+                // The keys of an admin who goes are revoked: none may come after that.
+                let maker = lock(conn, row.created_by, None)?;
+                if maker.role != Role::Admin || maker.disabled {
+                    return Err(UserError::Forbidden("Keys are made by admins."));
+                }
                 store::api_key::api_key_insert(conn, &row, &hash)?;
                 let data = json!({ "name": row.name, "scopes": row.scopes });
                 key_audit(conn, &actor, "api_key.created", row.id, data, now)
@@ -186,6 +196,18 @@ fn user_audit(
         store::audit::audit_insert(conn, actor, action, &subject, &json!({}), "", now)?;
     }
     Ok(())
+}
+
+/// Is this actor an API key?
+pub(super) fn is_program(actor: &str) -> bool {
+    actor.starts_with("key:")
+}
+
+/// Ends the keys that a person made, who is no admin any more; each is noted.
+pub(super) fn keys_revoke(conn: &mut Connection, actor: &str, user: Id, now: Time) -> Result<(), UserError> {
+    let ended = store::api_key::api_key_revoke_all(conn, user, now)?;
+    let subjects: Vec<String> = ended.iter().map(|key| format!("key:{key}")).collect();
+    Ok(store::audit::audit_insert_all(conn, actor, "api_key.revoked", &subjects, now)?)
 }
 
 /// Notes what somebody did to an API key.

@@ -108,6 +108,12 @@ pub(in crate::user) fn api_key_revoke(conn: &mut Connection, id: Id, now: Time) 
     Ok(diesel::update(key).set(api_keys::revoked_at.eq(now)).execute(conn)? > 0)
 }
 
+/// Ends all keys that a person made; gives which were not ended before.
+pub(in crate::user) fn api_key_revoke_all(conn: &mut Connection, created_by: Id, now: Time) -> QueryResult<Vec<Id>> {
+    let keys = api_keys::table.filter(api_keys::created_by.eq(created_by)).filter(api_keys::revoked_at.is_null());
+    diesel::update(keys).set(api_keys::revoked_at.eq(now)).returning(api_keys::id).get_results(conn)
+}
+
 pub(in crate::user) fn api_key_exists(conn: &mut Connection, id: Id) -> QueryResult<bool> {
     diesel::select(diesel::dsl::exists(api_keys::table.find(id))).get_result(conn)
 }

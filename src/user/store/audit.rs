@@ -33,6 +33,36 @@ pub(in crate::user) fn audit_insert(
     Ok(())
 }
 
+/// Notes the same act to each of `subjects`, of which there is no more to say.
+pub(in crate::user) fn audit_insert_all(
+    conn: &mut Connection,
+    actor: &str,
+    action: &str,
+    subjects: &[String],
+    now: Time,
+) -> QueryResult<()> {
+    // Bounded: SQLite takes so many values a statement only.
+    for subjects in subjects.chunks(1_000) {
+        let rows = subjects.iter().map(|subject| {
+            (
+                audit_log::id.eq(Id::new(now)),
+                audit_log::actor.eq(actor),
+                audit_log::action.eq(action),
+                audit_log::subject.eq(subject),
+                audit_log::data.eq(JsonValue(serde_json::json!({}))),
+                audit_log::address.eq(""),
+                audit_log::created_at.eq(now),
+            )
+        });
+        let rows: Vec<_> = rows.collect();
+        match conn {
+            Connection::Sqlite(conn) => diesel::insert_into(audit_log::table).values(rows).execute(conn)?,
+            Connection::Postgres(conn) => diesel::insert_into(audit_log::table).values(rows).execute(conn)?,
+        };
+    }
+    Ok(())
+}
+
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = audit_log)]
 struct AuditRow {

@@ -31,18 +31,18 @@ pub(in crate::user) fn throttle_count(
     now: Time,
     forget: Time,
 ) -> QueryResult<Option<i64>> {
-    // Both databases say it alike, but diesel's ON CONFLICT knows one backend at a time only.
+    // A new row blocks nobody: neither now nor where another process's clock is a little behind. Both databases say it alike, but diesel's ON CONFLICT knows one backend at a time only.
     let count: Option<Count> = diesel::sql_query(
-        "INSERT INTO login_throttle (key, failures, blocked_until, updated_at) VALUES ($1, 1, $2, $2)
+        "INSERT INTO login_throttle (key, failures, blocked_until, updated_at) VALUES ($1, 1, $2, $3)
          ON CONFLICT (key) DO UPDATE SET
-             failures = CASE WHEN login_throttle.updated_at < $3 THEN 1 ELSE login_throttle.failures + 1 END,
+             failures = CASE WHEN login_throttle.updated_at < $2 THEN 1 ELSE login_throttle.failures + 1 END,
              updated_at = excluded.updated_at
          WHERE login_throttle.blocked_until <= excluded.updated_at
          RETURNING failures",
     )
     .bind::<Binary, _>(key)
-    .bind::<sql::Instant, _>(now)
     .bind::<sql::Instant, _>(forget)
+    .bind::<sql::Instant, _>(now)
     .get_result(conn)
     .optional()?;
     Ok(count.map(|count| count.failures))

@@ -95,12 +95,6 @@ fn is_enabled_admin(conn: &mut Connection, user: Id) -> QueryResult<bool> {
     diesel::select(diesel::dsl::exists(admin)).get_result(conn)
 }
 
-/// Is there an admin who is not disabled?
-pub(in crate::user) fn has_admin(conn: &mut Connection) -> QueryResult<bool> {
-    let admins = users::table.filter(users::role.eq(role_text(Role::Admin))).filter(users::disabled_at.is_null());
-    diesel::select(diesel::dsl::exists(admins)).get_result(conn)
-}
-
 /// Writes the person's own part of the profile.
 pub(in crate::user) fn profile_update(
     conn: &mut Connection,

@@ -96,15 +96,9 @@ pub(in crate::user) fn session_list(
         .load(conn)
 }
 
-/// Is this person logged in from this IP address?
-pub(in crate::user) fn session_is_from(conn: &mut Connection, user: Id, address: &str) -> QueryResult<bool> {
-    let found: Option<Id> = sessions::table
-        .filter(sessions::user_id.eq(user))
-        .filter(sessions::address.eq(address))
-        .select(sessions::id)
-        .first(conn)
-        .optional()?;
-    Ok(found.is_some())
+/// The IP addresses from which this person has logged in.
+pub(in crate::user) fn session_addresses(conn: &mut Connection, user: Id) -> QueryResult<Vec<String>> {
+    sessions::table.filter(sessions::user_id.eq(user)).select(sessions::address).distinct().load(conn)
 }
 
 /// Notes that these sessions of these persons were used.

@@ -112,6 +112,31 @@ on_both! {
         assert_eq!(code(&reset(&app, &token, PASSWORD).await.1), "token_invalid");
     }
 
+    async fn a_new_password_ends_a_pending_change_of_address(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let owner = app.token(ANN, Role::Customer).await;
+        // Somebody who knows the old password asks for another address.
+        let pending = async |password: &str| {
+            let thief = app.try_login(ANN, password).await.1["token"].as_str().unwrap().to_owned();
+            let body = json!({ "email": "thief@example.com", "current_password": password });
+            assert_eq!(app.post_as(&thief, "/api/v1/me/email", body).await.0, 202);
+            app.mailed_token("thief@example.com", "Please confirm your new address").await
+        };
+        let refused = async |token: &str| {
+            let (status, body) = app.post("/api/v1/auth/email/verify", json!({ "token": token })).await;
+            assert_eq!((status, code(&body)), (422, "token_invalid"));
+        };
+        let token = pending(PASSWORD).await;
+        assert_eq!(change(&app, &owner, PASSWORD, OTHER_PASSWORD).await.0, 204);
+        refused(&token).await;
+
+        let token = pending(OTHER_PASSWORD).await;
+        forgot(&app, ANN).await;
+        assert_eq!(reset(&app, &app.mailed_token(ANN, RESET).await, PASSWORD).await.0, 204);
+        refused(&token).await;
+        assert_eq!(app.try_login(ANN, PASSWORD).await.0, 200);
+    }
+
     async fn hashes_rise_with_the_settings(backend: Backend) {
         let app = TestApp::start(backend).await;
         app.token(ANN, Role::Customer).await;

@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::*;
-use crate::testapp::{TestApp, on_both};
+use crate::testapp::{TestApp, TestClock, on_both};
 
 const WRONG: &str = "not the password";
 
@@ -122,6 +122,51 @@ on_both! {
         let body = json!({ "token": token, "new_password": OTHER_PASSWORD });
         assert_eq!(app.post("/api/v1/auth/password/reset", body).await.0, 204);
         login(&app, "203.0.113.9", ANN, OTHER_PASSWORD).await.unwrap();
+    }
+
+    async fn registrations_of_my_address_do_not_stop_my_reset(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        app.token(ANN, Role::Customer).await;
+        let ask = async |path: &str| app.post(path, json!({ "email": ANN, "password": PASSWORD })).await.0;
+        let forgot = async || app.post("/api/v1/auth/password/forgot", json!({ "email": ANN })).await.0;
+        for _ in 0..4 {
+            assert_eq!(ask("/api/v1/auth/register").await, 202);
+        }
+        assert_eq!(ask("/api/v1/auth/register").await, 429);
+        assert_eq!(forgot().await, 202);
+        // Nor do a stranger's resets: whoever is refused has a link that works.
+        for delay in [0, 0, 0, 60, 120, 240, 480, 960, 1_800, 1_800] {
+            app.clock.advance(Duration::from_secs(delay));
+            assert_eq!(forgot().await, 202);
+        }
+        app.clock.advance(Duration::from_secs(1_700));
+        assert_eq!(forgot().await, 429);
+        let token = app.mailed_token(ANN, "Set a new password").await;
+        let body = json!({ "token": token, "new_password": OTHER_PASSWORD });
+        assert_eq!(app.post("/api/v1/auth/password/reset", body).await.0, 204);
+        assert_eq!(forgot().await, 202, "a reset clears the count");
+    }
+
+    async fn an_owner_is_known_from_the_whole_ipv6_network(backend: Backend) {
+        let app = TestApp::start_with(backend, |config| config.user.throttle.account_failures_max = 2).await;
+        app.token(ANN, Role::Customer).await;
+        login(&app, "2001:db8::1", ANN, PASSWORD).await.unwrap();
+        for n in 0..2 {
+            login(&app, &format!("192.0.2.{n}"), ANN, WRONG).await.unwrap_err();
+        }
+        assert!(seconds(login(&app, "2001:db8:0:1::1", ANN, PASSWORD).await) > 86_000);
+        login(&app, "2001:db8::2", ANN, PASSWORD).await.unwrap();
+    }
+
+    async fn a_first_failure_blocks_nobody_whose_clock_is_behind(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        app.token(ANN, Role::Customer).await;
+        let behind = app::start(app.config.clone(), Arc::new(TestClock::default())).await.unwrap();
+        app.clock.advance(Duration::from_secs(60));
+        login(&app, "192.0.2.1", ANN, WRONG).await.unwrap_err();
+        let login = Login { email: ANN.into(), password: Secret::new(PASSWORD) };
+        behind.modules.user.login(&from("192.0.2.1"), login).await.unwrap();
+        behind.stop().await;
     }
 
     async fn a_wrong_password_counts_wherever_it_is_asked_for(backend: Backend) {

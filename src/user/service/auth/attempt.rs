@@ -7,9 +7,9 @@ use crate::user::email::normalised;
 use crate::user::password::Checked;
 use crate::user::service::LocalUser;
 use crate::user::store::login_throttle::{throttle_block, throttle_blocked_until, throttle_clear, throttle_count};
-use crate::user::store::session::session_is_from;
+use crate::user::store::session::session_addresses;
 use crate::user::store::user::{UserRow, user_by_id, user_with_password};
-use crate::user::throttle::Counter;
+use crate::user::throttle::{Counter, network};
 use crate::user::{Origin, UserError};
 
 /// What is known before the password is looked at.
@@ -30,7 +30,8 @@ pub(super) fn begin(
 ) -> Result<Attempt, UserError> {
     let id = user.unwrap_or(Id(uuid::Uuid::nil()));
     let found = user_with_password(conn, id)?;
-    let familiar = session_is_from(conn, id, address)? && !address.is_empty();
+    let known = session_addresses(conn, id)?;
+    let familiar = !address.is_empty() && known.iter().any(|known| network(known) == network(address));
     let counters = Counter::of_login(account, address, familiar);
     refuse_blocked(conn, &counters, now)?;
     Ok(Attempt { found, counters })
@@ -60,7 +61,7 @@ pub(super) fn count(
             refuse_blocked(conn, counters, now)?;
             return Err(UserError::Throttled { seconds: 1 });
         };
-        let delay = counter.delay_seconds(count, &config.throttle);
+        let delay = counter.delay_seconds(count, config);
         if delay > 0 {
             throttle_block(conn, &counter.key, now.plus_seconds(delay))?;
         }

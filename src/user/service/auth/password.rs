@@ -15,6 +15,9 @@ use crate::user::store::user::{password_set, user_by_id, user_id_by_email, user_
 use crate::user::throttle::Counter;
 use crate::user::{Origin, PasswordChange, PasswordForgotten, PasswordReset, UserError, token};
 
+/// A new password makes these links worthless: somebody else may have asked for them, who knew the old one.
+const KILLED: &[Purpose] = &[Purpose::Reset, Purpose::ChangeEmail];
+
 impl LocalUser {
     /// See [`crate::user::Auth::password_change`].
     pub(super) async fn password_replace(
@@ -32,7 +35,7 @@ impl LocalUser {
         let written = self.db.write(move |conn| {
             password_set(conn, user, &hash, now)?;
             let ended = session_delete_all(conn, user, Some(session))?;
-            one_time_token_delete(conn, user, &[Purpose::Reset])?;
+            one_time_token_delete(conn, user, KILLED)?;
             mail_insert(conn, &row.email, &letter, now)?;
             let (actor, data) = (format!("user:{user}"), serde_json::json!({ "sessions_ended": ended }));
             Ok(audit_insert(conn, &actor, "password.changed", &actor, &data, &address, now)?)
@@ -43,7 +46,7 @@ impl LocalUser {
     /// See [`crate::user::Auth::password_forgotten`].
     pub(super) async fn reset_ask(&self, origin: &Origin, forgotten: PasswordForgotten) -> Result<(), UserError> {
         let email = Email::read(&forgotten.email, "/email")?;
-        let counters = Counter::of_mail(&email.norm, &origin.address);
+        let counters = Counter::of_reset(&email.norm, &origin.address);
         let (config, now, token) = (self.config.clone(), self.clock.now(), token::token(""));
         let letter = Letter::reset(&self.public_url, &token, config.reset_link_seconds);
         let (hash, nobody) = (token::hash(&token), nobody(&email.norm));
@@ -87,10 +90,12 @@ impl LocalUser {
             let account = normalised(&user.email);
             password_set(conn, id, &hash, now)?;
             let ended = session_delete_all(conn, id, None)?;
+            one_time_token_delete(conn, id, KILLED)?;
             if normalised(&proved) == account {
                 user_verify(conn, id, now)?;
             }
             attempt::forget(conn, &Counter::of_login(&account, &address, false))?;
+            attempt::forget(conn, &Counter::of_reset(&account, &address))?;
             mail_insert(conn, &user.email, &letter, now)?;
             let (actor, data) = (format!("user:{id}"), serde_json::json!({ "sessions_ended": ended }));
             Ok(audit_insert(conn, &actor, "password.reset", &actor, &data, &address, now)?)

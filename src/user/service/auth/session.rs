@@ -5,16 +5,19 @@ use std::sync::Arc;
 use crate::call::{Caller, Role};
 use crate::clock::{Id, Time};
 use crate::config::Secret;
+use crate::db::Connection;
 use crate::user::email::Email;
 use crate::user::service::LocalUser;
+use crate::user::service::admin::{PERSON_ONLY, is_program};
 use crate::user::service::auth::attempt;
 use crate::user::service::last_seen::LastSeen;
 use crate::user::store::api_key::api_key_by_token;
 use crate::user::store::audit::audit_insert;
+use crate::user::store::profile::user_lock;
 use crate::user::store::session::{
     SessionRow, session_by_token, session_delete, session_delete_all, session_insert, session_list, session_trim,
 };
-use crate::user::store::user::{password_rehash, user_by_id, user_id_by_email};
+use crate::user::store::user::{UserRow, password_rehash, user_by_id, user_id_by_email};
 use crate::user::{Login, NewSession, Origin, Session, UserError, password, token};
 
 /// So many a person; when there are more, the oldest ends.
@@ -110,7 +113,11 @@ impl LocalUser {
             let data = serde_json::json!({ "session": written.id });
             Ok::<_, UserError>(audit_insert(conn, &actor, "session.created", &actor, &data, &written.address, now)?)
         });
-        write.await?;
+        write.await.map_err(|error| match error {
+            // The account was deleted since the password was looked at.
+            UserError::Db(error) if error.is_foreign_key_violation() => UserError::WrongCredentials,
+            error => error,
+        })?;
         Ok(NewSession { token, session: row.session(Some(row.id)), user })
     }
 
@@ -131,6 +138,7 @@ impl LocalUser {
     pub(super) async fn session_remove(&self, actor: &str, user: Id, session: Id) -> Result<bool, UserError> {
         let (actor, now) = (actor.to_owned(), self.clock.now());
         let ended = self.db.write(move |conn| {
+            refuse_program(conn, &actor, user)?;
             let ended = session_delete(conn, user, session)?;
             if ended {
                 let data = serde_json::json!({ "session": session });
@@ -145,6 +153,7 @@ impl LocalUser {
     pub(super) async fn session_remove_all(&self, actor: &str, user: Id, except: Option<Id>) -> Result<u64, UserError> {
         let (actor, now) = (actor.to_owned(), self.clock.now());
         let ended = self.db.write(move |conn| {
+            refuse_program(conn, &actor, user)?;
             let ended = session_delete_all(conn, user, except)?;
             let data = serde_json::json!({ "ended": ended });
             audit_insert(conn, &actor, "sessions.ended", &format!("user:{user}"), &data, "", now)?;
@@ -168,6 +177,19 @@ impl LocalUser {
             Role::Staff | Role::Admin => self.config.staff_session_idle_minutes * 60,
         });
         idle_end.min(self.session_end_time(role, session.created_at))
+    }
+}
+
+/// A program logs no admin out.
+fn refuse_program(conn: &mut Connection, actor: &str, user: Id) -> Result<(), UserError> {
+    if !is_program(actor) {
+        return Ok(());
+    }
+    user_lock(conn, user)?;
+    let profile = user_by_id(conn, user)?.map(UserRow::profile).transpose()?;
+    match profile {
+        Some(profile) if profile.role == Role::Admin => Err(UserError::Forbidden(PERSON_ONLY)),
+        _ => Ok(()),
     }
 }
 
