@@ -8,9 +8,9 @@ use emporium::app;
 use emporium::call::Call;
 use emporium::config::Config;
 use emporium::inventory::{
-    self, Bulk, BulkFormat, Catalogue, ImportEnd, ImportOptions, ImportProgress, ImportReport, ImportWatch,
+    self, Adjustment, Bulk, BulkFormat, Catalogue, ImportEnd, ImportOptions, ImportProgress, ImportReport, ImportWatch,
     InventoryError, LocalInventory, Money, NewLocation, NewReservation, NewReservationLine, Product, Reservations,
-    RowFault, Stock,
+    RowFault, Stock, StockBatch,
 };
 use emporium::sample;
 use tempfile::TempDir;
@@ -100,6 +100,13 @@ impl Local {
     pub(crate) async fn verify(&self) {
         let found = self.inventory.stock_verify(&call(), false).await.unwrap();
         assert_eq!(found.differences, []);
+    }
+
+    /// Goods come to a location, or go from it.
+    pub(crate) async fn come_in(&self, sku: &str, location: &str, delta: i64) {
+        let (sku, location, reason) = (sku.to_owned(), location.to_owned(), "delivery".to_owned());
+        let row = Adjustment { sku, location, counter: Default::default(), delta, reason };
+        self.inventory.stock_adjust(&call(), StockBatch { atomic: true, rows: vec![row] }).await.unwrap();
     }
 
     async fn on_hand(&self, sku: &str, location: &str) -> Option<i64> {

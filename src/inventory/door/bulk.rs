@@ -125,6 +125,7 @@ pub trait Bulk: Send + Sync {
     async fn job_run_next(&self) -> Result<bool, InventoryError>;
     /// A piece of all products with their stock, in the order of their handles; `after: None` begins (CSV: with the header).
     async fn export_chunk(&self, format: BulkFormat, after: Option<String>) -> Result<ExportChunk, InventoryError>;
-    /// Forgets idempotency keys, events and finished jobs that are past their time; gives the number of rows.
+    /// Forgets idempotency keys, events and finished jobs that are past their time: at most 1,000 rows of each table. Gives the
+    /// largest number that went of one table: with 1,000 there may be more, so it is worth while to call again at once.
     async fn tidy(&self) -> Result<u64, InventoryError>;
 }

@@ -15,6 +15,7 @@ mod import;
 mod job;
 mod plan;
 mod prepare;
+mod read;
 
 pub use import::{ImportEnd, ImportProgress, ImportWatch};
 

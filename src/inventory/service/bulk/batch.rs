@@ -32,11 +32,19 @@ pub(super) struct Context {
 pub(super) struct Batch {
     pub(super) locations: Vec<ImportLocation>,
     pub(super) categories: Vec<ImportCategory>,
-    pub(super) products: Vec<ImportProduct>,
+    pub(super) products: Vec<BatchProduct>,
+}
+
+pub(super) struct BatchProduct {
+    pub(super) product: ImportProduct,
+    /// What it is found by, if it is new.
+    pub(super) words: Words,
+    /// Its number among the things of the file, from 1.
+    pub(super) item: u64,
 }
 
 /// What became of a batch.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Outcome {
     pub(super) report: ImportReport,
     pub(super) faults: Vec<RowFault>,
@@ -58,8 +66,8 @@ pub(super) fn write(
     let mut known = Known { categories, ..Known::default() };
     look_up(conn, products, &mut known)?;
     let mut plans = vec![];
-    for product in products {
-        match plan(product, &known, context.home.as_ref(), now) {
+    for BatchProduct { product, words, .. } in products {
+        match plan(product, words, &known, context.home.as_ref(), now) {
             Ok(plan) => plans.push(plan),
             Err(faults) => outcome.faults.extend(faults),
         }
@@ -196,7 +204,7 @@ fn by_path(categories: Vec<Category>) -> HashMap<String, Category> {
 }
 
 /// All categories that the batch names, with those above them; by path: a parent comes before its children.
-fn wishes<'a>(categories: &'a [ImportCategory], products: &'a [ImportProduct]) -> BTreeMap<&'a str, Wish<'a>> {
+fn wishes<'a>(categories: &'a [ImportCategory], products: &'a [BatchProduct]) -> BTreeMap<&'a str, Wish<'a>> {
     let mut wishes: BTreeMap<&str, Wish> = BTreeMap::new();
     let mut levels = |path: &'a str, names: &'a [String]| {
         let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
@@ -205,7 +213,7 @@ fn wishes<'a>(categories: &'a [ImportCategory], products: &'a [ImportProduct]) -
             wish.name = wish.name.or(names.get(level).map(String::as_str));
         }
     };
-    for category in products.iter().filter_map(|product| product.category.as_ref()?.as_ref()) {
+    for category in products.iter().filter_map(|entry| entry.product.category.as_ref()?.as_ref()) {
         levels(&category.path, &category.names);
     }
     for line in categories {
@@ -251,12 +259,12 @@ fn name_of(slug: &str) -> String {
 }
 
 /// Asks for what the batch names.
-fn look_up(conn: &mut Connection, products: &[ImportProduct], known: &mut Known) -> Result<(), InventoryError> {
-    let handles: Vec<&str> = products.iter().map(|product| product.handle.as_str()).collect();
+fn look_up(conn: &mut Connection, products: &[BatchProduct], known: &mut Known) -> Result<(), InventoryError> {
+    let handles: Vec<&str> = products.iter().map(|entry| entry.product.handle.as_str()).collect();
     let there = bulk::products_by_handle(conn, &handles)?;
     let ids: Vec<Id> = there.iter().map(|product| product.id).collect();
     known.products = there.into_iter().map(|product| (product.handle.clone(), product)).collect();
-    let skus = || products.iter().flat_map(|product| &product.skus);
+    let skus = || products.iter().flat_map(|entry| &entry.product.skus);
     let codes: Vec<&str> = skus().map(|sku| sku.code.as_str()).collect();
     known.owners = bulk::sku_owners(conn, &codes)?.into_iter().collect();
     for (key, levels) in bulk::stock_of_products(conn, &ids)? {

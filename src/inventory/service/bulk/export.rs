@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::import::patiently;
 use crate::clock::Id;
 use crate::db::Connection;
 use crate::inventory::format::csv::{self, ExportRow};
@@ -39,14 +40,13 @@ impl LocalInventory {
             Some(cursor) => Some(page::position(&cursor).ok_or(InventoryError::InvalidCursor)?),
             None => None,
         };
-        self.db
-            .read(move |conn| match (position, format) {
-                (None, BulkFormat::Csv) => Ok(csv_start()),
-                (None, BulkFormat::Jsonl) => locations(conn),
-                (Some(Position::Category(after)), _) => categories(conn, &after),
-                (Some(Position::Product(after)), _) => products(conn, format, &after),
-            })
-            .await
+        let part = move |conn: &mut Connection| match (&position, format) {
+            (None, BulkFormat::Csv) => Ok(csv_start()),
+            (None, BulkFormat::Jsonl) => locations(conn),
+            (Some(Position::Category(after)), _) => categories(conn, after),
+            (Some(Position::Product(after)), _) => products(conn, format, after),
+        };
+        patiently(|| self.db.read(part.clone())).await
     }
 }
 
