@@ -1,7 +1,8 @@
 //! A batch of an import: planned and written in one transaction, by a number of statements that does not depend on its size.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::plan::{HomeLocation, Known, Plan, plan};
 use crate::clock::{Id, Time};
@@ -25,6 +26,8 @@ pub(super) struct Context {
     pub(super) actor: String,
     pub(super) dry_run: bool,
     pub(super) home: Option<HomeLocation>,
+    /// The paths of the categories that a dry run would have made so far.
+    pub(super) made: Arc<HashSet<String>>,
 }
 
 /// Things of a file that are written together: the locations first, then the categories, then the products.
@@ -48,6 +51,8 @@ pub(super) struct BatchProduct {
 pub(super) struct Outcome {
     pub(super) report: ImportReport,
     pub(super) faults: Vec<RowFault>,
+    /// The paths of new categories.
+    pub(super) made: Vec<String>,
 }
 
 /// Writes the locations, the categories and some of the products of a batch; in a dry run, only tells what would be done. The error
@@ -158,6 +163,9 @@ fn write_categories(
 ) -> Result<HashMap<String, Id>, InventoryError> {
     let paths: Vec<&str> = wishes.keys().copied().collect();
     let mut known = by_path(bulk::categories_by_path(conn, &paths)?);
+    for (path, wish) in wishes.iter().filter(|(path, _)| context.made.contains(**path)) {
+        known.entry((*path).to_owned()).or_insert_with(|| new_category(path, None, wish, now));
+    }
     let is_change = |known: &HashMap<String, Category>| {
         wishes.iter().any(|(path, wish)| known.get(*path).is_none_or(|old| wished(old, wish) != *old))
     };
@@ -168,7 +176,7 @@ fn write_categories(
         category::tree_lock(conn)?;
         known = by_path(bulk::categories_by_path(conn, &paths)?);
     }
-    let mut room = CATEGORIES_MAX - category::category_count(conn)?;
+    let mut room = CATEGORIES_MAX - category::category_count(conn)? - context.made.len() as i64;
     for (path, wish) in &wishes {
         let old = known.get(*path);
         let parent = path.rsplit_once('/').map(|(parent, _)| known.get(parent).map(|parent| parent.id));
@@ -193,6 +201,9 @@ fn write_categories(
                 Some(_) => category::category_replace(conn, new.clone())?,
                 None => category::category_insert(conn, new.clone())?,
             }
+        }
+        if old.is_none() {
+            outcome.made.push(new.path.clone());
         }
         known.insert(new.path.clone(), new);
     }

@@ -90,8 +90,12 @@ impl LocalInventory {
         input: impl Read + Send + 'static,
         log: Log<'a>,
     ) -> Result<(ImportEnd, ImportProgress), InventoryError> {
-        let context =
-            Context { actor: call.actor.clone(), dry_run: options.dry_run, home: self.import_home(options).await? };
+        let context = Context {
+            actor: call.actor.clone(),
+            dry_run: options.dry_run,
+            home: self.import_home(options).await?,
+            made: Arc::default(),
+        };
         let (sender, mut pieces) = mpsc::channel(READ_AHEAD);
         let (format, currency, start) = (options.format, self.config.currency.clone(), progress.items);
         let reading = tokio::task::spawn_blocking(move || read(input, format, &currency, start, &sender));
@@ -115,13 +119,16 @@ impl LocalInventory {
     pub(super) async fn import_home(&self, options: &ImportOptions) -> Result<Option<HomeLocation>, InventoryError> {
         let wanted = options.location.clone();
         let locations = self.db.read_primary(|conn| Ok::<_, InventoryError>(location::location_list(conn)?)).await?;
-        let home = locations.into_iter().find(|location| wanted.as_ref().is_none_or(|wanted| *wanted == location.code));
+        let home = locations.into_iter().find(|location| match &wanted {
+            Some(wanted) => *wanted == location.code,
+            None => location.active,
+        });
         match (home, wanted) {
             (Some(home), _) => Ok(Some((home.code, home.id))),
             (None, Some(name)) => Err(InventoryError::NotFound { what: "location", name }),
             (None, None) if options.format == BulkFormat::Jsonl => Ok(None),
             (None, None) => Err(InventoryError::Conflict(
-                "There is no location yet to which the quantities could go: make one first.".to_owned(),
+                "There is no active location to which the quantities could go: make one first.".to_owned(),
             )),
         }
     }
@@ -178,7 +185,11 @@ impl Run<'_> {
         let is_dry_run = context.dry_run;
         let write = move |conn: &mut Connection| batch::write(conn, &context, &batch, range.clone(), now);
         let planned = match is_dry_run {
-            true => Some(patiently(|| db.read_primary(write.clone())).await?),
+            true => {
+                let outcome = patiently(|| db.read_primary(write.clone())).await?;
+                Arc::make_mut(&mut self.context.made).extend(outcome.made.iter().cloned());
+                Some(outcome)
+            }
             false => None,
         };
         let before = self.progress.clone();

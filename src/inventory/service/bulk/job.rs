@@ -5,10 +5,11 @@ use std::io::{self, Cursor, Read};
 use tokio::sync::mpsc;
 
 use super::import::{ImportEnd, ImportProgress, Log, is_passing, patiently};
-use crate::call::Call;
+use crate::call::{Answer, Call};
 use crate::clock::{Id, Time};
 use crate::db::{Connection, DbError, Failure};
 use crate::inventory::service::LocalInventory;
+use crate::inventory::service::idempotency::once;
 use crate::inventory::store::job::{self as store, Claim};
 use crate::inventory::{
     ImportOptions, ImportReport, InventoryError, Job, JobQuery, JobState, PIECE_BYTES_MAX, RowFault,
@@ -54,8 +55,10 @@ impl LocalInventory {
         }
     }
 
-    pub(super) async fn start_import(&self, import: Id) -> Result<Job, InventoryError> {
-        self.db.write(move |conn| store::job_queue(conn, import)?.ok_or_else(|| unknown_job(import))).await
+    pub(super) async fn start_import(&self, call: &Call, import: Id) -> Result<Answer<Job>, InventoryError> {
+        let (call, hours, now) = (call.clone(), self.config.idempotency_hours, self.clock.now());
+        let queue = move |conn: &mut Connection| store::job_queue(conn, import)?.ok_or_else(|| unknown_job(import));
+        self.db.write(move |conn| once(conn, &call, hours, now, queue)).await
     }
 
     pub(super) async fn get_job(&self, id: Id) -> Result<Option<Job>, InventoryError> {
