@@ -248,7 +248,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Keyed<T> {
     }
 }
 
-fn idempotency_key(request: &HttpRequest) -> Result<String, Problem> {
+/// The `Idempotency-Key` that must come with a call.
+pub fn idempotency_key(request: &HttpRequest) -> Result<String, Problem> {
     let Some(value) = request.headers().get("idempotency-key") else {
         let detail = "Send an Idempotency-Key header, for example a new UUID; repeat it when you repeat the call.";
         return Err(Problem::new(ErrorCode::IdempotencyKeyMissing, detail));

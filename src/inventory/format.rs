@@ -4,7 +4,6 @@
 
 use std::io;
 
-use crate::inventory::store::search::Words;
 use crate::inventory::{LocationAddress, ProductPatch, RowFault, SkuPatch};
 
 pub(super) mod csv;
@@ -50,8 +49,6 @@ pub(super) struct ImportProduct {
     pub(super) values: ProductPatch,
     pub(super) category: Option<Option<CategoryPath>>,
     pub(super) skus: Vec<ImportSku>,
-    /// What it is found by, if it is new.
-    pub(super) words: Option<Words>,
     pub(super) source: Source,
 }
 

@@ -240,6 +240,7 @@ diesel::table! {
         params -> sql::Json,
         total -> Nullable<BigInt>,
         done -> BigInt,
+        items -> BigInt,
         failed -> BigInt,
         result -> sql::Json,
         message -> Text,

@@ -8,9 +8,9 @@ use emporium::app;
 use emporium::call::Call;
 use emporium::config::Config;
 use emporium::inventory::{
-    self, Bulk, BulkFormat, Catalogue, ImportEnd, ImportOptions, ImportProgress, ImportReport, ImportWatch,
+    self, Adjustment, Bulk, BulkFormat, Catalogue, ImportEnd, ImportOptions, ImportProgress, ImportReport, ImportWatch,
     InventoryError, LocalInventory, Money, NewLocation, NewReservation, NewReservationLine, Product, Reservations,
-    RowFault, Stock,
+    RowFault, Stock, StockBatch,
 };
 use emporium::sample;
 use tempfile::TempDir;
@@ -102,7 +102,14 @@ impl Local {
         assert_eq!(found.differences, []);
     }
 
-    async fn on_hand(&self, sku: &str, location: &str) -> Option<i64> {
+    /// Goods come to a location, or go from it.
+    pub(crate) async fn come_in(&self, sku: &str, location: &str, delta: i64) {
+        let (sku, location, reason) = (sku.to_owned(), location.to_owned(), "delivery".to_owned());
+        let row = Adjustment { sku, location, counter: Default::default(), delta, reason };
+        self.inventory.stock_adjust(&call(), StockBatch { atomic: true, rows: vec![row] }).await.unwrap();
+    }
+
+    pub(crate) async fn on_hand(&self, sku: &str, location: &str) -> Option<i64> {
         let query =
             inventory::StockQuery { sku: Some(sku.into()), location: Some(location.into()), ..Default::default() };
         self.inventory.stock_list(query).await.unwrap().items.first().map(|level| level.on_hand)
@@ -423,6 +430,20 @@ on_both! {
         let empty = Local::open(backend).await;
         let result = empty.inventory.import(&call(), &options(BulkFormat::Csv), csv.as_bytes(), &mut Faults(vec![])).await;
         assert!(matches!(result, Err(InventoryError::Conflict(_))));
+    }
+
+    async fn quantities_go_to_the_first_active_location(backend: Backend) {
+        let local = Local::open(backend).await;
+        local.location("CLOSED", 0).await;
+        local.location("OPEN", 5).await;
+        let closed = inventory::LocationPatch { active: Some(false), ..Default::default() };
+        local.inventory.location_update(&call(), "CLOSED", None, closed).await.unwrap();
+        let file = "Handle,Title,Variant SKU,Variant Inventory Qty,Variant Price\na,A,A,5,1\n";
+        local.import_well(BulkFormat::Csv, file.as_bytes()).await;
+        assert_eq!((local.on_hand("A", "OPEN").await, local.on_hand("A", "CLOSED").await), (Some(5), None));
+        let export = local.export(BulkFormat::Csv).await;
+        assert_eq!(local.import_well(BulkFormat::Csv, export.as_bytes()).await.products_unchanged, 1);
+        assert!(export.contains(",5,"), "{export}");
     }
 
     async fn only_what_differs_is_written(backend: Backend) {

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use emporium::call::Role;
 use emporium::clock::Id;
-use emporium::inventory::{Bulk, BulkFormat, ImportOptions, InventoryError, Job, JobQuery, JobState, PIECE_BYTES_MAX};
+use emporium::inventory::{
+    Bulk, BulkFormat, EventQuery, ImportOptions, InventoryError, Job, JobQuery, JobState, PIECE_BYTES_MAX, Stock,
+    StockQuery,
+};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -18,7 +21,7 @@ async fn start(local: &Local, options: ImportOptions, file: &[u8]) -> Id {
     for (seq, piece) in file.chunks(PIECE_BYTES_MAX).enumerate() {
         local.inventory.import_add(id, seq as i64, piece.to_vec()).await.unwrap();
     }
-    assert_eq!(local.inventory.import_start(id).await.unwrap().state, JobState::Queued);
+    assert_eq!(local.inventory.import_start(&call(), id).await.unwrap().value.state, JobState::Queued);
     id
 }
 
@@ -40,6 +43,18 @@ async fn run_a_little(local: &Local, id: Id) {
     }
 }
 
+/// Runs a job whose runner is dead. The batch that was being written when it died may yet be written.
+async fn take_up(local: &Local) {
+    local.clock.advance(Duration::from_secs(31));
+    for _ in 0..100 {
+        if local.inventory.job_run_next().await.unwrap() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the job is not taken up again");
+}
+
 fn pieces(local: &Local) -> i64 {
     crate::seed::number(&mut crate::seed::connect_to(&local.config), "SELECT COUNT(*) FROM job_inputs")
 }
@@ -57,12 +72,18 @@ async fn ended(app: &TestApp, token: &str, place: &str) -> Value {
     panic!("the job does not end");
 }
 
+/// A request for an import under a new key.
+fn send(app: &TestApp, token: &str, query: &str) -> reqwest::RequestBuilder {
+    let key = Id::new(emporium::clock::Clock::now(&app.clock)).to_string();
+    app.request_as(token, Method::POST, &format!("/api/v1/imports{query}")).header("idempotency-key", key)
+}
+
 /// Sends so many bytes without telling beforehand how many; gives the answer's first line.
 async fn status_of_chunked(app: &TestApp, token: &str, size: usize) -> String {
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
     let mut connection = tokio::net::TcpStream::connect(app.shop.address).await.unwrap();
     let head = format!(
-        "POST /api/v1/imports?format=csv HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {token}\r\n\
+        "POST /api/v1/imports?format=csv HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {token}\r\nIdempotency-Key: a\r\n\
          Transfer-Encoding: chunked\r\n\r\n{size:x}\r\n"
     );
     connection.write_all(head.as_bytes()).await.unwrap();
@@ -87,7 +108,7 @@ on_both! {
         let app = TestApp::start_with(backend, quiet).await;
         location(&app).await;
         let staff = app.token("staff@shop.example", Role::Staff).await;
-        let post = |query: &str| app.request_as(&staff, Method::POST, &format!("/api/v1/imports{query}"));
+        let post = |query: &str| send(&app, &staff, query);
         let answer = post("").header("content-type", "text/csv").body(data("luma.csv")).send().await.unwrap();
         let place = answer.headers()["location"].to_str().unwrap().to_owned();
         let (status, started) = read(answer).await;
@@ -119,6 +140,35 @@ on_both! {
         assert_eq!(jobs["items"][1]["id"], started["id"]);
     }
 
+    async fn a_repeated_import_is_the_same_job(backend: Backend) {
+        let app = TestApp::start_with(backend, quiet).await;
+        location(&app).await;
+        let staff = app.token("staff@shop.example", Role::Staff).await;
+        let post = async |key: &str, query: &str, body: &'static str| {
+            let request = app.request_as(&staff, Method::POST, &format!("/api/v1/imports{query}"));
+            let request = if key.is_empty() { request } else { request.header("idempotency-key", key) };
+            let answer = request.body(body).send().await.unwrap();
+            let replayed = answer.headers().contains_key("idempotent-replayed");
+            let (status, body) = read(answer).await;
+            (status, replayed, body)
+        };
+        let body = "Handle,Title,Variant Price\na,A,1\n";
+        let (status, _, problem) = post("", "?format=csv", body).await;
+        assert_eq!((status, &problem["code"]), (400, &Value::from("idempotency_key_missing")));
+        let (status, replayed, first) = post("k", "?format=csv", body).await;
+        assert_eq!((status, replayed), (202, false), "{first}");
+        assert_eq!(post("k", "?format=csv", body).await, (202, true, first.clone()));
+        for (query, body) in [("?format=csv", "Handle,Title,Variant Price\na,B,1\n"), ("?format=csv&dry_run=true", body)] {
+            let (status, _, problem) = post("k", query, body).await;
+            assert_eq!((status, &problem["code"]), (422, &Value::from("idempotency_key_reused")));
+        }
+        let (_, _, other) = post("l", "?format=csv", body).await;
+        assert_ne!(other["id"], first["id"]);
+        let (_, jobs) = read(app.request_as(&staff, Method::GET, "/api/v1/jobs").send().await.unwrap()).await;
+        let run = jobs["items"].as_array().unwrap().iter().filter(|job| job["state"] != "cancelled").count();
+        assert_eq!(run, 2, "{jobs}");
+    }
+
     async fn what_cannot_be_imported_is_refused_at_once(backend: Backend) {
         let app = TestApp::start_with(backend, |config| {
             quiet(config);
@@ -126,7 +176,7 @@ on_both! {
         })
         .await;
         let staff = app.token("staff@shop.example", Role::Staff).await;
-        let post = |query: &str| app.request_as(&staff, Method::POST, &format!("/api/v1/imports{query}"));
+        let post = |query: &str| send(&app, &staff, query);
         let code = async |request: reqwest::RequestBuilder| {
             let (status, problem) = read(request.send().await.unwrap()).await;
             (status, problem["code"].as_str().unwrap_or_default().to_owned())
@@ -161,13 +211,13 @@ on_both! {
             ("jsonl", "line 1: the file does not begin with a JSON object; is it JSONL?"),
             ("csv", "line 1, Handle: the file has no such column; is it a product CSV?"),
         ] {
-            let path = format!("/api/v1/imports?format={format}");
-            let answer = app.request_as(&staff, Method::POST, &path).body("a,b\n1,2\n").send().await.unwrap();
+            let post = send(&app, &staff, &format!("?format={format}"));
+            let answer = post.body("a,b\n1,2\n").send().await.unwrap();
             let place = answer.headers()["location"].to_str().unwrap().to_owned();
             let done = ended(&app, &staff, &place).await;
             assert_eq!((done["state"].as_str(), done["message"].as_str()), (Some("failed"), Some(message)), "{done}");
         }
-        let answer = app.request_as(&staff, Method::POST, "/api/v1/imports?format=csv").send().await.unwrap();
+        let answer = send(&app, &staff, "?format=csv").send().await.unwrap();
         let place = answer.headers()["location"].to_str().unwrap().to_owned();
         let done = ended(&app, &staff, &place).await;
         assert_eq!(done["message"], "line 1, Handle: the file is empty; its first row must name the columns");
@@ -193,24 +243,47 @@ on_both! {
         let local = Local::open(backend).await;
         let file = sample_of(12_000);
         assert!(file.len() > 2 * PIECE_BYTES_MAX);
-        let id = start(&local, options(BulkFormat::Jsonl), &file).await;
+        let products = file.split(|byte| *byte == b'\n').filter(|line| line.starts_with(br#"{"type":"product"#)).count();
+        let with_fault = [b"{}\n", file.as_slice()].concat();
+        let id = start(&local, options(BulkFormat::Jsonl), &with_fault).await;
         run_a_little(&local, id).await;
         let left = job(&local, id).await;
         assert_eq!(left.state, JobState::Running);
         assert!(left.done < left.total, "{left:?}");
+        // Meanwhile goods come in.
+        let before = local.inventory.stock_list(StockQuery::default()).await.unwrap().items[0].clone();
+        local.come_in(&before.sku, &before.location, 7).await;
         // Whoever ran it may still live.
         assert!(!local.inventory.job_run_next().await.unwrap());
-        local.clock.advance(Duration::from_secs(31));
-        assert!(local.inventory.job_run_next().await.unwrap());
+        take_up(&local).await;
         let done = job(&local, id).await;
         assert_eq!((done.state, done.done, done.message.as_str()), (JobState::Succeeded, done.total, ""));
-        assert!(done.report.products_unchanged > 0, "what was there already stays: {done:?}");
+        let report = (done.report.products_created, done.report.products_updated, done.report.products_unchanged);
+        assert_eq!(report, (products as u64, 0, 0), "nothing is done twice");
+        let on_hand = local.on_hand(&before.sku, &before.location).await;
+        assert_eq!(on_hand, Some(before.on_hand + 7), "what was written stays as others have changed it");
+        assert_eq!(done.report.rows_failed, 1);
+        assert_eq!(local.inventory.job_faults(id, JobQuery::default()).await.unwrap().unwrap().items.len(), 1);
         assert_eq!(pieces(&local), 0);
+        local.come_in(&before.sku, &before.location, -7).await;
         let (report, faults) = local.import(BulkFormat::Jsonl, &file).await;
         assert_eq!(faults, []);
         assert_eq!((report.products_created, report.products_updated, report.stock_changed), (0, 0, 0));
         local.verify().await;
         assert!(!local.inventory.job_run_next().await.unwrap());
+    }
+
+    async fn a_dry_run_that_was_interrupted_begins_anew(backend: Backend) {
+        let local = Local::open(backend).await;
+        let file = sample_of(12_000);
+        let dry_run = ImportOptions { dry_run: true, ..options(BulkFormat::Jsonl) };
+        let id = start(&local, dry_run.clone(), &file).await;
+        run_a_little(&local, id).await;
+        take_up(&local).await;
+        let whole = start(&local, dry_run, &file).await;
+        assert!(local.inventory.job_run_next().await.unwrap());
+        assert_eq!(job(&local, id).await.report, job(&local, whole).await.report);
+        assert_eq!(job(&local, id).await.report.categories_changed, 13);
     }
 
     async fn a_job_can_be_cancelled(backend: Backend) {
@@ -255,10 +328,10 @@ on_both! {
         local.inventory.import_add(id, 0, piece.clone()).await.unwrap();
         let too_large = local.inventory.import_add(id, 1, vec![b' '; PIECE_BYTES_MAX + 1]).await;
         assert!(matches!(too_large, Err(InventoryError::Invalid(_))));
-        let job = local.inventory.import_start(id).await.unwrap();
+        let job = local.inventory.import_start(&call(), id).await.unwrap().value;
         assert_eq!(job.total, piece.len() as i64);
         assert!(matches!(local.inventory.import_add(id, 1, piece).await, Err(InventoryError::NotFound { .. })));
-        assert!(matches!(local.inventory.import_start(id).await, Err(InventoryError::NotFound { .. })));
+        assert!(matches!(local.inventory.import_start(&call(), id).await, Err(InventoryError::NotFound { .. })));
     }
 
     async fn what_is_past_its_time_is_tidied_away(backend: Backend) {
@@ -277,7 +350,16 @@ on_both! {
         assert_eq!(job(&local, open).await.state, JobState::Cancelled);
         assert_eq!(pieces(&local), 0);
         local.clock.advance(Duration::from_secs(31 * 86_400));
-        while local.inventory.tidy().await.unwrap() > 0 {}
+        // More than a thousand events that are in the feed, and one of another table: the caller hears that there is more.
+        local.import(BulkFormat::Jsonl, &sample_of(6_000)).await;
+        let mut after = None;
+        while let Some(last) = local.inventory.events(EventQuery { after, limit: None }).await.unwrap().last() {
+            after = Some(last.position);
+        }
+        local.clock.advance(Duration::from_secs(31 * 86_400));
+        assert_eq!(local.inventory.tidy().await.unwrap(), 1_000);
+        while local.inventory.tidy().await.unwrap() >= 1_000 {}
+        assert_eq!(local.inventory.tidy().await.unwrap(), 0);
         assert_eq!(local.inventory.job_list(JobQuery::default()).await.unwrap().items, []);
         let left = emporium::inventory::Stock::events(&*local.inventory, Default::default()).await.unwrap();
         assert_eq!(left, []);

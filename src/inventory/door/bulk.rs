@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::call::Call;
+use crate::call::{Answer, Call};
 use crate::clock::{Id, Time};
 use crate::inventory::InventoryError;
 use crate::page::Page;
@@ -27,7 +27,7 @@ pub struct ImportOptions {
     pub format: BulkFormat,
     /// Check everything, change nothing.
     pub dry_run: bool,
-    /// Where quantities go that name no location; the location with the lowest priority number when absent.
+    /// Where quantities go that name no location; the active location with the lowest priority number when absent.
     pub location: Option<String>,
 }
 
@@ -112,8 +112,8 @@ pub trait Bulk: Send + Sync {
     async fn import_begin(&self, call: &Call, options: ImportOptions) -> Result<Id, InventoryError>;
     /// Keeps a piece of the input: of at most [`PIECE_BYTES_MAX`]; `seq` counts the pieces from 0.
     async fn import_add(&self, import: Id, seq: i64, bytes: Vec<u8>) -> Result<(), InventoryError>;
-    /// The input is whole: queues its import.
-    async fn import_start(&self, import: Id) -> Result<Job, InventoryError>;
+    /// The input is whole: queues its import. A repeated call gives the first job; this import waits on, and is yet to be cancelled.
+    async fn import_start(&self, call: &Call, import: Id) -> Result<Answer<Job>, InventoryError>;
     async fn job_get(&self, id: Id) -> Result<Option<Job>, InventoryError>;
     /// Newest first.
     async fn job_list(&self, query: JobQuery) -> Result<Page<Job>, InventoryError>;
@@ -125,6 +125,7 @@ pub trait Bulk: Send + Sync {
     async fn job_run_next(&self) -> Result<bool, InventoryError>;
     /// A piece of all products with their stock, in the order of their handles; `after: None` begins (CSV: with the header).
     async fn export_chunk(&self, format: BulkFormat, after: Option<String>) -> Result<ExportChunk, InventoryError>;
-    /// Forgets idempotency keys, events and finished jobs that are past their time; gives the number of rows.
+    /// Forgets idempotency keys, events and finished jobs that are past their time: at most 1,000 rows of each table. Gives the
+    /// largest number that went of one table: with 1,000 there may be more, so it is worth while to call again at once.
     async fn tidy(&self) -> Result<u64, InventoryError>;
 }

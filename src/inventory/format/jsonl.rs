@@ -300,7 +300,6 @@ fn product(line: ProductLine, number: u64) -> ImportProduct {
         },
         category,
         skus: line.skus.into_iter().map(sku).collect(),
-        words: None,
         source: Source::Jsonl { line: number },
     }
 }

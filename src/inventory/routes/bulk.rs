@@ -1,18 +1,20 @@
 //! Public routes of import, export and jobs.
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, get, post, web};
 use futures_util::{Stream, StreamExt, stream};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::call::{Call, Role, Scope};
+use crate::call::{Call, IdempotencyKey, Role, Scope};
 use crate::clock::Id;
 use crate::config::ServerConfig;
 use crate::error::{ErrorCode, Problem};
 use crate::http::gate::{Access, Rule};
-use crate::http::{ApiResult, Change, Errors, NoParams, Params, page, path_id};
+use crate::http::{ApiResult, Change, Errors, NoParams, Params, answer, idempotency_key, page, path_id};
 use crate::inventory::{
     BulkFormat, ExportChunk, ImportOptions, Inventory, InventoryError, Job, JobQuery, PIECE_BYTES_MAX, RowFault,
 };
@@ -53,23 +55,29 @@ struct ImportParams {
     format: Option<BulkFormat>,
     /// `true`: check everything, change nothing.
     dry_run: Option<bool>,
-    /// Where quantities of a CSV go; the location with the lowest priority number when absent.
+    /// Where quantities of a CSV go; the active location with the lowest priority number when absent.
     location: Option<String>,
 }
 
 /// Imports products: Shopify's product CSV, or JSONL. The body is kept and imported by a job.
 #[utoipa::path(
     tag = "bulk",
-    params(ImportParams),
+    params(
+        ImportParams,
+        ("Idempotency-Key" = String, Header, description = "A new one for each import; the same one to repeat the call")
+    ),
     request_body(content((String = "text/csv"), (String = "application/x-ndjson"))),
-    responses((status = 202, body = Job, headers(("Location" = String, description = "The job"))), Errors),
+    responses((status = 202, body = Job, headers(
+        ("Location" = String, description = "The job"),
+        ("Idempotent-Replayed" = Option<String>, description = "`true`: the job was there already")
+    )), Errors),
     security(("token" = []))
 )]
 #[post("/imports")]
 async fn import_start(
     request: HttpRequest,
     Params(params): Params<ImportParams>,
-    Change(call): Change,
+    Change(mut call): Change,
     config: web::Data<ServerConfig>,
     inventory: web::Data<dyn Inventory>,
     body: web::Payload,
@@ -81,15 +89,22 @@ async fn import_start(
         return Err(too_large(limit).into());
     }
     let options = ImportOptions { format, dry_run: params.dry_run.unwrap_or(false), location: params.location };
+    let key = idempotency_key(&request)?;
+    let mut hash = Sha256::new_with_prefix(format!("POST imports {options:?}\0"));
     let import = inventory.import_begin(&call, options).await?;
-    let job = match keep(&**inventory, import, body, limit).await {
-        Ok(()) => inventory.import_start(import).await?,
-        Err(problem) => {
-            forget(&**inventory, &call, import).await;
-            return Err(problem.into());
+    let started = match keep(&**inventory, import, body, limit, &mut hash).await {
+        Ok(()) => {
+            call.key = Some(IdempotencyKey { key, request_hash: hash.finalize().to_vec() });
+            inventory.import_start(&call, import).await.map_err(Problem::from)
         }
+        Err(problem) => Err(problem),
     };
-    let mut response = HttpResponse::Accepted().json(&job);
+    if !started.as_ref().is_ok_and(|started| !started.replayed) {
+        forget(&**inventory, &call, import).await;
+    }
+    let started = started?;
+    let job = &started.value;
+    let mut response = answer(StatusCode::ACCEPTED, &started);
     // An id is plain ASCII.
     if let Ok(place) = HeaderValue::from_str(&format!("/api/v1/jobs/{}", job.id)) {
         response.headers_mut().insert(header::LOCATION, place);
@@ -114,8 +129,14 @@ fn too_large(limit: usize) -> Problem {
     Problem::new(ErrorCode::PayloadTooLarge, format!("An import has at most {limit} bytes: split the file."))
 }
 
-/// Keeps the body, piece by piece, so that no more than one piece is in memory.
-async fn keep(inventory: &dyn Inventory, import: Id, mut body: web::Payload, limit: usize) -> Result<(), Problem> {
+/// Keeps the body, piece by piece, so that no more than one piece is in memory; adds it to the hash.
+async fn keep(
+    inventory: &dyn Inventory,
+    import: Id,
+    mut body: web::Payload,
+    limit: usize,
+    hash: &mut Sha256,
+) -> Result<(), Problem> {
     let mut piece = Vec::with_capacity(PIECE_BYTES_MAX);
     let (mut size, mut seq) = (0, 0);
     while let Some(bytes) = body.next().await {
@@ -126,6 +147,7 @@ async fn keep(inventory: &dyn Inventory, import: Id, mut body: web::Payload, lim
         if size > limit {
             return Err(too_large(limit));
         }
+        hash.update(&bytes);
         let mut rest = &bytes[..];
         while !rest.is_empty() {
             let (now, later) = rest.split_at(rest.len().min(PIECE_BYTES_MAX - piece.len()));
@@ -221,7 +243,7 @@ async fn job_cancel(
     Ok(HttpResponse::Ok().json(job))
 }
 
-/// All products in Shopify's product CSV, with what is on hand at the location with the lowest priority number.
+/// All products in Shopify's product CSV, with what is on hand at the active location with the lowest priority number.
 #[utoipa::path(
     tag = "bulk",
     responses((status = 200, body = String, content_type = "text/csv"), Errors),

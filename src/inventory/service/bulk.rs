@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::LocalInventory;
-use crate::call::Call;
+use crate::call::{Answer, Call};
 use crate::clock::Id;
 use crate::inventory::store::tidy::{Ages, tidy};
 use crate::inventory::*;
@@ -15,6 +15,7 @@ mod import;
 mod job;
 mod plan;
 mod prepare;
+mod read;
 
 pub use import::{ImportEnd, ImportProgress, ImportWatch};
 
@@ -36,8 +37,8 @@ impl Bulk for LocalInventory {
         self.add_to_import(import, seq, bytes).await
     }
 
-    async fn import_start(&self, import: Id) -> Result<Job, InventoryError> {
-        self.start_import(import).await
+    async fn import_start(&self, call: &Call, import: Id) -> Result<Answer<Job>, InventoryError> {
+        self.start_import(call, import).await
     }
 
     async fn job_get(&self, id: Id) -> Result<Option<Job>, InventoryError> {

@@ -159,13 +159,23 @@ pub(in crate::inventory) fn job_list(conn: &mut Connection, before: Option<Id>, 
     rows.into_iter().map(JobRow::job).collect()
 }
 
-/// Takes the oldest job that waits, or one whose runner is dead; it is ours until `alive_until`. What an earlier run left of
-/// faults goes. `None`: there is nothing to do, or somebody else was quicker.
+/// A job that was taken, and how far an earlier run of it came.
+pub(in crate::inventory) struct Claim {
+    pub(in crate::inventory) job: Job,
+    pub(in crate::inventory) options: ImportOptions,
+    /// Things of the file that are done.
+    pub(in crate::inventory) items: i64,
+    /// Faults that are kept.
+    pub(in crate::inventory) faults: i64,
+}
+
+/// Takes the oldest job that waits, or one whose runner is dead; it is ours until `alive_until`. What an earlier run has written
+/// stays. `None`: there is nothing to do, or somebody else was quicker.
 pub(in crate::inventory) fn job_claim(
     conn: &mut Connection,
     now: Time,
     alive_until: Time,
-) -> QueryResult<Option<(Job, ImportOptions)>> {
+) -> QueryResult<Option<Claim>> {
     let waiting = jobs::state.eq(QUEUED).and(jobs::total.is_not_null());
     let dead = jobs::state.eq(RUNNING).and(jobs::alive_until.assume_not_null().lt(now));
     let next: Option<(Id, String, Option<Time>)> = jobs::table
@@ -176,13 +186,7 @@ pub(in crate::inventory) fn job_claim(
         .optional()?;
     let Some((id, state, seen)) = next else { return Ok(None) };
     let mut unclaimed = diesel::update(jobs::table.filter(jobs::id.eq(id)).filter(jobs::state.eq(state)))
-        .set((
-            jobs::state.eq(RUNNING),
-            jobs::alive_until.eq(Some(alive_until)),
-            jobs::started_at.eq(Some(now)),
-            jobs::done.eq(0),
-            jobs::failed.eq(0),
-        ))
+        .set((jobs::state.eq(RUNNING), jobs::alive_until.eq(Some(alive_until)), jobs::started_at.eq(Some(now))))
         .into_boxed();
     if let Some(seen) = seen {
         unclaimed = unclaimed.filter(jobs::alive_until.eq(seen));
@@ -190,34 +194,57 @@ pub(in crate::inventory) fn job_claim(
     if unclaimed.execute(conn)? == 0 {
         return Ok(None);
     }
-    let (row, params): (JobRow, JsonValue) =
-        jobs::table.find(id).select((JobRow::as_select(), jobs::params)).first(conn)?;
-    diesel::delete(job_errors::table.filter(job_errors::job_id.eq(id))).execute(conn)?;
-    Ok(Some((row.job()?, params.read("jobs.params")?)))
+    let (row, params, items): (JobRow, JsonValue, i64) =
+        jobs::table.find(id).select((JobRow::as_select(), jobs::params, jobs::items)).first(conn)?;
+    let faults = job_errors::table.filter(job_errors::job_id.eq(id)).count().get_result(conn)?;
+    Ok(Some(Claim { job: row.job()?, options: params.read("jobs.params")?, items, faults }))
 }
 
-/// Writes how far a job is, and goes on holding it until `next`. Gives its state: a cancelled job must stop. `None`: it is no
-/// longer ours.
-pub(in crate::inventory) fn job_beat(
+/// Forgets what an earlier run of a job has written of it.
+pub(in crate::inventory) fn job_restart(conn: &mut Connection, id: Id, report: &ImportReport) -> QueryResult<()> {
+    diesel::delete(job_errors::table.filter(job_errors::job_id.eq(id))).execute(conn)?;
+    diesel::update(jobs::table.filter(jobs::id.eq(id)))
+        .set((jobs::done.eq(0), jobs::items.eq(0), jobs::failed.eq(0), jobs::result.eq(JsonValue::of(report))))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Goes on holding a job until `next`, if it is ours and no more of it is done than we know; nobody else changes its row until the
+/// transaction ends. Gives its state: a cancelled job must stop. `None`: it is no longer ours.
+pub(in crate::inventory) fn job_hold(
     conn: &mut Connection,
     id: Id,
     held_until: Time,
     next: Time,
-    done: i64,
-    report: &ImportReport,
+    items: i64,
 ) -> QueryResult<Option<JobState>> {
-    let ours = jobs::table.filter(jobs::id.eq(id)).filter(jobs::alive_until.eq(held_until));
+    let ours =
+        jobs::table.filter(jobs::id.eq(id)).filter(jobs::alive_until.eq(held_until)).filter(jobs::items.eq(items));
     let state: Option<String> = diesel::update(ours)
-        .set((
-            jobs::alive_until.eq(Some(next)),
-            jobs::done.eq(done),
-            jobs::failed.eq(report.rows_failed as i64),
-            jobs::result.eq(JsonValue::of(report)),
-        ))
+        .set(jobs::alive_until.eq(Some(next)))
         .returning(jobs::state)
         .get_result(conn)
         .optional()?;
     state.as_deref().map(state_of).transpose()
+}
+
+/// Writes how far a job is, in bytes and in things of its file.
+pub(in crate::inventory) fn job_progress(
+    conn: &mut Connection,
+    id: Id,
+    done: i64,
+    items: i64,
+    report: &ImportReport,
+) -> QueryResult<()> {
+    diesel::update(jobs::table.filter(jobs::id.eq(id)))
+        .set((
+            jobs::done.eq(done),
+            jobs::items.eq(items),
+            jobs::failed.eq(report.rows_failed as i64),
+            jobs::result.eq(JsonValue::of(report)),
+        ))
+        .execute(conn)?;
+    Ok(())
 }
 
 /// Ends a job that runs and is ours.

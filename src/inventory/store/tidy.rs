@@ -19,20 +19,17 @@ pub(in crate::inventory) struct Ages {
     pub(in crate::inventory) uploads: Time,
 }
 
-/// Removes at most `limit` rows of each table; gives the number of all.
+/// So many rows a piece of an input counts for: it is large, so fewer of them go at a time.
+const PIECE_WEIGHT: i64 = 50;
+
+/// Removes at most `limit` rows of each table; gives the largest number that went of one table: `limit` where there may be more.
 pub(in crate::inventory) fn tidy(conn: &mut Connection, ages: &Ages, limit: i64) -> QueryResult<u64> {
-    // Events without a position are not yet in the feed. A row of a holder is only there to be locked.
+    // A row of a holder is only there to be locked.
     let by_age = [
         (
             ages.keys,
             "DELETE FROM idempotency_keys WHERE (owner, key) IN
              (SELECT owner, key FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2)",
-        ),
-        (
-            ages.events,
-            "DELETE FROM outbox WHERE (aggregate_id, id) IN
-             (SELECT aggregate_id, id FROM outbox WHERE position IS NOT NULL AND created_at < $1
-              ORDER BY position LIMIT $2)",
         ),
         (
             ages.holders,
@@ -60,19 +57,30 @@ pub(in crate::inventory) fn tidy(conn: &mut Connection, ages: &Ages, limit: i64)
               AND NOT EXISTS (SELECT 1 FROM job_inputs WHERE job_id = jobs.id) ORDER BY id LIMIT $2)",
         ),
     ];
-    let mut rows = 0;
+    let mut most = 0;
     for (before, statement) in by_age {
-        rows += diesel::sql_query(statement).bind::<sql::Instant, _>(before).bind::<BigInt, _>(limit).execute(conn)?;
+        let rows =
+            diesel::sql_query(statement).bind::<sql::Instant, _>(before).bind::<BigInt, _>(limit).execute(conn)?;
+        most = most.max(rows);
     }
-    // Inputs are large, so fewer of them go at a time.
-    rows += diesel::sql_query(
+    // Events without a position are not yet in the feed. Only the oldest in it are looked at: they are in its order, not by age.
+    let events = diesel::sql_query(
+        "DELETE FROM outbox WHERE (aggregate_id, id) IN
+         (SELECT aggregate_id, id FROM
+          (SELECT aggregate_id, id, created_at FROM outbox WHERE position IS NOT NULL ORDER BY position LIMIT $1) AS oldest
+          WHERE created_at < $2)",
+    )
+    .bind::<BigInt, _>(limit)
+    .bind::<sql::Instant, _>(ages.events)
+    .execute(conn)?;
+    let pieces = diesel::sql_query(
         "DELETE FROM job_inputs WHERE (job_id, seq) IN
          (SELECT job_inputs.job_id, job_inputs.seq FROM job_inputs JOIN jobs ON jobs.id = job_inputs.job_id
           WHERE jobs.finished_at IS NOT NULL AND (jobs.alive_until IS NULL OR jobs.alive_until < $1)
           ORDER BY job_inputs.job_id, job_inputs.seq LIMIT $2)",
     )
     .bind::<sql::Instant, _>(ages.now)
-    .bind::<BigInt, _>(limit / 64)
+    .bind::<BigInt, _>(limit / PIECE_WEIGHT)
     .execute(conn)?;
-    Ok(rows as u64)
+    Ok(most.max(events).max(pieces * PIECE_WEIGHT as usize) as u64)
 }

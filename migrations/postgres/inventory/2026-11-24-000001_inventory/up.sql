@@ -226,6 +226,8 @@ CREATE TABLE jobs (
     params      jsonb NOT NULL,
     total       bigint,
     done        bigint NOT NULL DEFAULT 0,
+    -- Things of the file that are done: a job that is taken up again goes on behind them.
+    items       bigint NOT NULL DEFAULT 0,
     failed      bigint NOT NULL DEFAULT 0,
     result      jsonb NOT NULL,
     message     text NOT NULL DEFAULT '',

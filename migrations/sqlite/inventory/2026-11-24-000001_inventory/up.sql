@@ -229,6 +229,8 @@ CREATE TABLE jobs (
     params      TEXT NOT NULL,
     total       INTEGER,
     done        INTEGER NOT NULL DEFAULT 0,
+    -- Things of the file that are done: a job that is taken up again goes on behind them.
+    items       INTEGER NOT NULL DEFAULT 0,
     failed      INTEGER NOT NULL DEFAULT 0,
     result      TEXT NOT NULL,
     message     TEXT NOT NULL DEFAULT '',

@@ -229,7 +229,7 @@ impl Group {
     fn new(handle: String, line: u64) -> Self {
         let source = Source::Csv { line, category_column: Column::Type, sku_lines: vec![], image_lines: vec![] };
         let values = ProductPatch::default();
-        let product = ImportProduct { handle, values, category: None, skus: vec![], words: None, source };
+        let product = ImportProduct { handle, values, category: None, skus: vec![], source };
         Group { product, options: None, images: vec![], has_images: false, faults: vec![] }
     }
 

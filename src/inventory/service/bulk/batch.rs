@@ -1,7 +1,8 @@
 //! A batch of an import: planned and written in one transaction, by a number of statements that does not depend on its size.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::plan::{HomeLocation, Known, Plan, plan};
 use crate::clock::{Id, Time};
@@ -25,6 +26,8 @@ pub(super) struct Context {
     pub(super) actor: String,
     pub(super) dry_run: bool,
     pub(super) home: Option<HomeLocation>,
+    /// The paths of the categories that a dry run would have made so far.
+    pub(super) made: Arc<HashSet<String>>,
 }
 
 /// Things of a file that are written together: the locations first, then the categories, then the products.
@@ -32,14 +35,24 @@ pub(super) struct Context {
 pub(super) struct Batch {
     pub(super) locations: Vec<ImportLocation>,
     pub(super) categories: Vec<ImportCategory>,
-    pub(super) products: Vec<ImportProduct>,
+    pub(super) products: Vec<BatchProduct>,
+}
+
+pub(super) struct BatchProduct {
+    pub(super) product: ImportProduct,
+    /// What it is found by, if it is new.
+    pub(super) words: Words,
+    /// Its number among the things of the file, from 1.
+    pub(super) item: u64,
 }
 
 /// What became of a batch.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Outcome {
     pub(super) report: ImportReport,
     pub(super) faults: Vec<RowFault>,
+    /// The paths of new categories.
+    pub(super) made: Vec<String>,
 }
 
 /// Writes the locations, the categories and some of the products of a batch; in a dry run, only tells what would be done. The error
@@ -58,8 +71,8 @@ pub(super) fn write(
     let mut known = Known { categories, ..Known::default() };
     look_up(conn, products, &mut known)?;
     let mut plans = vec![];
-    for product in products {
-        match plan(product, &known, context.home.as_ref(), now) {
+    for BatchProduct { product, words, .. } in products {
+        match plan(product, words, &known, context.home.as_ref(), now) {
             Ok(plan) => plans.push(plan),
             Err(faults) => outcome.faults.extend(faults),
         }
@@ -150,6 +163,9 @@ fn write_categories(
 ) -> Result<HashMap<String, Id>, InventoryError> {
     let paths: Vec<&str> = wishes.keys().copied().collect();
     let mut known = by_path(bulk::categories_by_path(conn, &paths)?);
+    for (path, wish) in wishes.iter().filter(|(path, _)| context.made.contains(**path)) {
+        known.entry((*path).to_owned()).or_insert_with(|| new_category(path, None, wish, now));
+    }
     let is_change = |known: &HashMap<String, Category>| {
         wishes.iter().any(|(path, wish)| known.get(*path).is_none_or(|old| wished(old, wish) != *old))
     };
@@ -160,7 +176,7 @@ fn write_categories(
         category::tree_lock(conn)?;
         known = by_path(bulk::categories_by_path(conn, &paths)?);
     }
-    let mut room = CATEGORIES_MAX - category::category_count(conn)?;
+    let mut room = CATEGORIES_MAX - category::category_count(conn)? - context.made.len() as i64;
     for (path, wish) in &wishes {
         let old = known.get(*path);
         let parent = path.rsplit_once('/').map(|(parent, _)| known.get(parent).map(|parent| parent.id));
@@ -186,6 +202,9 @@ fn write_categories(
                 None => category::category_insert(conn, new.clone())?,
             }
         }
+        if old.is_none() {
+            outcome.made.push(new.path.clone());
+        }
         known.insert(new.path.clone(), new);
     }
     Ok(known.into_iter().map(|(path, category)| (path, category.id)).collect())
@@ -196,7 +215,7 @@ fn by_path(categories: Vec<Category>) -> HashMap<String, Category> {
 }
 
 /// All categories that the batch names, with those above them; by path: a parent comes before its children.
-fn wishes<'a>(categories: &'a [ImportCategory], products: &'a [ImportProduct]) -> BTreeMap<&'a str, Wish<'a>> {
+fn wishes<'a>(categories: &'a [ImportCategory], products: &'a [BatchProduct]) -> BTreeMap<&'a str, Wish<'a>> {
     let mut wishes: BTreeMap<&str, Wish> = BTreeMap::new();
     let mut levels = |path: &'a str, names: &'a [String]| {
         let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
@@ -205,7 +224,7 @@ fn wishes<'a>(categories: &'a [ImportCategory], products: &'a [ImportProduct]) -
             wish.name = wish.name.or(names.get(level).map(String::as_str));
         }
     };
-    for category in products.iter().filter_map(|product| product.category.as_ref()?.as_ref()) {
+    for category in products.iter().filter_map(|entry| entry.product.category.as_ref()?.as_ref()) {
         levels(&category.path, &category.names);
     }
     for line in categories {
@@ -251,12 +270,12 @@ fn name_of(slug: &str) -> String {
 }
 
 /// Asks for what the batch names.
-fn look_up(conn: &mut Connection, products: &[ImportProduct], known: &mut Known) -> Result<(), InventoryError> {
-    let handles: Vec<&str> = products.iter().map(|product| product.handle.as_str()).collect();
+fn look_up(conn: &mut Connection, products: &[BatchProduct], known: &mut Known) -> Result<(), InventoryError> {
+    let handles: Vec<&str> = products.iter().map(|entry| entry.product.handle.as_str()).collect();
     let there = bulk::products_by_handle(conn, &handles)?;
     let ids: Vec<Id> = there.iter().map(|product| product.id).collect();
     known.products = there.into_iter().map(|product| (product.handle.clone(), product)).collect();
-    let skus = || products.iter().flat_map(|product| &product.skus);
+    let skus = || products.iter().flat_map(|entry| &entry.product.skus);
     let codes: Vec<&str> = skus().map(|sku| sku.code.as_str()).collect();
     known.owners = bulk::sku_owners(conn, &codes)?.into_iter().collect();
     for (key, levels) in bulk::stock_of_products(conn, &ids)? {

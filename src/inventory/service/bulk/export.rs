@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::import::patiently;
 use crate::clock::Id;
 use crate::db::Connection;
 use crate::inventory::format::csv::{self, ExportRow};
@@ -39,14 +40,13 @@ impl LocalInventory {
             Some(cursor) => Some(page::position(&cursor).ok_or(InventoryError::InvalidCursor)?),
             None => None,
         };
-        self.db
-            .read(move |conn| match (position, format) {
-                (None, BulkFormat::Csv) => Ok(csv_start()),
-                (None, BulkFormat::Jsonl) => locations(conn),
-                (Some(Position::Category(after)), _) => categories(conn, &after),
-                (Some(Position::Product(after)), _) => products(conn, format, &after),
-            })
-            .await
+        let part = move |conn: &mut Connection| match (&position, format) {
+            (None, BulkFormat::Csv) => Ok(csv_start()),
+            (None, BulkFormat::Jsonl) => locations(conn),
+            (Some(Position::Category(after)), _) => categories(conn, after),
+            (Some(Position::Product(after)), _) => products(conn, format, after),
+        };
+        patiently(|| self.db.read(part.clone())).await
     }
 }
 
@@ -118,7 +118,7 @@ fn products(conn: &mut Connection, format: BulkFormat, after: &str) -> Result<Ex
 
 fn context(conn: &mut Connection, products: &[Product]) -> Result<Context, InventoryError> {
     let mut locations = location::location_list(conn)?;
-    // The first is the one to which a CSV's quantities go.
+    // The first active one is the one to which a CSV's quantities go.
     locations.sort_by(|a, b| (a.priority, &a.code).cmp(&(b.priority, &b.code)));
     let ids: Vec<Id> = products.iter().map(|product| product.id).collect();
     let mut stock: HashMap<Id, HashMap<Id, Levels>> = HashMap::new();
@@ -145,7 +145,8 @@ fn csv_row<'a>(product: &'a Product, context: &'a Context) -> ExportRow<'a> {
     let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
     let names = ends.filter_map(|end| context.names.get(&path[..end])).map(String::as_str).collect();
     let on_hand = |sku: &Sku| {
-        let levels = context.stock.get(&sku.id)?.get(&context.locations.first()?.id)?;
+        let home = context.locations.iter().find(|location| location.active)?;
+        let levels = context.stock.get(&sku.id)?.get(&home.id)?;
         Some(levels.counters.on_hand)
     };
     ExportRow {

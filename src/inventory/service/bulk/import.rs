@@ -1,4 +1,4 @@
-//! An import from its first byte to its last: one thread reads and checks, batch after batch is written meanwhile.
+//! An import from its first byte to its last: a thread reads and checks, batch after batch is written meanwhile.
 
 use std::io::Read;
 use std::ops::Range;
@@ -9,21 +9,16 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use super::batch::{self, Batch, Context, Outcome};
+use super::job::JobHold;
 use super::plan::HomeLocation;
-use super::prepare::Preparer;
+use super::read::{Piece, read};
 use crate::call::Call;
 use crate::db::{Connection, DbError};
-use crate::inventory::format::{Item, ReadError, Reader, csv, jsonl};
+use crate::inventory::format::ReadError;
 use crate::inventory::service::LocalInventory;
 use crate::inventory::store::location;
-use crate::inventory::{BulkFormat, ImportOptions, ImportReport, InventoryError, RowFault};
+use crate::inventory::{BulkFormat, ImportOptions, ImportReport, InventoryError, JobState, RowFault};
 
-/// A batch is written when so many SKUs and products are together: others who want to write wait for a tenth of a second at most.
-const BATCH_WEIGHT: usize = 2_000;
-/// Or when they came from so many bytes.
-const BATCH_BYTES: u64 = 4 * 1024 * 1024;
-/// Or when so many faults are together.
-const BATCH_FAULTS: usize = 1_000;
 /// Batches that are read ahead.
 const READ_AHEAD: usize = 2;
 /// How often a batch is tried as a whole, and then each of its products by itself.
@@ -35,6 +30,8 @@ pub struct ImportProgress {
     /// Bytes of the input that are done.
     pub bytes: u64,
     pub rows: u64,
+    /// Locations, categories and products of the input that are done, with those that have faults.
+    pub items: u64,
     pub report: ImportReport,
 }
 
@@ -57,6 +54,21 @@ pub enum ImportEnd {
     Broken(std::io::Error),
 }
 
+/// Who is told how an import goes.
+pub(super) enum Log<'a> {
+    Watch(&'a mut dyn ImportWatch),
+    /// The job's row, in the same transaction as each batch: so no batch is written twice, however often the job is taken up.
+    Job(&'a mut JobHold),
+}
+
+/// An import while it runs.
+struct Run<'a> {
+    inventory: &'a LocalInventory,
+    context: Context,
+    progress: ImportProgress,
+    log: Log<'a>,
+}
+
 impl LocalInventory {
     /// Imports a file. Gives how it ended and what it did; `Conflict` or `NotFound` when it cannot begin.
     pub async fn import(
@@ -66,81 +78,164 @@ impl LocalInventory {
         input: impl Read + Send + 'static,
         watch: &mut dyn ImportWatch,
     ) -> Result<(ImportEnd, ImportProgress), InventoryError> {
-        let context =
-            Context { actor: call.actor.clone(), dry_run: options.dry_run, home: self.import_home(options).await? };
+        self.import_from(ImportProgress::default(), call, options, input, Log::Watch(watch)).await
+    }
+
+    /// Imports what of a file is not yet done. It is read from its beginning: a row may be wrong because of one before it.
+    pub(super) async fn import_from<'a>(
+        &'a self,
+        mut progress: ImportProgress,
+        call: &Call,
+        options: &ImportOptions,
+        input: impl Read + Send + 'static,
+        log: Log<'a>,
+    ) -> Result<(ImportEnd, ImportProgress), InventoryError> {
+        let context = Context {
+            actor: call.actor.clone(),
+            dry_run: options.dry_run,
+            home: self.import_home(options).await?,
+            made: Arc::default(),
+        };
         let (sender, mut pieces) = mpsc::channel(READ_AHEAD);
-        let (format, currency) = (options.format, self.config.currency.clone());
-        let reading = tokio::task::spawn_blocking(move || read(input, format, &currency, &sender));
-        let mut progress = ImportProgress::default();
+        let (format, currency, start) = (options.format, self.config.currency.clone(), progress.items);
+        let reading = tokio::task::spawn_blocking(move || read(input, format, &currency, start, &sender));
         progress.report.dry_run = options.dry_run;
+        let mut run = Run { inventory: self, context, progress, log };
         while let Some(piece) = pieces.recv().await {
-            let mut outcome = self.write_batch(&context, Arc::new(piece.batch)).await?;
-            outcome.faults.extend(piece.faults);
-            outcome.faults.sort_by_key(|fault| fault.line);
-            (progress.bytes, progress.rows) = (piece.bytes, piece.rows);
-            add(&mut progress.report, &outcome.report);
-            progress.report.rows_failed += faulty_rows(&outcome.faults);
-            if !watch.batch(&progress, outcome.faults).await? {
-                return Ok((ImportEnd::Stopped, progress));
+            if !run.piece(piece).await? {
+                return Ok((ImportEnd::Stopped, run.progress));
             }
         }
         let end = match reading.await {
             Ok(Ok(())) => ImportEnd::Complete,
             Ok(Err(ReadError::Io(error))) => ImportEnd::Broken(error),
-            Ok(Err(ReadError::Fault(fault))) => {
-                progress.report.rows_failed += 1;
-                watch.batch(&progress, vec![fault.clone()]).await?;
-                ImportEnd::Unreadable(fault)
-            }
+            Ok(Err(ReadError::Fault(fault))) => ImportEnd::Unreadable(fault),
             Err(error) => ImportEnd::Broken(std::io::Error::other(error)),
         };
-        Ok((end, progress))
+        Ok((end, run.progress))
     }
 
     /// Where quantities go that name no location: only a CSV has such.
     pub(super) async fn import_home(&self, options: &ImportOptions) -> Result<Option<HomeLocation>, InventoryError> {
         let wanted = options.location.clone();
         let locations = self.db.read_primary(|conn| Ok::<_, InventoryError>(location::location_list(conn)?)).await?;
-        let home = locations.into_iter().find(|location| wanted.as_ref().is_none_or(|wanted| *wanted == location.code));
+        let home = locations.into_iter().find(|location| match &wanted {
+            Some(wanted) => *wanted == location.code,
+            None => location.active,
+        });
         match (home, wanted) {
             (Some(home), _) => Ok(Some((home.code, home.id))),
             (None, Some(name)) => Err(InventoryError::NotFound { what: "location", name }),
             (None, None) if options.format == BulkFormat::Jsonl => Ok(None),
             (None, None) => Err(InventoryError::Conflict(
-                "There is no location yet to which the quantities could go: make one first.".to_owned(),
+                "There is no active location to which the quantities could go: make one first.".to_owned(),
             )),
         }
     }
+}
 
-    /// Writes a batch; where others keep changing what it changes, each of its products by itself.
-    async fn write_batch(&self, context: &Context, batch: Arc<Batch>) -> Result<Outcome, InventoryError> {
+impl Run<'_> {
+    /// Writes a piece; where others keep changing what it changes, each of its products by itself. False: stop here.
+    async fn piece(&mut self, piece: Piece) -> Result<bool, InventoryError> {
+        let batch = Arc::new(piece.batch);
         let count = batch.products.len();
-        match self.write_range(context, &batch, 0..count).await {
-            Err(error) if is_race(&error) && count > 1 => {}
+        let goal = ImportProgress { report: ImportReport::default(), ..piece.end };
+        let faults = piece.faults.iter().flat_map(|(_, faults)| faults).cloned().collect();
+        match self.step(&batch, 0..count, &goal, faults).await {
+            Err(error) if is_race(&error) && count > 0 => {}
             result => return result,
         }
-        let mut total = Outcome::default();
-        for index in 0..count {
-            let outcome = self.write_range(context, &batch, index..index + 1).await?;
-            add(&mut total.report, &outcome.report);
-            total.faults.extend(outcome.faults);
+        let mut faults = piece.faults.into_iter().peekable();
+        for (index, entry) in batch.products.iter().enumerate() {
+            let goal = match index + 1 == count {
+                true => goal.clone(),
+                false => ImportProgress { items: entry.item, ..self.progress.clone() },
+            };
+            let mut until_here = vec![];
+            while let Some((_, faults)) = faults.next_if(|(item, _)| *item <= goal.items) {
+                until_here.extend(faults);
+            }
+            let goes_on = match self.step(&batch, index..index + 1, &goal, until_here.clone()).await {
+                Err(error) if is_race(&error) => {
+                    let message = "was changed by others again and again at the same time; import it once more";
+                    until_here.push(entry.product.source.fault("", message));
+                    self.step(&batch, 0..0, &goal, until_here).await?
+                }
+                result => result?,
+            };
+            if !goes_on {
+                return Ok(false);
+            }
         }
-        Ok(total)
+        Ok(true)
     }
 
-    /// Writes products of a batch; in a dry run, only tells what would be done.
-    async fn write_range(
-        &self,
-        context: &Context,
+    /// Writes products of a batch; in a dry run, only tells what would be done. `goal` is how far the import is then, but for the
+    /// report. False: stop here.
+    async fn step(
+        &mut self,
         batch: &Arc<Batch>,
         range: Range<usize>,
-    ) -> Result<Outcome, InventoryError> {
-        let (context, batch, now) = (context.clone(), batch.clone(), self.clock.now());
+        goal: &ImportProgress,
+        faults: Vec<RowFault>,
+    ) -> Result<bool, InventoryError> {
+        let inventory = self.inventory;
+        let (db, now) = (&inventory.db, inventory.clock.now());
+        let (context, batch) = (self.context.clone(), batch.clone());
         let is_dry_run = context.dry_run;
-        let work = move |conn: &mut Connection| batch::write(conn, &context, &batch, range.clone(), now);
-        match is_dry_run {
-            true => patiently(|| self.db.read_primary(work.clone())).await,
-            false => patiently(|| self.db.write(work.clone())).await,
+        let write = move |conn: &mut Connection| batch::write(conn, &context, &batch, range.clone(), now);
+        let planned = match is_dry_run {
+            true => {
+                let outcome = patiently(|| db.read_primary(write.clone())).await?;
+                Arc::make_mut(&mut self.context.made).extend(outcome.made.iter().cloned());
+                Some(outcome)
+            }
+            false => None,
+        };
+        let before = self.progress.clone();
+        let (bytes, rows, items) =
+            (before.bytes.max(goal.bytes), before.rows.max(goal.rows), before.items.max(goal.items));
+        let after = move |outcome: Outcome| {
+            let mut all = outcome.faults;
+            all.extend(faults.iter().cloned());
+            all.sort_by_key(|fault| fault.line);
+            let mut progress = ImportProgress { bytes, rows, items, report: before.report.clone() };
+            add(&mut progress.report, &outcome.report);
+            progress.report.rows_failed += faulty_rows(&all);
+            (progress, all)
+        };
+        match &mut self.log {
+            Log::Watch(watch) => {
+                let outcome = match planned {
+                    Some(outcome) => outcome,
+                    None => patiently(|| db.write(write.clone())).await?,
+                };
+                let faults;
+                (self.progress, faults) = after(outcome);
+                watch.batch(&self.progress, faults).await
+            }
+            Log::Job(hold) => {
+                let (ours, next) = (hold.clone(), hold.next(now));
+                let items = self.progress.items;
+                let work = move |conn: &mut Connection| {
+                    let mut held = next.clone();
+                    held.state = ours.renew(conn, &next, items)?;
+                    if held.state != Some(JobState::Running) {
+                        return Ok((held, None));
+                    }
+                    let (progress, faults) = after(match &planned {
+                        Some(outcome) => outcome.clone(),
+                        None => write(conn)?,
+                    });
+                    held.note(conn, &progress, faults)?;
+                    Ok((held, Some(progress)))
+                };
+                let (held, progress) = patiently(|| db.write(work.clone())).await?;
+                **hold = held;
+                let goes_on = progress.is_some();
+                self.progress = progress.unwrap_or_else(|| self.progress.clone());
+                Ok(goes_on)
+            }
         }
     }
 }
@@ -168,7 +263,7 @@ fn is_race(error: &InventoryError) -> bool {
     matches!(error, InventoryError::Conflict(_)) || matches!(error, InventoryError::Db(error) if broken(error))
 }
 
-/// The database cannot just now. To write a batch again does no harm where it was written after all.
+/// The database cannot just now.
 pub(super) fn is_passing(error: &InventoryError) -> bool {
     matches!(error, InventoryError::Db(DbError::Busy | DbError::Timeout(_) | DbError::Unavailable { .. }))
 }
@@ -187,67 +282,4 @@ fn add(report: &mut ImportReport, part: &ImportReport) {
 /// A row may have several faults. They are in the order of the rows.
 fn faulty_rows(faults: &[RowFault]) -> u64 {
     faults.chunk_by(|a, b| a.line == b.line).count() as u64
-}
-
-/// What the reading thread gives to the writer.
-#[derive(Default)]
-struct Piece {
-    batch: Batch,
-    faults: Vec<RowFault>,
-    bytes: u64,
-    rows: u64,
-}
-
-fn read(input: impl Read, format: BulkFormat, currency: &str, sender: &mpsc::Sender<Piece>) -> Result<(), ReadError> {
-    match format {
-        BulkFormat::Csv => read_with(csv::Reader::new(input, currency)?, currency, sender),
-        BulkFormat::Jsonl => read_with(jsonl::Reader::new(input), currency, sender),
-    }
-}
-
-/// Reads to the end, or until nobody wants more.
-fn read_with(mut reader: impl Reader, currency: &str, sender: &mpsc::Sender<Piece>) -> Result<(), ReadError> {
-    let mut preparer = Preparer::new(currency);
-    let mut piece = Piece::default();
-    let (mut weight, mut start) = (0, 0);
-    loop {
-        let next = reader.next();
-        // What was read before a row that ends it all is written nevertheless.
-        let is_end = !matches!(next, Ok(Some(_)));
-        let item = match next {
-            Ok(Some(item)) => Some(item.and_then(|item| preparer.prepare(item))),
-            Ok(None) => None,
-            Err(error) => {
-                send(piece, &reader, sender);
-                return Err(error);
-            }
-        };
-        // Locations and categories hold for the products after them, not for those before.
-        let is_new_start =
-            matches!(item, Some(Ok(Item::Location(_) | Item::Category(_)))) && !piece.batch.products.is_empty();
-        let is_full =
-            weight >= BATCH_WEIGHT || piece.faults.len() >= BATCH_FAULTS || reader.bytes() - start >= BATCH_BYTES;
-        if is_end || is_new_start || is_full {
-            if !send(std::mem::take(&mut piece), &reader, sender) {
-                return Ok(());
-            }
-            (weight, start) = (0, reader.bytes());
-        }
-        weight += 1;
-        match item {
-            Some(Ok(Item::Location(location))) => piece.batch.locations.push(location),
-            Some(Ok(Item::Category(category))) => piece.batch.categories.push(category),
-            Some(Ok(Item::Product(product))) => {
-                weight += product.skus.len();
-                piece.batch.products.push(product);
-            }
-            Some(Err(faults)) => piece.faults.extend(faults),
-            None => return Ok(()),
-        }
-    }
-}
-
-/// Gives false when nobody wants it.
-fn send(piece: Piece, reader: &impl Reader, sender: &mpsc::Sender<Piece>) -> bool {
-    sender.blocking_send(Piece { bytes: reader.bytes(), rows: reader.rows(), ..piece }).is_ok()
 }

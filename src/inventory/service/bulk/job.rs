@@ -2,16 +2,18 @@
 
 use std::io::{self, Cursor, Read};
 
-use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use super::import::{ImportEnd, ImportProgress, ImportWatch, is_passing, patiently};
-use crate::call::Call;
+use super::import::{ImportEnd, ImportProgress, Log, is_passing, patiently};
+use crate::call::{Answer, Call};
 use crate::clock::{Id, Time};
-use crate::db::{DbError, Failure};
+use crate::db::{Connection, DbError, Failure};
 use crate::inventory::service::LocalInventory;
-use crate::inventory::store::job as store;
-use crate::inventory::{ImportOptions, InventoryError, Job, JobQuery, JobState, PIECE_BYTES_MAX, RowFault};
+use crate::inventory::service::idempotency::once;
+use crate::inventory::store::job::{self as store, Claim};
+use crate::inventory::{
+    ImportOptions, ImportReport, InventoryError, Job, JobQuery, JobState, PIECE_BYTES_MAX, RowFault,
+};
 use crate::page::{self, Page};
 
 /// A running job is given up for dead when nothing was heard of it for so long.
@@ -53,8 +55,10 @@ impl LocalInventory {
         }
     }
 
-    pub(super) async fn start_import(&self, import: Id) -> Result<Job, InventoryError> {
-        self.db.write(move |conn| store::job_queue(conn, import)?.ok_or_else(|| unknown_job(import))).await
+    pub(super) async fn start_import(&self, call: &Call, import: Id) -> Result<Answer<Job>, InventoryError> {
+        let (call, hours, now) = (call.clone(), self.config.idempotency_hours, self.clock.now());
+        let queue = move |conn: &mut Connection| store::job_queue(conn, import)?.ok_or_else(|| unknown_job(import));
+        self.db.write(move |conn| once(conn, &call, hours, now, queue)).await
     }
 
     pub(super) async fn get_job(&self, id: Id) -> Result<Option<Job>, InventoryError> {
@@ -114,12 +118,18 @@ impl LocalInventory {
         let held_until = now.plus_seconds(ALIVE_SECONDS);
         let claimed =
             self.db.write(move |conn| Ok::<_, InventoryError>(store::job_claim(conn, now, held_until)?)).await?;
-        let Some((job, options)) = claimed else { return Ok(false) };
-        tracing::info!(job = %job.id, actor = %job.actor, bytes = job.total, "import begins");
-        let mut watch = JobWatch { inventory: self, id: job.id, held_until, faults: 0, cancelled: false };
+        let Some(Claim { job, options, items, faults }) = claimed else { return Ok(false) };
+        tracing::info!(job = %job.id, actor = %job.actor, bytes = job.total, items, "import begins");
+        let mut hold = JobHold { id: job.id, held_until, faults, state: Some(JobState::Running) };
+        let mut progress = ImportProgress { report: job.report.clone(), ..ImportProgress::default() };
+        (progress.bytes, progress.items) = (u64::try_from(job.done).unwrap_or(0), u64::try_from(items).unwrap_or(0));
+        if options.dry_run && items > 0 {
+            // It has changed nothing, and what it remembered is lost.
+            progress = self.restart(&mut hold).await?;
+        }
         let input = self.job_input(&job);
-        let result = self.import(&Call::by(&job.actor), &options, input, &mut watch).await;
-        let (held_until, cancelled) = (watch.held_until, watch.cancelled);
+        let result = self.import_from(progress, &Call::by(&job.actor), &options, input, Log::Job(&mut hold)).await;
+        let (held_until, cancelled) = (hold.held_until, hold.state == Some(JobState::Cancelled));
         let (state, message) = match result {
             Ok((ImportEnd::Complete, _)) => (JobState::Succeeded, String::new()),
             Ok((ImportEnd::Unreadable(fault), _)) => {
@@ -145,6 +155,18 @@ impl LocalInventory {
         Ok(true)
     }
 
+    async fn restart(&self, hold: &mut JobHold) -> Result<ImportProgress, InventoryError> {
+        let progress = ImportProgress {
+            report: ImportReport { dry_run: true, ..ImportReport::default() },
+            ..ImportProgress::default()
+        };
+        let (id, report) = (hold.id, progress.report.clone());
+        let restart = move |conn: &mut _| Ok::<_, InventoryError>(store::job_restart(conn, id, &report)?);
+        patiently(|| self.db.write(restart.clone())).await?;
+        hold.faults = 0;
+        Ok(progress)
+    }
+
     async fn end_job(&self, id: Id, held_until: Time, state: JobState, message: String) -> Result<(), InventoryError> {
         let now = self.clock.now();
         if state != JobState::Cancelled {
@@ -165,8 +187,8 @@ impl LocalInventory {
         let (db, id) = (self.db.clone(), job.id);
         tokio::spawn(async move {
             for seq in 0.. {
-                let piece =
-                    db.read_primary(move |conn| Ok::<_, InventoryError>(store::input_get(conn, id, seq)?)).await;
+                let get = move |conn: &mut _| Ok::<_, InventoryError>(store::input_get(conn, id, seq)?);
+                let piece = patiently(|| db.read_primary(get)).await;
                 let is_last = !matches!(piece, Ok(Some(_)));
                 let wanted = match piece.transpose() {
                     Some(piece) => sender.send(piece).await.is_ok(),
@@ -193,37 +215,47 @@ fn count_end(state: JobState) {
     metrics::counter!("emporium_jobs_total", "kind" => "import", "outcome" => store::state_text(state)).increment(1);
 }
 
-/// Writes how a job goes, and hears whether it is cancelled.
-struct JobWatch<'a> {
-    inventory: &'a LocalInventory,
+/// A job that is ours, and what was last heard of it.
+#[derive(Clone)]
+pub(super) struct JobHold {
     id: Id,
     held_until: Time,
     /// The number of faults that are kept.
     faults: i64,
-    cancelled: bool,
+    /// `None`: it is no longer ours.
+    pub(super) state: Option<JobState>,
 }
 
-#[async_trait]
-impl ImportWatch for JobWatch<'_> {
-    async fn batch(&mut self, progress: &ImportProgress, mut faults: Vec<RowFault>) -> Result<bool, InventoryError> {
+impl JobHold {
+    /// The hold when it is renewed now.
+    pub(super) fn next(&self, now: Time) -> JobHold {
+        JobHold { held_until: now.plus_seconds(ALIVE_SECONDS), ..self.clone() }
+    }
+
+    /// Renews the hold, if it still is one and `items` things of the file are done; gives the job's state.
+    pub(super) fn renew(
+        &self,
+        conn: &mut Connection,
+        next: &JobHold,
+        items: u64,
+    ) -> Result<Option<JobState>, InventoryError> {
+        let items = i64::try_from(items).unwrap_or(i64::MAX);
+        Ok(store::job_hold(conn, self.id, self.held_until, next.held_until, items)?)
+    }
+
+    /// Writes how far the job is, and new faults of it.
+    pub(super) fn note(
+        &mut self,
+        conn: &mut Connection,
+        progress: &ImportProgress,
+        mut faults: Vec<RowFault>,
+    ) -> Result<(), InventoryError> {
         faults.truncate(usize::try_from(FAULTS_KEPT - self.faults).unwrap_or(0));
-        let (id, held_until, first, kept) = (self.id, self.held_until, self.faults, faults.len() as i64);
-        let next = self.inventory.clock.now().plus_seconds(ALIVE_SECONDS);
-        let (done, report) = (i64::try_from(progress.bytes).unwrap_or(i64::MAX), progress.report.clone());
-        let beat = move |conn: &mut _| {
-            let state = store::job_beat(conn, id, held_until, next, done, &report)?;
-            if state.is_some() {
-                store::faults_insert(conn, id, first, &faults)?;
-            }
-            Ok::<_, InventoryError>(state)
-        };
-        let state = patiently(|| self.inventory.db.write(beat.clone())).await?;
-        if state.is_some() {
-            self.held_until = next;
-            self.faults += kept;
-        }
-        self.cancelled = state == Some(JobState::Cancelled);
-        Ok(state == Some(JobState::Running))
+        store::faults_insert(conn, self.id, self.faults, &faults)?;
+        self.faults += faults.len() as i64;
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        store::job_progress(conn, self.id, number(progress.bytes), number(progress.items), &progress.report)?;
+        Ok(())
     }
 }
 

@@ -52,9 +52,10 @@ impl Plan<'_> {
 /// Where quantities go that name no location: its code and id.
 pub(super) type HomeLocation = (String, Id);
 
-/// Plans the import of a product. The faults have JSON Pointers into it.
+/// Plans the import of a product, which is found by `words` if it is new. The faults have JSON Pointers into it.
 pub(super) fn plan<'a>(
     import: &ImportProduct,
+    words: &Words,
     known: &'a Known,
     home: Option<&HomeLocation>,
     now: Time,
@@ -69,7 +70,7 @@ pub(super) fn plan<'a>(
         return Err(planner.faults);
     }
     let Some(before) = before else {
-        let words = import.words.clone();
+        let words = Some(words.clone());
         let new_skus = (0..product.skus.len()).collect();
         return Ok(Plan { before: None, product, new_skus, changed_skus: vec![], words, stock });
     };

@@ -18,6 +18,15 @@ const MADE_CODE_MAX: usize = 80;
 /// More locations of one SKU are not taken.
 const STOCK_MAX: usize = 1_000;
 
+/// A thing of a file that has no fault of its own.
+#[expect(clippy::large_enum_variant, reason = "nearly all are products")]
+pub(super) enum Prepared {
+    Location(ImportLocation),
+    Category(ImportCategory),
+    /// With what it is found by, if it is new.
+    Product(ImportProduct, Words),
+}
+
 /// Checks the things of one file, in their order.
 pub(super) struct Preparer {
     currency: String,
@@ -41,7 +50,7 @@ impl Preparer {
     }
 
     /// The thing as it is kept; or its faults.
-    pub(super) fn prepare(&mut self, mut item: Item) -> Result<Item, Vec<RowFault>> {
+    pub(super) fn prepare(&mut self, mut item: Item) -> Result<Prepared, Vec<RowFault>> {
         let mut faults = Faults::default();
         match &mut item {
             Item::Location(location) => self.location(location, &mut faults),
@@ -50,7 +59,14 @@ impl Preparer {
         }
         let faults = faults.into_vec();
         if faults.is_empty() {
-            return Ok(item);
+            return Ok(match item {
+                Item::Location(location) => Prepared::Location(location),
+                Item::Category(category) => Prepared::Category(category),
+                Item::Product(product) => {
+                    let words = words(&product);
+                    Prepared::Product(product, words)
+                }
+            });
         }
         let in_row = |line, pointer, message| RowFault { line, column: pointer, message };
         let fault = |error: crate::error::FieldError| match &item {
@@ -90,7 +106,6 @@ impl Preparer {
         for (index, sku) in product.skus.iter_mut().enumerate() {
             faults.within(&format!("/skus/{index}"), |faults| self.sku(sku, faults));
         }
-        product.words = Some(words(product));
     }
 
     fn sku(&mut self, sku: &mut ImportSku, faults: &mut Faults) {
