@@ -124,10 +124,74 @@ pub struct IdempotencyKey {
     pub request_hash: Vec<u8>,
 }
 
+/// A state of a thing that is changed version by version: which thing, and its how manieth version. Outside it is `ID-NUMBER`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    pub id: Id,
+    pub number: i64,
+}
+
+impl Version {
+    /// Reads what [`Version`] is outside; `None` when it is not just that.
+    pub fn read(text: &str) -> Option<Self> {
+        let (id, number) = text.rsplit_once('-')?;
+        let version = Version { id: id.parse().ok()?, number: number.parse().ok()? };
+        (version.to_string() == text).then_some(version)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.id, self.number)
+    }
+}
+
+/// What has versions.
+pub trait Versioned {
+    fn version(&self) -> Version;
+}
+
+/// Makes [`Versioned`] what has the fields `id` and `version`.
+macro_rules! versioned {
+    ($($thing:ty),*) => {
+        $(impl $crate::call::Versioned for $thing {
+            fn version(&self) -> $crate::call::Version {
+                $crate::call::Version { id: self.id, number: self.version }
+            }
+        })*
+    };
+}
+pub(crate) use versioned;
+
 /// The answer of a call that may be a repetition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Answer<T> {
     pub value: T,
     /// True when the effect was there already and this is the first answer again.
     pub replayed: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Version;
+
+    #[test]
+    fn a_version_is_read_as_it_is_written() {
+        let text = "019345f0-7c1e-7d3a-9b51-2f1c8a0b6c5d-12";
+        assert_eq!(
+            Version::read(text).map(|version| (version.number, version.to_string())),
+            Some((12, text.to_owned()))
+        );
+        for other in [
+            "12",
+            "v12",
+            "019345f0-7c1e-7d3a-9b51-2f1c8a0b6c5d",
+            "019345f0-7c1e-7d3a-9b51-2f1c8a0b6c5d-",
+            "019345f0-7c1e-7d3a-9b51-2f1c8a0b6c5d-012",
+            "019345f07c1e7d3a9b512f1c8a0b6c5d-12",
+            "019345F0-7C1E-7D3A-9B51-2F1C8A0B6C5D-12",
+        ] {
+            assert_eq!(Version::read(other), None, "{other}");
+        }
+    }
 }

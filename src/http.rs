@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::{IntoResponses, ToSchema};
 
-use crate::call::{Answer, Call, Caller, IdempotencyKey};
+use crate::call::{Answer, Call, Caller, IdempotencyKey, Version, Versioned};
 use crate::error::{ErrorCode, FieldError, Problem, json_pointer};
 
 pub mod gate;
@@ -271,14 +271,10 @@ pub fn answer<T: Serialize>(status: StatusCode, answer: &Answer<T>) -> HttpRespo
     response.json(&answer.value)
 }
 
-/// The strong ETag of a version.
-pub fn etag(version: i64) -> String {
-    format!("\"v{version}\"")
-}
-
-/// Answers with a thing of this version; 304 when the client has it (`If-None-Match`).
-pub fn versioned<T: Serialize>(request: &HttpRequest, status: StatusCode, version: i64, value: &T) -> HttpResponse {
-    let tag = etag(version);
+/// Answers with a thing and its strong ETag; 304 when the client has it (`If-None-Match`). The tag names the thing too, so that no
+/// other one that got its handle or code meanwhile is taken for it.
+pub fn versioned<T: Serialize + Versioned>(request: &HttpRequest, status: StatusCode, value: &T) -> HttpResponse {
+    let tag = format!("\"{}\"", value.version());
     let known = request.headers().get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let is_read = matches!(*request.method(), actix_web::http::Method::GET | actix_web::http::Method::HEAD);
     if is_read && known.is_some_and(|known| known == "*" || known.split(',').any(|known| weak(known) == tag)) {
@@ -292,8 +288,9 @@ fn weak(tag: &str) -> &str {
     tag.trim().trim_start_matches("W/")
 }
 
-/// The version that the client changes (`If-Match`): none is 428, anything but one of our tags is 412. `*` is any version.
-pub fn expected_version(request: &HttpRequest) -> Result<Option<i64>, Problem> {
+/// The thing and the version of it that the client changes (`If-Match`): none is 428, anything but one of our tags is 412. `*` is
+/// any version of whatever is there.
+pub fn expected_version(request: &HttpRequest) -> Result<Option<Version>, Problem> {
     let Some(value) = request.headers().get(header::IF_MATCH) else {
         let detail = "Send If-Match with the ETag of what you change, so that nobody else's change is lost.";
         return Err(Problem::new(ErrorCode::VersionRequired, detail));
@@ -302,7 +299,7 @@ pub fn expected_version(request: &HttpRequest) -> Result<Option<i64>, Problem> {
     if value == "*" {
         return Ok(None);
     }
-    let version = value.strip_prefix("\"v").and_then(|rest| rest.strip_suffix('"')).and_then(|text| text.parse().ok());
+    let version = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).and_then(Version::read);
     version.map(Some).ok_or_else(|| Problem::new(ErrorCode::VersionMismatch, "If-Match is not an ETag of this thing."))
 }
 

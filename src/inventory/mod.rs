@@ -2,6 +2,7 @@
 //!
 //! Everybody holds an `Arc<dyn Inventory>`; what stands in `door/` is all that the module shows.
 
+use crate::call::Version;
 use crate::db::{DbError, Failure, Migrations};
 use crate::error::{ErrorCode, FieldError, Problem};
 
@@ -45,7 +46,7 @@ pub enum InventoryError {
     #[error("{0}")]
     Conflict(String),
     #[error("version {expected} was expected, {actual} is there")]
-    VersionMismatch { expected: i64, actual: i64 },
+    VersionMismatch { expected: Version, actual: Version },
     /// Not enough for these lines; nothing was taken.
     #[error("out of stock: {0:?}")]
     OutOfStock(Vec<Shortage>),
@@ -105,7 +106,7 @@ impl From<InventoryError> for Problem {
             InventoryError::AlreadyExists { .. } => Problem::new(ErrorCode::AlreadyExists, detail),
             InventoryError::Conflict(_) => Problem::new(ErrorCode::Conflict, detail),
             InventoryError::VersionMismatch { actual, .. } => {
-                Problem::new(ErrorCode::VersionMismatch, detail).with("version", actual)
+                Problem::new(ErrorCode::VersionMismatch, detail).with("version", actual.number)
             }
             InventoryError::OutOfStock(lines) => {
                 Problem::new(ErrorCode::OutOfStock, "There is not enough of some lines; nothing was taken.")

@@ -2,6 +2,7 @@
 //!
 //! Everybody holds an `Arc<dyn User>`; what stands in `door/` is all that the module shows.
 
+use crate::call::Version;
 use crate::db::{DbError, Failure, Migrations};
 use crate::error::{ErrorCode, FieldError, Problem};
 
@@ -53,7 +54,7 @@ pub enum UserError {
     #[error("the token is wrong, used or too old")]
     TokenInvalid,
     #[error("version {expected} was expected, {actual} is there")]
-    VersionMismatch { expected: i64, actual: i64 },
+    VersionMismatch { expected: Version, actual: Version },
     /// As disabling oneself or the last admin.
     #[error("{0}")]
     Conflict(String),
@@ -100,7 +101,7 @@ impl From<UserError> for Problem {
             UserError::Throttled { seconds } => Problem::new(ErrorCode::TooManyRequests, detail).retry_after(seconds),
             UserError::TokenInvalid => Problem::new(ErrorCode::TokenInvalid, detail),
             UserError::VersionMismatch { actual, .. } => {
-                Problem::new(ErrorCode::VersionMismatch, detail).with("version", actual)
+                Problem::new(ErrorCode::VersionMismatch, detail).with("version", actual.number)
             }
             UserError::Conflict(_) => Problem::new(ErrorCode::Conflict, detail),
             UserError::Forbidden(_) => Problem::new(ErrorCode::Forbidden, detail),

@@ -38,6 +38,11 @@ fn path(address: &Value) -> String {
     format!("{ADDRESSES}/{}", address["id"].as_str().unwrap())
 }
 
+/// The tag of a version of a profile or an address.
+fn tag(thing: &Value, version: i64) -> String {
+    format!("\"{}-{version}\"", thing["id"].as_str().unwrap())
+}
+
 /// Adds an address; gives what the shop says of it.
 async fn add(app: &TestApp, token: &str, body: Value) -> Value {
     let (status, made) = read(app.request_as(token, Method::POST, ADDRESSES).json(&body).send().await.unwrap()).await;
@@ -64,11 +69,11 @@ on_both! {
         let app = TestApp::start(backend).await;
         let token = app.token("ann@example.com", Role::Customer).await;
         let answer = app.request_as(&token, Method::GET, ME).send().await.unwrap();
-        let tag = answer.headers()["etag"].to_str().unwrap().to_owned();
+        let seen = answer.headers()["etag"].to_str().unwrap().to_owned();
         let (code, profile) = read(answer).await;
         assert_eq!((code, profile["email"].as_str(), profile["role"].as_str()), (200, Some("ann@example.com"), Some("customer")));
 
-        let known = app.request_as(&token, Method::GET, ME).header("If-None-Match", &tag).send().await.unwrap();
+        let known = app.request_as(&token, Method::GET, ME).header("If-None-Match", &seen).send().await.unwrap();
         assert_eq!((known.status().as_u16(), known.text().await.unwrap().len()), (304, 0));
 
         let patch = |tag: Option<&str>, body: Value| {
@@ -77,17 +82,20 @@ on_both! {
             async move { read(request.send().await.unwrap()).await }
         };
         assert_eq!(patch(None, json!({ "name": "Ann B" })).await.0, 428);
-        assert_eq!(patch(Some("\"v77\""), json!({ "name": "Ann B" })).await.0, 412);
+        assert_eq!(patch(Some("\"v1\""), json!({ "name": "Ann B" })).await.0, 412);
         assert_eq!(patch(Some("nonsense"), json!({ "name": "Ann B" })).await.0, 412);
-        let (code, changed) = patch(Some(&tag), json!({ "name": "Ann B" })).await;
+        let other = app.token("bob@example.com", Role::Customer).await;
+        let (_, bob) = read(app.request_as(&other, Method::GET, ME).send().await.unwrap()).await;
+        assert_eq!(patch(Some(&tag(&bob, 1)), json!({ "name": "Ann B" })).await.0, 412, "another person's tag");
+        let (code, changed) = patch(Some(&seen), json!({ "name": "Ann B" })).await;
         assert_eq!((code, changed["name"].as_str(), changed["version"].as_i64()), (200, Some("Ann B"), Some(2)));
-        let (code, problem) = patch(Some(&tag), json!({ "name": "Ann C" })).await;
+        let (code, problem) = patch(Some(&seen), json!({ "name": "Ann C" })).await;
         assert_eq!((code, problem["code"].as_str(), problem["version"].as_i64()), (412, Some("version_mismatch"), Some(2)));
         // What is absent stays, and what changes nothing makes no new version.
-        let (code, changed) = patch(Some("\"v2\""), json!({ "phone": "+47 1" })).await;
+        let (code, changed) = patch(Some(&tag(&profile, 2)), json!({ "phone": "+47 1" })).await;
         assert_eq!((code, changed["name"].as_str(), changed["phone"].as_str()), (200, Some("Ann B"), Some("+47 1")));
         assert_eq!(patch(Some("*"), json!({ "phone": "+47 1" })).await.1["version"], 3);
-        assert_eq!(patch(Some("\"v2\""), json!({})).await.0, 412);
+        assert_eq!(patch(Some(&tag(&profile, 2)), json!({})).await.0, 412);
     }
 
     async fn a_profile_takes_only_what_it_can_keep(backend: Backend) {
@@ -131,18 +139,19 @@ on_both! {
         };
         let mut body = address("1 First Street");
         assert_eq!(put(path(&first), None, body.clone()).await.0, 428);
-        assert_eq!(put(path(&first), Some("\"v1\"".into()), body.clone()).await.0, 412);
+        assert_eq!(put(path(&first), Some(tag(&first, 1)), body.clone()).await.0, 412);
+        assert_eq!(put(path(&first), Some(tag(&third, 2)), body.clone()).await.0, 412, "the tag of another address");
         body["is_default"] = json!(true);
-        let (code, changed) = put(path(&first), Some("\"v2\"".into()), body.clone()).await;
+        let (code, changed) = put(path(&first), Some(tag(&first, 2)), body.clone()).await;
         assert_eq!((code, &changed["line1"], &changed["is_default"]), (200, &json!("1 First Street"), &json!(true)));
         body["is_default"] = json!(false);
         let (_, changed) = put(path(&first), Some("*".into()), body).await;
         assert_eq!(changed["is_default"], true, "the mark goes only where another address takes it");
         assert_eq!(list(&app, &token).await.iter().filter(|address| address["is_default"] == true).count(), 1);
 
-        let known = app.request_as(&token, Method::GET, &path(&second)).header("If-None-Match", "\"v1\"");
+        let known = app.request_as(&token, Method::GET, &path(&second)).header("If-None-Match", tag(&second, 1));
         assert_eq!(known.send().await.unwrap().status(), 304);
-        let stale = app.request_as(&token, Method::DELETE, &path(&first)).header("If-Match", "\"v1\"");
+        let stale = app.request_as(&token, Method::DELETE, &path(&first)).header("If-Match", tag(&first, 1));
         assert_eq!(stale.send().await.unwrap().status(), 412);
         assert_eq!(status(&app, &token, Method::DELETE, &path(&first)).await, 204);
         let left = list(&app, &token).await;
@@ -156,9 +165,9 @@ on_both! {
         let bob = app.token("bob@example.com", Role::Admin).await;
         let answer = app.request_as(&ann, Method::POST, ADDRESSES).json(&address("1 First St")).send().await.unwrap();
         let location = answer.headers()["location"].to_str().unwrap().to_owned();
-        assert_eq!(answer.headers()["etag"], "\"v1\"");
+        let etag = answer.headers()["etag"].clone();
         let (code, made) = read(answer).await;
-        assert_eq!((code, &location), (201, &path(&made)));
+        assert_eq!((code, &location, etag.to_str().unwrap()), (201, &path(&made), &*tag(&made, 1)));
         let (code, found) = read(app.request_as(&ann, Method::GET, &location).send().await.unwrap()).await;
         assert_eq!((code, found), (200, made));
 

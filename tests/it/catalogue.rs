@@ -16,6 +16,9 @@ mod product;
 mod sku;
 mod validation;
 
+/// The id of nothing.
+const NOBODY: &str = "019345f0-7c1e-7d3a-9b51-2f1c8a0b6c5d";
+
 /// A shop and somebody of its staff.
 struct Staffed {
     app: TestApp,
@@ -80,8 +83,15 @@ impl Staffed {
         reply(self.request(Method::POST, path).json(&body)).await
     }
 
+    /// The tag of this version of what is at the path; of nothing, where nothing is.
+    async fn tag(&self, path: &str, version: i64) -> String {
+        let id = self.get(path).await.body["id"].as_str().unwrap_or(NOBODY).to_owned();
+        format!("\"{id}-{version}\"")
+    }
+
     async fn patch(&self, path: &str, version: i64, body: Value) -> Reply {
-        reply(self.request(Method::PATCH, path).header("If-Match", format!("\"v{version}\"")).json(&body)).await
+        let tag = self.tag(path, version).await;
+        reply(self.request(Method::PATCH, path).header("If-Match", tag).json(&body)).await
     }
 
     /// Changes what is there, whatever its version.
@@ -90,7 +100,8 @@ impl Staffed {
     }
 
     async fn delete(&self, path: &str, version: i64) -> Reply {
-        reply(self.request(Method::DELETE, path).header("If-Match", format!("\"v{version}\""))).await
+        let tag = self.tag(path, version).await;
+        reply(self.request(Method::DELETE, path).header("If-Match", tag)).await
     }
 
     /// The module's database, for what no route shows or does yet.
@@ -123,6 +134,11 @@ impl Staffed {
         .await;
         self.execute(sql_condition).await;
     }
+}
+
+/// The tag of a thing as it was told.
+fn tag(thing: &Value) -> String {
+    format!("\"{}-{}\"", thing["id"].as_str().unwrap(), thing["version"])
 }
 
 /// A valid SKU.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::call::Call;
+use crate::call::{Call, Version, versioned};
 use crate::clock::{Id, Time};
 use crate::inventory::InventoryError;
 
@@ -205,6 +205,8 @@ pub struct Sku {
     pub created_at: Time,
     pub updated_at: Time,
 }
+
+versioned!(Category, Location, Product, Sku);
 
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -429,7 +431,8 @@ pub struct FacetCount {
 }
 
 /// Product descriptions. Every change gives [`InventoryError::Invalid`] with all values that are not allowed, and changes nothing then.
-/// `expected` is the version that the caller saw: another one there is [`InventoryError::VersionMismatch`]; `None` changes any.
+/// `expected` is what the caller saw: another version there, or another thing, is [`InventoryError::VersionMismatch`]; `None` changes
+/// any.
 #[async_trait]
 pub trait Catalogue: Send + Sync {
     /// The whole tree, parents before their children, siblings in their order. At most 10,000 categories can be made.
@@ -441,11 +444,11 @@ pub trait Catalogue: Send + Sync {
         &self,
         call: &Call,
         id: Id,
-        expected: Option<i64>,
+        expected: Option<Version>,
         patch: CategoryPatch,
     ) -> Result<Category, InventoryError>;
     /// `Conflict` while it has children or products.
-    async fn category_delete(&self, call: &Call, id: Id, expected: Option<i64>) -> Result<(), InventoryError>;
+    async fn category_delete(&self, call: &Call, id: Id, expected: Option<Version>) -> Result<(), InventoryError>;
 
     /// By priority, then code. At most 10,000 locations can be made.
     async fn location_list(&self) -> Result<Vec<Location>, InventoryError>;
@@ -455,7 +458,7 @@ pub trait Catalogue: Send + Sync {
         &self,
         call: &Call,
         code: &str,
-        expected: Option<i64>,
+        expected: Option<Version>,
         patch: LocationPatch,
     ) -> Result<Location, InventoryError>;
 
@@ -466,11 +469,16 @@ pub trait Catalogue: Send + Sync {
         &self,
         call: &Call,
         key: ProductKey,
-        expected: Option<i64>,
+        expected: Option<Version>,
         patch: ProductPatch,
     ) -> Result<Product, InventoryError>;
     /// Only a product whose SKUs never had stock can go; `Conflict` otherwise: archive it.
-    async fn product_delete(&self, call: &Call, key: ProductKey, expected: Option<i64>) -> Result<(), InventoryError>;
+    async fn product_delete(
+        &self,
+        call: &Call,
+        key: ProductKey,
+        expected: Option<Version>,
+    ) -> Result<(), InventoryError>;
 
     async fn sku_get(&self, code: &str) -> Result<Option<Sku>, InventoryError>;
     async fn sku_create(&self, call: &Call, product: ProductKey, new: NewSku) -> Result<Sku, InventoryError>;
@@ -478,9 +486,9 @@ pub trait Catalogue: Send + Sync {
         &self,
         call: &Call,
         code: &str,
-        expected: Option<i64>,
+        expected: Option<Version>,
         patch: SkuPatch,
     ) -> Result<Sku, InventoryError>;
     /// Only a SKU that never had stock can go; `Conflict` otherwise.
-    async fn sku_delete(&self, call: &Call, code: &str, expected: Option<i64>) -> Result<(), InventoryError>;
+    async fn sku_delete(&self, call: &Call, code: &str, expected: Option<Version>) -> Result<(), InventoryError>;
 }

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::call::{Caller, Role, Scope};
+use crate::call::{Caller, Role, Scope, Versioned};
 use crate::http::gate::{Access, Rule};
 use crate::http::versioned;
 use crate::inventory::ProductStatus;
@@ -47,8 +47,8 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 }
 
 /// Answers with a new thing and where it is: `place` is its address below `/api/v1`.
-fn created<T: Serialize>(request: &HttpRequest, place: &str, version: i64, value: &T) -> HttpResponse {
-    let mut response = versioned(request, StatusCode::CREATED, version, value);
+fn created<T: Serialize + Versioned>(request: &HttpRequest, place: &str, value: &T) -> HttpResponse {
+    let mut response = versioned(request, StatusCode::CREATED, value);
     // Handles and ids are plain ASCII, and codes are encoded.
     if let Ok(place) = HeaderValue::from_str(&format!("/api/v1/{place}")) {
         response.headers_mut().insert(header::LOCATION, place);

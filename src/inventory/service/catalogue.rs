@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::LocalInventory;
-use crate::call::Call;
+use crate::call::{Call, Version, Versioned};
 use crate::clock::Id;
 use crate::db::{Connection, DbError, Failure};
 use crate::inventory::*;
@@ -35,12 +35,18 @@ impl LocalInventory {
     }
 }
 
-/// Is the version there the one that the caller saw?
-fn check_version(expected: Option<i64>, actual: i64) -> Result<(), InventoryError> {
+/// Is what is there what the caller saw?
+fn check_version(expected: Option<Version>, actual: Version) -> Result<(), InventoryError> {
     match expected {
         Some(expected) if expected != actual => Err(InventoryError::VersionMismatch { expected, actual }),
         _ => Ok(()),
     }
+}
+
+/// The same for a thing that was claimed, by which its version has risen.
+fn check_claimed(expected: Option<Version>, claimed: &impl Versioned) -> Result<(), InventoryError> {
+    let Version { id, number } = claimed.version();
+    check_version(expected, Version { id, number: number - 1 })
 }
 
 /// Tells a broken constraint in the caller's words; another error stays what it is.
@@ -73,13 +79,13 @@ impl Catalogue for LocalInventory {
         &self,
         _: &Call,
         id: Id,
-        expected: Option<i64>,
+        expected: Option<Version>,
         patch: CategoryPatch,
     ) -> Result<Category, InventoryError> {
         self.update_category(id, expected, patch).await
     }
 
-    async fn category_delete(&self, _: &Call, id: Id, expected: Option<i64>) -> Result<(), InventoryError> {
+    async fn category_delete(&self, _: &Call, id: Id, expected: Option<Version>) -> Result<(), InventoryError> {
         self.delete_category(id, expected).await
     }
 
@@ -99,7 +105,7 @@ impl Catalogue for LocalInventory {
         &self,
         _: &Call,
         code: &str,
-        expected: Option<i64>,
+        expected: Option<Version>,
         patch: LocationPatch,
     ) -> Result<Location, InventoryError> {
         self.update_location(code, expected, patch).await
@@ -121,13 +127,13 @@ impl Catalogue for LocalInventory {
         &self,
         _: &Call,
         key: ProductKey,
-        expected: Option<i64>,
+        expected: Option<Version>,
         patch: ProductPatch,
     ) -> Result<Product, InventoryError> {
         self.update_product(key, expected, patch).await
     }
 
-    async fn product_delete(&self, _: &Call, key: ProductKey, expected: Option<i64>) -> Result<(), InventoryError> {
+    async fn product_delete(&self, _: &Call, key: ProductKey, expected: Option<Version>) -> Result<(), InventoryError> {
         self.delete_product(key, expected).await
     }
 
@@ -143,13 +149,13 @@ impl Catalogue for LocalInventory {
         &self,
         _: &Call,
         code: &str,
-        expected: Option<i64>,
+        expected: Option<Version>,
         patch: SkuPatch,
     ) -> Result<Sku, InventoryError> {
         self.update_sku(code, expected, patch).await
     }
 
-    async fn sku_delete(&self, _: &Call, code: &str, expected: Option<i64>) -> Result<(), InventoryError> {
+    async fn sku_delete(&self, _: &Call, code: &str, expected: Option<Version>) -> Result<(), InventoryError> {
         self.delete_sku(code, expected).await
     }
 }

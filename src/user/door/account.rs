@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::call::Role;
+use crate::call::{Role, Version, versioned};
 use crate::clock::{Id, Time};
 use crate::config::Secret;
 use crate::user::{Origin, UserError};
@@ -109,6 +109,8 @@ pub struct AccountDeletion {
     pub current_password: Secret,
 }
 
+versioned!(Profile, Address);
+
 /// All that the module keeps about a person.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct PersonalData {
@@ -118,11 +120,16 @@ pub struct PersonalData {
     pub audit_log: Vec<crate::user::AuditEntry>,
 }
 
-/// What a person keeps here. `expected` is the version that the caller saw: another one there is `VersionMismatch`.
+/// What a person keeps here. `expected` is what the caller saw: another version there, or another thing, is `VersionMismatch`.
 #[async_trait]
 pub trait Account: Send + Sync {
     async fn profile_get(&self, user: Id) -> Result<Option<Profile>, UserError>;
-    async fn profile_update(&self, user: Id, expected: Option<i64>, patch: ProfilePatch) -> Result<Profile, UserError>;
+    async fn profile_update(
+        &self,
+        user: Id,
+        expected: Option<Version>,
+        patch: ProfilePatch,
+    ) -> Result<Profile, UserError>;
     /// The default first, then newest first.
     async fn address_list(&self, user: Id) -> Result<Vec<Address>, UserError>;
     async fn address_get(&self, user: Id, id: Id) -> Result<Option<Address>, UserError>;
@@ -132,11 +139,11 @@ pub trait Account: Send + Sync {
         &self,
         user: Id,
         id: Id,
-        expected: Option<i64>,
+        expected: Option<Version>,
         new: NewAddress,
     ) -> Result<Address, UserError>;
     /// Gives whether there was one. The newest one left becomes the default when the default goes.
-    async fn address_delete(&self, user: Id, id: Id, expected: Option<i64>) -> Result<bool, UserError>;
+    async fn address_delete(&self, user: Id, id: Id, expected: Option<Version>) -> Result<bool, UserError>;
     async fn personal_data(&self, user: Id) -> Result<Option<PersonalData>, UserError>;
     /// Removes the person: profile, address, password, sessions, addresses. Reservations keep the bare id. `Conflict` for the last admin.
     async fn account_delete(&self, origin: &Origin, user: Id, deletion: AccountDeletion) -> Result<(), UserError>;

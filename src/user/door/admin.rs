@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::call::{Call, Role, Scope};
+use crate::call::{Call, Role, Scope, Version};
 use crate::clock::{Id, Time};
 use crate::page::Page;
 use crate::user::{Profile, UserError};
@@ -110,7 +110,7 @@ pub trait Admin: Send + Sync {
         &self,
         call: &Call,
         user: Id,
-        expected: Option<i64>,
+        expected: Option<Version>,
         patch: UserPatch,
     ) -> Result<Profile, UserError>;
     /// Newest first.

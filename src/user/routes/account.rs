@@ -59,7 +59,7 @@ async fn profile_get(
     _: Params<NoParams>,
 ) -> ApiResult {
     let profile = user.profile_get(person.id).await?.ok_or_else(|| not_found("user", person.id))?;
-    Ok(versioned(&request, StatusCode::OK, profile.version, &profile))
+    Ok(versioned(&request, StatusCode::OK, &profile))
 }
 
 /// Change my profile
@@ -80,7 +80,7 @@ async fn profile_update(
 ) -> ApiResult {
     let expected = expected_version(&request)?;
     let profile = user.profile_update(person.id, expected, body.0).await?;
-    Ok(versioned(&request, StatusCode::OK, profile.version, &profile))
+    Ok(versioned(&request, StatusCode::OK, &profile))
 }
 
 /// Delete my account
@@ -160,7 +160,7 @@ async fn address_create(
     body: Body<NewAddress>,
 ) -> ApiResult {
     let address = user.address_create(person.id, body.0).await?;
-    let mut response = versioned(&request, StatusCode::CREATED, address.version, &address);
+    let mut response = versioned(&request, StatusCode::CREATED, &address);
     locate(&mut response, &format!("/api/v1/me/addresses/{}", address.id));
     Ok(response)
 }
@@ -189,7 +189,7 @@ async fn address_get(
 ) -> ApiResult {
     let id: Id = path_id(&path)?;
     let address = user.address_get(person.id, id).await?.ok_or_else(|| not_found("address", id))?;
-    Ok(versioned(&request, StatusCode::OK, address.version, &address))
+    Ok(versioned(&request, StatusCode::OK, &address))
 }
 
 /// Change an address
@@ -217,7 +217,7 @@ async fn address_update(
     let id: Id = path_id(&path)?;
     let expected = expected_version(&request)?;
     let address = user.address_update(person.id, id, expected, body.0).await?;
-    Ok(versioned(&request, StatusCode::OK, address.version, &address))
+    Ok(versioned(&request, StatusCode::OK, &address))
 }
 
 /// Remove an address

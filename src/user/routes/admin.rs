@@ -93,7 +93,7 @@ async fn user_get(
     _: Params<NoParams>,
 ) -> ApiResult {
     let profile = existing(&**user, path_id(&path)?).await?;
-    Ok(versioned(&request, StatusCode::OK, profile.version, &profile))
+    Ok(versioned(&request, StatusCode::OK, &profile))
 }
 
 /// Change a user
@@ -122,7 +122,7 @@ async fn user_update(
     let id = path_id(&path)?;
     let expected = expected_version(&request)?;
     let profile = user.user_update(&change.0, id, expected, body.0).await?;
-    Ok(versioned(&request, StatusCode::OK, profile.version, &profile))
+    Ok(versioned(&request, StatusCode::OK, &profile))
 }
 
 /// List a user's sessions

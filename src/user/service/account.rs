@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::LocalUser;
 use super::faults::Faults;
-use crate::call::Role;
+use crate::call::{Role, Version, Versioned};
 use crate::clock::{Id, Time};
 use crate::db::Connection;
 use crate::user::email::normalised;
@@ -24,7 +24,12 @@ impl Account for LocalUser {
         self.db.read(move |conn| find(conn, user)).await
     }
 
-    async fn profile_update(&self, user: Id, expected: Option<i64>, patch: ProfilePatch) -> Result<Profile, UserError> {
+    async fn profile_update(
+        &self,
+        user: Id,
+        expected: Option<Version>,
+        patch: ProfilePatch,
+    ) -> Result<Profile, UserError> {
         let mut faults = Faults::default();
         faults.text("/name", patch.name.as_deref().unwrap_or_default(), 200);
         faults.text("/phone", patch.phone.as_deref().unwrap_or_default(), 50);
@@ -88,7 +93,7 @@ impl Account for LocalUser {
         &self,
         user: Id,
         id: Id,
-        expected: Option<i64>,
+        expected: Option<Version>,
         new: NewAddress,
     ) -> Result<Address, UserError> {
         check_address(&new)?;
@@ -98,7 +103,7 @@ impl Account for LocalUser {
                 lock(conn, user, None)?;
                 let before = store::address::address_get(conn, user, id)?
                     .ok_or_else(|| UserError::NotFound { what: "address", name: id.to_string() })?;
-                check_version(expected, before.version)?;
+                check_version(expected, before.version())?;
                 if new.is_default && !before.is_default {
                     store::address::address_default_clear(conn, user, now)?;
                 }
@@ -116,13 +121,13 @@ impl Account for LocalUser {
             .await
     }
 
-    async fn address_delete(&self, user: Id, id: Id, expected: Option<i64>) -> Result<bool, UserError> {
+    async fn address_delete(&self, user: Id, id: Id, expected: Option<Version>) -> Result<bool, UserError> {
         let now = self.clock.now();
         self.db
             .write(move |conn| {
                 lock(conn, user, None)?;
                 let Some(before) = store::address::address_get(conn, user, id)? else { return Ok(false) };
-                check_version(expected, before.version)?;
+                check_version(expected, before.version())?;
                 store::address::address_delete(conn, user, id)?;
                 if before.is_default {
                     store::address::address_default_newest(conn, user, now)?;
@@ -183,15 +188,15 @@ pub(super) fn existing(conn: &mut Connection, user: Id) -> Result<Profile, UserE
     find(conn, user)?.ok_or_else(|| UserError::NotFound { what: "user", name: user.to_string() })
 }
 
-/// Keeps the person's row to this transaction and reads it. `expected` is the version that the caller saw.
-pub(super) fn lock(conn: &mut Connection, user: Id, expected: Option<i64>) -> Result<Profile, UserError> {
+/// Keeps the person's row to this transaction and reads it. `expected` is what the caller saw.
+pub(super) fn lock(conn: &mut Connection, user: Id, expected: Option<Version>) -> Result<Profile, UserError> {
     store::profile::user_lock(conn, user)?;
     let profile = existing(conn, user)?;
-    check_version(expected, profile.version)?;
+    check_version(expected, profile.version())?;
     Ok(profile)
 }
 
-fn check_version(expected: Option<i64>, actual: i64) -> Result<(), UserError> {
+fn check_version(expected: Option<Version>, actual: Version) -> Result<(), UserError> {
     match expected {
         Some(expected) if expected != actual => Err(UserError::VersionMismatch { expected, actual }),
         _ => Ok(()),

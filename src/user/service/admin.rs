@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::LocalUser;
 use super::account::{existing, lock, subject};
 use super::faults::Faults;
-use crate::call::{Call, Role};
+use crate::call::{Call, Role, Version};
 use crate::clock::{Id, Time};
 use crate::db::Connection;
 use crate::page::{self, Page};
@@ -50,7 +50,7 @@ impl Admin for LocalUser {
         &self,
         call: &Call,
         user: Id,
-        expected: Option<i64>,
+        expected: Option<Version>,
         patch: UserPatch,
     ) -> Result<Profile, UserError> {
         let actor = call.actor.clone();

@@ -5,14 +5,14 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{Staffed, pointers, reply, shirt, sku};
+use super::{NOBODY, Staffed, pointers, reply, shirt, sku, tag};
 use crate::testapp::on_both;
 
 on_both! {
     async fn a_product_is_made_read_changed_and_deleted(backend: Backend) {
         let shop = Staffed::start(backend).await;
         let made = shop.post("products", shirt()).await;
-        assert_eq!((made.header("etag"), made.status), ("\"v1\"", 201));
+        assert_eq!((made.header("etag"), made.status), (&*tag(&made.body), 201));
         let place = made.header("location").trim_start_matches("/api/v1/").to_owned();
         let made = made.body;
         assert_eq!((&made["handle"], &made["version"], &made["tags"]), (&json!("plain-shirt"), &json!(1), &json!(["cotton", "shirts"])));
@@ -20,7 +20,7 @@ on_both! {
         assert_eq!(made["skus"][0]["options"], json!(["S"]));
         for path in [place.as_str(), "products/plain-shirt"] {
             let read = shop.get_as_shopper(path).await;
-            assert_eq!((read.header("etag"), read.header("cache-control")), ("\"v1\"", "public, max-age=60"));
+            assert_eq!((read.header("etag"), read.header("cache-control")), (&*tag(&made), "public, max-age=60"));
             assert_eq!(read.expect(200), made);
         }
         assert_eq!(shop.get(&place).await.header("cache-control"), "private, no-cache");
@@ -30,7 +30,7 @@ on_both! {
         let patch = json!({ "title": "Fine Shirt", "handle": "fine", "attributes": attributes, "images": images, "tags": ["b", "a", "b"],
             "options": ["Fit"], "status": "archived" });
         let changed = shop.patch(&place, 1, patch).await;
-        assert_eq!(changed.header("etag"), "\"v2\"");
+        assert_eq!(changed.header("etag"), tag(&changed.body));
         let changed = changed.expect(200);
         assert_eq!((&changed["attributes"], &changed["tags"], &changed["options"]), (&attributes, &json!(["a", "b"]), &json!(["Fit"])));
         assert_eq!((&changed["images"][0], &changed["images"][1]["alt"]), (&images[0], &json!("")));
@@ -56,21 +56,53 @@ on_both! {
 
     async fn a_client_that_has_it_gets_304(backend: Backend) {
         let shop = Staffed::start(backend).await;
-        shop.post("products", shirt()).await.expect(201);
-        for path in ["products/plain-shirt", "skus/A-1"] {
-            for known in ["\"v1\"", "W/\"v1\"", "\"v0\", \"v1\"", "*"] {
+        let product = shop.post("products", shirt()).await.expect(201);
+        for (path, thing) in [("products/plain-shirt", &product), ("skus/A-1", &product["skus"][0])] {
+            let tag = tag(thing);
+            for known in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".to_owned()] {
                 let request = shop.app.request(Method::GET, &format!("/api/v1/{path}")).header("If-None-Match", known);
                 let answer = reply(request).await;
-                assert_eq!((answer.status, answer.header("etag")), (304, "\"v1\""));
+                assert_eq!((answer.status, answer.header("etag")), (304, &*tag));
                 assert_eq!(answer.header("cache-control"), "public, max-age=60");
             }
-            let request = shop.request(Method::GET, path).header("If-None-Match", "\"v2\"");
-            reply(request).await.expect(200);
+            for other in [shop.tag(path, 2).await, format!("\"{NOBODY}-1\""), "\"v1\"".to_owned(), "\"1\"".to_owned()] {
+                let request = shop.request(Method::GET, path).header("If-None-Match", other);
+                reply(request).await.expect(200);
+            }
         }
         // A change of a SKU is a change of its product.
         shop.patch("skus/A-1", 1, json!({ "weight_grams": 200 })).await.expect(200);
-        let request = shop.request(Method::GET, "products/plain-shirt").header("If-None-Match", "\"v1\"");
+        let request = shop.request(Method::GET, "products/plain-shirt").header("If-None-Match", tag(&product));
         assert_eq!(reply(request).await.expect(200)["version"], 2);
+    }
+
+    async fn a_tag_is_of_the_thing_and_not_of_its_name(backend: Backend) {
+        let shop = Staffed::start(backend).await;
+        let seen = shop.post("products", shirt()).await.expect(201);
+        let check = async |path: &str, old: &str, body: Value| {
+            let read = shop.app.request(Method::GET, &format!("/api/v1/{path}")).header("If-None-Match", old);
+            reply(read).await.expect(200);
+            let change = shop.request(Method::PATCH, path).header("If-Match", old).json(&body);
+            reply(change).await.expect_problem(412, "version_mismatch");
+            let removal = shop.request(Method::DELETE, path).header("If-Match", old);
+            reply(removal).await.expect_problem(412, "version_mismatch");
+        };
+        // Deleted and made anew: the same handle and codes, the same version.
+        shop.delete("products/plain-shirt", 1).await.expect(204);
+        let again = shop.post("products", shirt()).await.expect(201);
+        assert_eq!((&again["handle"], &again["version"]), (&seen["handle"], &seen["version"]));
+        check("products/plain-shirt", &tag(&seen), json!({ "title": "Lost" })).await;
+        check("skus/A-1", &tag(&seen["skus"][0]), json!({ "barcode": "1" })).await;
+        // Renamed, and another one got the name.
+        let renamed = shop.patch("products/plain-shirt", 1, json!({ "handle": "old" })).await.expect(200);
+        let other = json!({ "title": "Plain Shirt", "status": "active" });
+        shop.post("products", other).await.expect(201);
+        shop.patch("products/plain-shirt", 1, json!({ "vendor": "V" })).await.expect(200);
+        check("products/plain-shirt", &tag(&renamed), json!({ "title": "Lost" })).await;
+        assert_eq!(shop.get("products/plain-shirt").await.expect(200)["title"], "Plain Shirt");
+        // What names nothing is not there, whatever is expected of it.
+        let gone = shop.request(Method::DELETE, "products/none").header("If-Match", tag(&seen));
+        reply(gone).await.expect_problem(404, "not_found");
     }
 
     async fn shoppers_see_active_products_only(backend: Backend) {

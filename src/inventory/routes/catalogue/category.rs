@@ -41,7 +41,7 @@ async fn create(
     new: Body<NewCategory>,
 ) -> ApiResult {
     let category = inventory.category_create(&change.0, new.0).await?;
-    Ok(created(&request, &format!("categories/{}", category.id), category.version, &category))
+    Ok(created(&request, &format!("categories/{}", category.id), &category))
 }
 
 /// Get a category
@@ -64,7 +64,7 @@ async fn read(
     let id: Id = path_id(&id)?;
     let unknown = || InventoryError::NotFound { what: "category", name: id.to_string() };
     let category = inventory.category_get(id).await?.ok_or_else(unknown)?;
-    Ok(versioned(&request, StatusCode::OK, category.version, &category))
+    Ok(versioned(&request, StatusCode::OK, &category))
 }
 
 /// Change, move or rename a category
@@ -87,7 +87,7 @@ async fn update(
 ) -> ApiResult {
     let expected = expected_version(&request)?;
     let category = inventory.category_update(&change.0, path_id(&id)?, expected, patch.0).await?;
-    Ok(versioned(&request, StatusCode::OK, category.version, &category))
+    Ok(versioned(&request, StatusCode::OK, &category))
 }
 
 /// Delete a category

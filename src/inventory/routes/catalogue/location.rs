@@ -44,7 +44,7 @@ async fn create(
     new: Body<NewLocation>,
 ) -> ApiResult {
     let location = inventory.location_create(&change.0, new.0).await?;
-    Ok(created(&request, &format!("locations/{}", location.code), location.version, &location))
+    Ok(created(&request, &format!("locations/{}", location.code), &location))
 }
 
 /// Get a location
@@ -67,7 +67,7 @@ async fn read(
 ) -> ApiResult {
     let unknown = || InventoryError::NotFound { what: "location", name: code.to_string() };
     let location = inventory.location_get(&code).await?.ok_or_else(unknown)?;
-    Ok(versioned(&request, StatusCode::OK, location.version, &location))
+    Ok(versioned(&request, StatusCode::OK, &location))
 }
 
 /// Change a location
@@ -90,5 +90,5 @@ async fn update(
 ) -> ApiResult {
     let expected = expected_version(&request)?;
     let location = inventory.location_update(&change.0, &code, expected, patch.0).await?;
-    Ok(versioned(&request, StatusCode::OK, location.version, &location))
+    Ok(versioned(&request, StatusCode::OK, &location))
 }

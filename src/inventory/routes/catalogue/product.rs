@@ -33,7 +33,7 @@ async fn create(
     new: Body<NewProduct>,
 ) -> ApiResult {
     let product = inventory.product_create(&change.0, new.0).await?;
-    Ok(created(&request, &format!("products/{}", product.id), product.version, &product))
+    Ok(created(&request, &format!("products/{}", product.id), &product))
 }
 
 /// Get a product with its SKUs
@@ -64,7 +64,7 @@ async fn read(
     let product = product.filter(|product| may_see(&caller, product.status));
     let unknown = || InventoryError::NotFound { what: "product", name: key.to_string() };
     let product = product.ok_or_else(unknown)?;
-    Ok(cacheable(&caller, versioned(&request, StatusCode::OK, product.version, &product)))
+    Ok(cacheable(&caller, versioned(&request, StatusCode::OK, &product)))
 }
 
 /// Change a product
@@ -88,7 +88,7 @@ async fn update(
 ) -> ApiResult {
     let expected = expected_version(&request)?;
     let product = inventory.product_update(&change.0, ProductKey::from(key.as_str()), expected, patch.0).await?;
-    Ok(versioned(&request, StatusCode::OK, product.version, &product))
+    Ok(versioned(&request, StatusCode::OK, &product))
 }
 
 /// Delete a product with its SKUs

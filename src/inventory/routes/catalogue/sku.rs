@@ -35,7 +35,7 @@ async fn create(
 ) -> ApiResult {
     let sku = inventory.sku_create(&change.0, ProductKey::from(key.as_str()), new.0).await?;
     let code: String = byte_serialize(sku.code.as_bytes()).collect();
-    Ok(created(&request, &format!("skus/{code}"), sku.version, &sku))
+    Ok(created(&request, &format!("skus/{code}"), &sku))
 }
 
 /// Get a SKU
@@ -65,7 +65,7 @@ async fn read(
         let product = inventory.product_get(ProductKey::Id(sku.product_id)).await?;
         product.filter(|product| may_see(&caller, product.status)).ok_or_else(unknown)?;
     }
-    Ok(cacheable(&caller, versioned(&request, StatusCode::OK, sku.version, &sku)))
+    Ok(cacheable(&caller, versioned(&request, StatusCode::OK, &sku)))
 }
 
 /// Change a SKU
@@ -86,7 +86,7 @@ async fn update(
 ) -> ApiResult {
     let expected = expected_version(&request)?;
     let sku = inventory.sku_update(&change.0, &code, expected, patch.0).await?;
-    Ok(versioned(&request, StatusCode::OK, sku.version, &sku))
+    Ok(versioned(&request, StatusCode::OK, &sku))
 }
 
 /// Delete a SKU

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{check_version, explain};
+use crate::call::{Version, Versioned};
 use crate::clock::Id;
 use crate::db::{Connection, DbError};
 use crate::inventory::service::LocalInventory;
@@ -60,7 +61,7 @@ impl LocalInventory {
     pub(super) async fn update_category(
         &self,
         id: Id,
-        expected: Option<i64>,
+        expected: Option<Version>,
         mut patch: CategoryPatch,
     ) -> Result<Category, InventoryError> {
         let mut faults = Faults::default();
@@ -101,7 +102,7 @@ impl LocalInventory {
             .await
     }
 
-    pub(super) async fn delete_category(&self, id: Id, expected: Option<i64>) -> Result<(), InventoryError> {
+    pub(super) async fn delete_category(&self, id: Id, expected: Option<Version>) -> Result<(), InventoryError> {
         self.db
             .write(move |conn| {
                 store::tree_lock(conn)?;
@@ -146,10 +147,10 @@ fn insert(conn: &mut Connection, mut category: Category) -> Result<Category, Inv
 }
 
 /// The category as it is there, whose version is the expected one.
-fn claimed(conn: &mut Connection, id: Id, expected: Option<i64>) -> Result<Category, InventoryError> {
+fn claimed(conn: &mut Connection, id: Id, expected: Option<Version>) -> Result<Category, InventoryError> {
     let category = store::category_get(conn, id)?
         .ok_or_else(|| InventoryError::NotFound { what: "category", name: id.to_string() })?;
-    check_version(expected, category.version)?;
+    check_version(expected, category.version())?;
     Ok(category)
 }
 

@@ -1,6 +1,7 @@
 //! The places that hold stock.
 
-use super::{check_version, explain};
+use super::{check_claimed, explain};
+use crate::call::Version;
 use crate::clock::Id;
 use crate::db::DbError;
 use crate::inventory::service::LocalInventory;
@@ -60,7 +61,7 @@ impl LocalInventory {
     pub(super) async fn update_location(
         &self,
         code: &str,
-        expected: Option<i64>,
+        expected: Option<Version>,
         mut patch: LocationPatch,
     ) -> Result<Location, InventoryError> {
         let unknown = |code: &str| InventoryError::NotFound { what: "location", name: code.to_owned() };
@@ -80,7 +81,7 @@ impl LocalInventory {
         self.db
             .write(move |conn| {
                 let old = store::location_claim(conn, &code, now)?.ok_or_else(|| unknown(&code))?;
-                check_version(expected, old.version - 1)?;
+                check_claimed(expected, &old)?;
                 let LocationPatch { name, address, priority, active } = patch.clone();
                 let location = Location {
                     name: name.unwrap_or(old.name),

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{check_version, explain};
+use super::{check_claimed, explain};
+use crate::call::Version;
 use crate::clock::{Id, Time};
 use crate::db::{Connection, DbError};
 use crate::inventory::service::LocalInventory;
@@ -49,7 +50,7 @@ impl LocalInventory {
     pub(super) async fn update_product(
         &self,
         key: ProductKey,
-        expected: Option<i64>,
+        expected: Option<Version>,
         mut patch: ProductPatch,
     ) -> Result<Product, InventoryError> {
         let mut faults = Faults::default();
@@ -58,7 +59,7 @@ impl LocalInventory {
         let now = self.clock.now();
         self.write_named(move |conn, _| {
             let old = claim(conn, &key, now)?;
-            check_version(expected, old.version - 1)?;
+            check_claimed(expected, &old)?;
             let product = patched(old.clone(), patch.clone())?;
             if product.handle != old.handle {
                 check_handle(conn, &product.handle)?;
@@ -73,12 +74,16 @@ impl LocalInventory {
         .await
     }
 
-    pub(super) async fn delete_product(&self, key: ProductKey, expected: Option<i64>) -> Result<(), InventoryError> {
+    pub(super) async fn delete_product(
+        &self,
+        key: ProductKey,
+        expected: Option<Version>,
+    ) -> Result<(), InventoryError> {
         let now = self.clock.now();
         self.db
             .write(move |conn| {
                 let product = claim(conn, &key, now)?;
-                check_version(expected, product.version - 1)?;
+                check_claimed(expected, &product)?;
                 let in_use = || {
                     InventoryError::Conflict(format!(
                         "The product {:?} has had stock, which must stay explained; archive it instead.",

@@ -2,6 +2,7 @@
 
 use super::product::{claim, first_sku_version, save};
 use super::{check_version, explain};
+use crate::call::{Version, Versioned};
 use crate::clock::Time;
 use crate::db::{Connection, DbError};
 use crate::inventory::service::LocalInventory;
@@ -45,7 +46,7 @@ impl LocalInventory {
     pub(super) async fn update_sku(
         &self,
         code: &str,
-        expected: Option<i64>,
+        expected: Option<Version>,
         mut patch: SkuPatch,
     ) -> Result<Sku, InventoryError> {
         let mut faults = Faults::default();
@@ -77,7 +78,7 @@ impl LocalInventory {
         .await
     }
 
-    pub(super) async fn delete_sku(&self, code: &str, expected: Option<i64>) -> Result<(), InventoryError> {
+    pub(super) async fn delete_sku(&self, code: &str, expected: Option<Version>) -> Result<(), InventoryError> {
         let (code, now) = (code.to_owned(), self.clock.now());
         self.db
             .write(move |conn| {
@@ -103,7 +104,7 @@ impl LocalInventory {
 fn claim_sku(
     conn: &mut Connection,
     code: &str,
-    expected: Option<i64>,
+    expected: Option<Version>,
     now: Time,
 ) -> Result<(Product, usize), InventoryError> {
     let unknown = || InventoryError::NotFound { what: "SKU", name: code.to_owned() };
@@ -114,7 +115,7 @@ fn claim_sku(
     let product = claim(conn, &ProductKey::Id(sku.product_id), now)?;
     // Until the product was ours, the SKU could go or get another code.
     let index = product.skus.iter().position(|sku| sku.code == code).ok_or_else(unknown)?;
-    check_version(expected, product.skus[index].version)?;
+    check_version(expected, product.skus[index].version())?;
     Ok((product, index))
 }
 
