@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use crate::testapp::{Backend, TestApp, TestClock, call, on_both, test_config};
 
+mod csv;
 mod stock;
 
 /// The inventory alone, without the work that a serving shop does behind the test's back.

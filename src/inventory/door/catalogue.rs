@@ -14,6 +14,8 @@ use crate::inventory::InventoryError;
 pub const SKUS_MAX: usize = 2_048;
 /// At most so many option names a product.
 pub const OPTIONS_MAX: usize = 3;
+/// An only option of this name, with this only value, is how Shopify says "no options"; it is kept as none.
+pub const NO_OPTION: (&str, &str) = ("Title", "Default Title");
 
 /// An amount in minor units (cents) and its ISO 4217 currency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -140,7 +142,7 @@ pub enum ProductStatus {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Image {
-    /// `https://`, `http://` or a path of this site that begins with `/`.
+    /// `https://`, `http://` or a path of this site that begins with `/`; each at most once in a product.
     pub url: String,
     #[serde(default)]
     pub alt: String,

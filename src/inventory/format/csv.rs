@@ -66,9 +66,6 @@ columns! {
 const OPTION_NAMES: [Column; 3] = [Column::Option1Name, Column::Option2Name, Column::Option3Name];
 const OPTION_VALUES: [Column; 3] = [Column::Option1Value, Column::Option2Value, Column::Option3Value];
 
-/// The option of a product that has none, as Shopify writes it.
-const NO_OPTION: (&str, &str) = ("Title", "Default Title");
-
 /// The list and the index that a JSON Pointer begins with, as `("skus", 3)` of `/skus/3/price`.
 pub(super) fn item_of(pointer: &str) -> (&str, Option<usize>) {
     let mut parts = pointer.split('/').skip(1);

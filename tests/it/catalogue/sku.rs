@@ -83,6 +83,55 @@ on_both! {
         assert_eq!(racing.iter().filter(|reply| reply.body["code"] == "already_exists").count(), 7);
     }
 
+    async fn an_option_that_says_there_is_none_is_none(backend: Backend) {
+        let shop = Staffed::start(backend).await;
+        // An address of the product, its option names and its SKUs' values.
+        let options = async || {
+            let product = shop.get("products/p").await.expect(200);
+            let values: Vec<Value> = product["skus"].as_array().unwrap().iter().map(|sku| sku["options"].clone()).collect();
+            (product["options"].clone(), values)
+        };
+        let none = || (json!([]), vec![json!([])]);
+        let new = |options: &[&str], skus: Vec<Value>| json!({ "title": "P", "options": options, "skus": skus });
+        shop.post("products", new(&[" Title"], vec![sku("A", &["Default Title "], 1)])).await.expect(201);
+        assert_eq!(options().await, none());
+
+        // Said again, in part or as a whole, it changes nothing.
+        shop.patch_any("products/p", json!({ "options": ["Title"] })).await.expect(200);
+        assert_eq!(shop.patch_any("skus/A", json!({ "options": ["Default Title"] })).await.expect(200)["options"], json!([]));
+        assert_eq!(options().await, none());
+        shop.post("products/p/skus", sku("B", &["Default Title"], 1)).await.expect_problem(409, "already_exists");
+        shop.delete("skus/A", 2).await.expect(204);
+        assert_eq!(shop.post("products/p/skus", sku("B", &["Default Title"], 1)).await.expect(201)["options"], json!([]));
+        assert_eq!(options().await, none());
+
+        // With another value it is an option like others, until the other value goes.
+        shop.post("products", new(&["Title"], vec![sku("C", &["Default Title"], 1), sku("D", &["Large"], 1)])).await.expect(201);
+        let pair = shop.get("products/p-2").await.expect(200);
+        assert_eq!((&pair["options"], &pair["skus"][0]["options"]), (&json!(["Title"]), &json!(["Default Title"])));
+        shop.delete("skus/D", 1).await.expect(204);
+        let left = shop.get("products/p-2").await.expect(200);
+        assert_eq!((&left["options"], &left["skus"][0]["options"], &left["skus"][0]["version"]), (&json!([]), &json!([]), &json!(2)));
+
+        // A name alone may be meant: it stays until a SKU says that it is none; or the name becomes that.
+        for (names, path, patch) in [
+            (&["Title"], "products/p-3/skus", None),
+            (&["Size"], "products/p-4/skus", Some(("products/p-4", json!({ "options": ["Title"] })))),
+        ] {
+            let made = shop.post("products", new(names, vec![])).await.expect(201);
+            assert_eq!(made["options"], json!(names));
+            shop.post(path, sku(path, &["Default Title"], 1)).await.expect_problem(422, "validation");
+            let code = format!("N-{}", names[0]);
+            shop.post(path, sku(&code, &["Default Title"], 1)).await.expect(201);
+            if let Some((path, patch)) = patch {
+                assert_eq!(shop.patch_any(path, patch).await.expect(200)["skus"][0]["version"], 2);
+            }
+            assert_eq!(shop.get(&format!("skus/{code}")).await.expect(200)["options"], json!([]));
+        }
+        let real = json!({ "options": ["Large"] });
+        shop.patch_any("skus/C", real).await.expect_problem(422, "validation");
+    }
+
     async fn a_product_has_at_most_2048_skus(backend: Backend) {
         let shop = Staffed::start(backend).await;
         let problem = shop.post("products", many(2_049)).await.expect_problem(422, "validation");

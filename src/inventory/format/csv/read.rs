@@ -1,14 +1,15 @@
 //! Shopify's product CSV read: rows that stand together become one product.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::Read;
 
 use super::record::Records;
-use super::{Column, NO_OPTION, OPTION_NAMES, OPTION_VALUES, split_tags, unguarded};
+use super::{Column, OPTION_NAMES, OPTION_VALUES, split_tags, unguarded};
 use crate::inventory::format::{
     CategoryPath, ImportProduct, ImportSku, ImportStock, Item, Piece, ReadError, Source, money,
 };
-use crate::inventory::{Image, Money, ProductPatch, ProductStatus, RowFault, SKUS_MAX, SkuPatch};
+use crate::inventory::{Image, Money, NO_OPTION, ProductPatch, ProductStatus, RowFault, SKUS_MAX, SkuPatch};
 
 /// More are not kept of one product; the check of the product tells that there are too many.
 const IMAGES_KEPT: usize = 1_000;
@@ -212,8 +213,10 @@ fn shown(text: &str) -> String {
 /// The rows of one product.
 struct Group {
     product: ImportProduct,
-    /// The names of its options; `None`: the file has no columns for them.
+    /// The names of its options in its first row; `None`: the file has no columns for them.
     options: Option<Vec<String>>,
+    /// The file has columns for the values of options. Until the last row is read, each SKU has three; empty ones are none.
+    has_values: bool,
     images: Vec<PlacedImage>,
     has_images: bool,
     faults: Vec<RowFault>,
@@ -230,7 +233,7 @@ impl Group {
         let source = Source::Csv { line, category_column: Column::Type, sku_lines: vec![], image_lines: vec![] };
         let values = ProductPatch::default();
         let product = ImportProduct { handle, values, category: None, skus: vec![], source };
-        Group { product, options: None, images: vec![], has_images: false, faults: vec![] }
+        Group { product, options: None, has_values: false, images: vec![], has_images: false, faults: vec![] }
     }
 
     fn add<R: Read>(&mut self, row: &mut Row<R>, is_first: bool) {
@@ -306,38 +309,22 @@ impl Group {
         if let Some(gap) = names.iter().skip(count).position(|name| !name.is_empty()) {
             row.fault(OPTION_NAMES[count + gap].name(), "has a name, but the option before it has none");
         }
-        let mut names = names[..count].to_vec();
-        let has_none = count == 1
-            && names[0] == NO_OPTION.0
-            && row.filled(Column::Option1Value).is_some_and(|value| value == NO_OPTION.1);
-        if has_none {
-            names.clear();
-        }
+        let names = names[..count].to_vec();
         if is_first {
-            self.product.values.options = Some(names.clone());
             self.options = Some(names);
-        } else if count > 0 && !has_none && self.options.as_ref() != Some(&names) {
+        } else if count > 0 && self.options.as_ref() != Some(&names) {
             row.fault(Column::Option1Name.name(), "differs from the names in the product's first row");
         }
     }
 
     fn sku<R: Read>(&mut self, row: &mut Row<R>) {
-        let mut options: Vec<String> = OPTION_VALUES.map(|column| row.filled(column).unwrap_or_default()).to_vec();
+        self.has_values |= OPTION_VALUES.iter().any(|column| row.header.place(*column).is_some());
+        let options: Vec<String> = OPTION_VALUES.map(|column| row.filled(column).unwrap_or_default()).to_vec();
         let code = row.filled(Column::Code).unwrap_or_default();
         let has_price = row.filled(Column::Price).is_some();
         if options.iter().all(String::is_empty) && code.is_empty() && !has_price {
             return;
         }
-        if options[0] == NO_OPTION.1 && self.options.as_ref().is_none_or(Vec::is_empty) {
-            options[0].clear();
-        }
-        let filled = options.iter().rposition(|value| !value.is_empty()).map_or(0, |last| last + 1);
-        let named = self.options.as_ref().map_or(filled, Vec::len);
-        if filled > named {
-            let column = OPTION_VALUES[named];
-            row.fault(column.name(), "has a value, but the product's first row has no name for this option");
-        }
-        options.truncate(named);
         let policy = row.filled(Column::Policy).map(|text| text.to_ascii_lowercase());
         if let Some(text) = policy.as_deref().filter(|text| !matches!(*text, "deny" | "continue")) {
             row.fault(Column::Policy.name(), format!("{} is neither deny nor continue", shown(text)));
@@ -380,14 +367,48 @@ impl Group {
         }
     }
 
+    /// Now that all rows are known: an option for which no SKU has a value is none, whatever its name; and a value without a name
+    /// is a fault.
+    fn settle_options(&mut self) {
+        let skus = &mut self.product.skus;
+        if !self.has_values {
+            skus.iter_mut().for_each(|sku| sku.values.options = None);
+            self.product.values.options = self.options.take();
+            return;
+        }
+        let has_value = |options: &Option<Vec<String>>, index: usize| {
+            options.as_ref().and_then(|values| values.get(index)).is_some_and(|value| !value.is_empty())
+        };
+        let used = std::array::from_fn::<_, 3, _>(|index| skus.iter().any(|sku| has_value(&sku.values.options, index)));
+        let last_used = used.iter().rposition(|used| *used).map_or(0, |last| last + 1);
+        let kept: Vec<usize> = match &self.options {
+            Some(names) => (0..names.len()).filter(|index| used[*index] || skus.is_empty()).collect(),
+            None => (0..last_used).collect(),
+        };
+        let named = self.options.as_ref().map_or(last_used, Vec::len);
+        for (index, sku) in skus.iter_mut().enumerate() {
+            let values = sku.values.options.take().unwrap_or_default();
+            let is_none = named == 0 && values[0] == NO_OPTION.1;
+            let nameless = (named..values.len()).find(|index| !(values[*index].is_empty() || is_none && *index == 0));
+            if let (Some(column), Source::Csv { sku_lines, .. }) = (nameless, &self.product.source) {
+                let message = "has a value, but the product's first row has no name for this option".to_owned();
+                let (line, column) = (sku_lines[index], OPTION_VALUES[column].name().to_owned());
+                self.faults.push(RowFault { line, column, message });
+            }
+            sku.values.options = Some(kept.iter().map(|index| values[*index].clone()).collect());
+        }
+        let names = self.options.take();
+        self.product.values.options = names.map(|names| kept.iter().map(|index| names[*index].clone()).collect());
+    }
+
     fn finish(mut self) -> Piece {
+        self.settle_options();
         if !self.faults.is_empty() {
             return Err(self.faults);
         }
         if self.has_images {
-            let mut seen = HashSet::new();
             self.images.sort_by_key(|placed| placed.position);
-            self.images.retain(|placed| seen.insert(placed.image.url.clone()));
+            self.images = each_once(self.images);
             if let Source::Csv { image_lines, .. } = &mut self.product.source {
                 *image_lines = self.images.iter().map(|placed| placed.line).collect();
             }
@@ -395,6 +416,27 @@ impl Group {
         }
         Ok(Item::Product(self.product))
     }
+}
+
+/// Many files repeat a picture in the row of each SKU, some of them at ever new positions: it is one, with what any row tells of it.
+fn each_once(images: Vec<PlacedImage>) -> Vec<PlacedImage> {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut once: Vec<PlacedImage> = vec![];
+    for placed in images {
+        match places.entry(placed.image.url.clone()) {
+            Entry::Vacant(entry) => {
+                entry.insert(once.len());
+                once.push(placed);
+            }
+            Entry::Occupied(entry) => {
+                let first = &mut once[*entry.get()].image;
+                if first.alt.is_empty() {
+                    first.alt = placed.image.alt;
+                }
+            }
+        }
+    }
+    once
 }
 
 fn stock<R: Read>(row: &mut Row<R>) -> Vec<ImportStock> {

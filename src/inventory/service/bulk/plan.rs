@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::clock::{Id, Time};
 use crate::inventory::format::{ImportProduct, ImportSku, ImportStock};
 use crate::inventory::service::catalogue::{product, sku};
+use crate::inventory::service::validate::product::{drop_no_option, without_no_option};
 use crate::inventory::store::search::Words;
 use crate::inventory::store::stock::{Levels, Place, StockKey};
 use crate::inventory::store::stock_set::StockSet;
@@ -64,6 +65,7 @@ pub(super) fn plan<'a>(
     let mut planner = Planner { import, known, home, now, faults: vec![] };
     let mut product = planner.values(before);
     let targets = planner.skus(&mut product);
+    drop_no_option(&mut product.options, product.skus.iter_mut().map(|sku| &mut sku.options));
     planner.check_skus(&product, &targets);
     let stock = if planner.faults.is_empty() { planner.stock(&product, &targets) } else { vec![] };
     if !planner.faults.is_empty() {
@@ -149,13 +151,15 @@ impl Planner<'_> {
         let mut by_options: HashMap<Vec<String>, usize> = HashMap::new();
         for (index, sku) in product.skus.iter().enumerate() {
             by_code.insert(sku.code.clone(), index);
-            by_options.insert(sku.options.clone(), index);
+            by_options.insert(without_no_option(&sku.options).to_vec(), index);
         }
         let mut position = product.skus.iter().map(|sku| sku.position).max().unwrap_or(0);
         let mut targets = Vec::with_capacity(self.import.skus.len());
         for (number, line) in self.import.skus.iter().enumerate() {
             let options = line.values.options.as_ref().filter(|_| line.code_is_made);
-            let index = options.and_then(|options| by_options.get(options)).or_else(|| by_code.get(&line.code));
+            let index = options
+                .and_then(|options| by_options.get(without_no_option(options)))
+                .or_else(|| by_code.get(&line.code));
             if let Some(&index) = index {
                 let old = product.skus[index].clone();
                 product.skus[index] = merged(old, line);

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::inventory::format::{CategoryPath, ImportCategory, ImportLocation, ImportProduct, ImportSku, Item};
 use crate::inventory::service::catalogue::{category, location};
-use crate::inventory::service::validate::product::product_patch;
+use crate::inventory::service::validate::product::{product_patch, without_no_option};
 use crate::inventory::service::validate::sku::sku_patch;
 use crate::inventory::service::validate::{self, Faults, slug_of};
 use crate::inventory::store::search::Words;
@@ -184,7 +184,7 @@ fn check_slugs(path: &str, faults: &mut Faults) {
 fn make_codes(handle: &str, skus: &mut [ImportSku]) {
     let mut taken: HashSet<String> = skus.iter().map(|sku| sku.code.clone()).collect();
     for sku in skus.iter_mut().filter(|sku| sku.code.is_empty()) {
-        let options = sku.values.options.as_deref().unwrap_or_default();
+        let options = without_no_option(sku.values.options.as_deref().unwrap_or_default());
         let base = made_code(handle, options);
         let mut numbers = 2..;
         let mut code = base.clone();

@@ -60,7 +60,7 @@ impl LocalInventory {
         self.write_named(move |conn, _| {
             let old = claim(conn, &key, now)?;
             check_claimed(expected, &old)?;
-            let product = patched(old.clone(), patch.clone())?;
+            let mut product = patched(old.clone(), patch.clone())?;
             if product.handle != old.handle {
                 check_handle(conn, &product.handle)?;
             }
@@ -68,6 +68,7 @@ impl LocalInventory {
                 store::tags_delete(conn, &[product.id])?;
                 store::tags_insert(conn, std::slice::from_ref(&product))?;
             }
+            write_fewer_options(conn, &old, &mut product)?;
             save(conn, &old, &product)?;
             Ok(product)
         })
@@ -114,6 +115,21 @@ pub(super) fn claim(conn: &mut Connection, key: &ProductKey, now: Time) -> Resul
             ProductKey::Handle(handle) => handle.clone(),
         },
     })
+}
+
+/// Writes the SKUs that stay, where their product lost the only option, which said that there is none.
+pub(super) fn write_fewer_options(
+    conn: &mut Connection,
+    old: &Product,
+    product: &mut Product,
+) -> Result<(), InventoryError> {
+    if product.options.len() < old.options.len() {
+        for sku in &mut product.skus {
+            (sku.version, sku.updated_at) = (sku.version + 1, product.updated_at);
+            sku::sku_replace(conn, sku)?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes what a change of a product, or of its SKUs, means for the product itself, and tells it.
@@ -177,11 +193,15 @@ fn first_version(new: NewProduct, now: Time) -> Product {
 
 /// The product with what the patch changes.
 pub(in crate::inventory::service) fn patched(old: Product, patch: ProductPatch) -> Result<Product, InventoryError> {
-    let options = patch.options.unwrap_or_else(|| old.options.clone());
-    if options.len() != old.options.len() && !old.skus.is_empty() {
-        let message =
-            format!("has {} names; the product has SKUs, so their number stays {}", options.len(), old.options.len());
-        return Err(InventoryError::invalid("/options", message));
+    let mut skus = old.skus;
+    let mut options = patch.options.clone().unwrap_or(old.options);
+    if patch.options.is_some() {
+        let count = skus.first().map_or(options.len(), |sku| sku.options.len());
+        validate::product::drop_no_option(&mut options, skus.iter_mut().map(|sku| &mut sku.options));
+        if skus.iter().any(|sku| sku.options.len() != options.len()) {
+            let message = format!("has {} names; the product has SKUs, so their number stays {count}", options.len());
+            return Err(InventoryError::invalid("/options", message));
+        }
     }
     Ok(Product {
         handle: patch.handle.unwrap_or(old.handle),
@@ -193,6 +213,7 @@ pub(in crate::inventory::service) fn patched(old: Product, patch: ProductPatch) 
         category_id: patch.category_id.unwrap_or(old.category_id),
         tags: patch.tags.unwrap_or(old.tags),
         options,
+        skus,
         attributes: patch.attributes.unwrap_or(old.attributes),
         images: patch.images.unwrap_or(old.images),
         seo_title: patch.seo_title.unwrap_or(old.seo_title),

@@ -1,6 +1,6 @@
 //! SKUs. Each change is one of the product too.
 
-use super::product::{claim, first_sku_version, save};
+use super::product::{claim, first_sku_version, save, write_fewer_options};
 use super::{check_version, explain};
 use crate::call::{Version, Versioned};
 use crate::clock::Time;
@@ -31,12 +31,13 @@ impl LocalInventory {
                 return Err(InventoryError::Conflict(message));
             }
             let position = old.skus.iter().map(|sku| sku.position).max().unwrap_or(0) + 1;
-            let sku = first_sku_version(new.clone(), old.id, position, now);
-            check_options(&old, &sku)?;
+            let mut product = old.clone();
+            product.skus.push(first_sku_version(new.clone(), old.id, position, now));
+            drop_no_option(&mut product);
+            let sku = product.skus[old.skus.len()].clone();
+            check_options(&product, &sku)?;
             check_code(conn, &sku.code)?;
             store::skus_insert(conn, [&sku])?;
-            let mut product = old.clone();
-            product.skus.push(sku.clone());
             save(conn, &old, &product)?;
             Ok(sku)
         })
@@ -56,8 +57,12 @@ impl LocalInventory {
         self.write_named(move |conn, _| {
             let (product, index) = claim_sku(conn, &code, expected, now)?;
             let old = &product.skus[index];
-            let sku = Sku { version: old.version + 1, updated_at: now, ..patched(old.clone(), patch.clone()) };
-            check_options(&product, &sku)?;
+            let mut changed = product.clone();
+            changed.skus[index] =
+                Sku { version: old.version + 1, updated_at: now, ..patched(old.clone(), patch.clone()) };
+            drop_no_option(&mut changed);
+            let sku = changed.skus[index].clone();
+            check_options(&changed, &sku)?;
             if sku.code != old.code {
                 check_code(conn, &sku.code)?;
             }
@@ -70,8 +75,6 @@ impl LocalInventory {
                     ))
                 })?;
             }
-            let mut changed = product.clone();
-            changed.skus[index] = sku.clone();
             save(conn, &product, &changed)?;
             Ok(sku)
         })
@@ -94,6 +97,8 @@ impl LocalInventory {
                 }
                 let deleted = store::sku_delete(conn, sku.product_id, sku.id);
                 explain(deleted, DbError::is_foreign_key_violation, in_use)?;
+                drop_no_option(&mut changed);
+                write_fewer_options(conn, &product, &mut changed)?;
                 save(conn, &product, &changed)
             })
             .await
@@ -117,6 +122,11 @@ fn claim_sku(
     let index = product.skus.iter().position(|sku| sku.code == code).ok_or_else(unknown)?;
     check_version(expected, product.skus[index].version())?;
     Ok((product, index))
+}
+
+/// A change of one SKU may leave a product whose only option says that there is none.
+fn drop_no_option(product: &mut Product) {
+    validate::product::drop_no_option(&mut product.options, product.skus.iter_mut().map(|sku| &mut sku.options));
 }
 
 /// Has the SKU a value for each option of its product, and no other SKU the same ones?

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::Faults;
 use crate::inventory::service::html;
-use crate::inventory::{Image, NewProduct, OPTIONS_MAX, ProductPatch, SKUS_MAX};
+use crate::inventory::{Image, NO_OPTION, NewProduct, OPTIONS_MAX, ProductPatch, SKUS_MAX};
 
 const TITLE_MAX: usize = 300;
 const DESCRIPTION_MAX_BYTES: usize = 512 * 1024;
@@ -32,6 +32,7 @@ pub(in crate::inventory::service) fn product(new: &mut NewProduct, currency: &st
     faults.line("/vendor", &mut new.vendor, NAME_MAX);
     faults.line("/product_type", &mut new.product_type, NAME_MAX);
     tags(&mut new.tags, faults);
+    drop_no_option(&mut new.options, new.skus.iter_mut().map(|sku| &mut sku.options));
     option_names(&mut new.options, faults);
     attributes(&new.attributes, faults);
     images(&mut new.images, faults);
@@ -73,6 +74,30 @@ pub(in crate::inventory::service) fn product_patch(patch: &mut ProductPatch, fau
     }
     if let Some(list) = &mut patch.images {
         images(list, faults);
+    }
+}
+
+/// Takes an only option whose only value says that there is none ([`NO_OPTION`]) away from a product's names and from the values of
+/// its SKUs. What says half of it and none of another option is meant so too.
+pub(in crate::inventory::service) fn drop_no_option<'a>(
+    names: &mut Vec<String>,
+    values: impl Iterator<Item = &'a mut Vec<String>>,
+) {
+    if !(names.is_empty() || matches!(&names[..], [only] if only.trim() == NO_OPTION.0)) {
+        return;
+    }
+    let mut values: Vec<&mut Vec<String>> = values.collect();
+    if !values.is_empty() && values.iter().all(|values| without_no_option(values).is_empty()) {
+        names.clear();
+        values.iter_mut().for_each(|values| values.clear());
+    }
+}
+
+/// The values of a SKU; none, where they say that there is no option.
+pub(in crate::inventory::service) fn without_no_option(values: &[String]) -> &[String] {
+    match values {
+        [only] if only.trim() == NO_OPTION.1 => &[],
+        _ => values,
     }
 }
 
@@ -142,10 +167,14 @@ fn attributes(attributes: &BTreeMap<String, String>, faults: &mut Faults) {
 
 fn images(images: &mut [Image], faults: &mut Faults) {
     faults.count("/images", images.len(), IMAGES_MAX);
+    let mut seen = HashSet::new();
     for (index, image) in images.iter_mut().enumerate() {
         faults.within(&format!("/images/{index}"), |faults| {
             faults.image_url("/url", &mut image.url);
             faults.line("/alt", &mut image.alt, ALT_MAX);
+            if !seen.insert(&*image.url) {
+                faults.add("/url", "is the address of another image of this product too");
+            }
         });
     }
 }
