@@ -151,12 +151,12 @@ pub trait Versioned {
     fn version(&self) -> Version;
 }
 
-/// Makes [`Versioned`] what has the fields `id` and `version`.
+/// Makes [`Versioned`] what has the fields `id` and `version`. Where it is used, both names must be there.
 macro_rules! versioned {
     ($($thing:ty),*) => {
-        $(impl $crate::call::Versioned for $thing {
-            fn version(&self) -> $crate::call::Version {
-                $crate::call::Version { id: self.id, number: self.version }
+        $(impl Versioned for $thing {
+            fn version(&self) -> Version {
+                Version { id: self.id, number: self.version }
             }
         })*
     };

@@ -2,5 +2,6 @@
 
 pub(super) mod bulk;
 pub(super) mod catalogue;
+pub(super) mod listing;
 pub(super) mod reservation;
 pub(super) mod stock;

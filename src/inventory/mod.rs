@@ -15,6 +15,7 @@ mod store;
 
 pub use door::bulk::*;
 pub use door::catalogue::*;
+pub use door::listing::*;
 pub use door::reservation::*;
 pub use door::stock::*;
 pub use service::{ImportEnd, ImportProgress, ImportWatch, LocalInventory, local};
@@ -65,6 +66,9 @@ pub enum InventoryError {
     /// What a row of a batch failed with that is done wholly or not at all.
     #[error("row {row}: {error}")]
     Row { row: usize, error: Box<InventoryError> },
+    /// As many other checks run and wait as there may be.
+    #[error("too many large texts are checked at once")]
+    Busy,
     #[error("a call with this key is still running")]
     KeyInUse,
     #[error("this key was used for another request")]
@@ -131,6 +135,7 @@ impl From<InventoryError> for Problem {
                 }
                 problem
             }
+            InventoryError::Busy => Problem::new(ErrorCode::Busy, detail).retry_after(1),
             InventoryError::KeyInUse => Problem::new(ErrorCode::IdempotencyKeyInUse, detail).retry_after(1),
             InventoryError::KeyReused => Problem::new(ErrorCode::IdempotencyKeyReused, detail),
             InventoryError::Db(error) => error.problem(),

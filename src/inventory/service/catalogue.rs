@@ -137,7 +137,7 @@ impl Catalogue for LocalInventory {
         self.delete_product(key, expected).await
     }
 
-    async fn sku_get(&self, code: &str) -> Result<Option<Sku>, InventoryError> {
+    async fn sku_get(&self, code: &str) -> Result<Option<(Sku, ProductStatus)>, InventoryError> {
         self.get_sku(code).await
     }
 

@@ -4,8 +4,9 @@ use diesel::prelude::*;
 
 use crate::clock::{Id, Time};
 use crate::db::Connection;
-use crate::inventory::schema::{skus, stock, stock_ledger};
-use crate::inventory::{Money, OPTIONS_MAX, Sku};
+use crate::inventory::schema::{products, skus, stock, stock_ledger};
+use crate::inventory::store::product::status_of;
+use crate::inventory::{Money, OPTIONS_MAX, ProductStatus, Sku};
 
 /// SQLite takes 32,766 values a statement.
 const CODES_PER_SELECT: usize = 20_000;
@@ -146,6 +147,20 @@ pub(in crate::inventory) fn sku_codes_taken(conn: &mut Connection, codes: &[&str
 pub(in crate::inventory) fn sku_by_code(conn: &mut Connection, code: &str) -> QueryResult<Option<Sku>> {
     let row = skus::table.filter(skus::code.eq(code)).select(SkuRow::as_select()).first(conn).optional()?;
     Ok(row.map(Sku::from))
+}
+
+/// The SKU of a code, with its product's status.
+pub(in crate::inventory) fn sku_with_status(
+    conn: &mut Connection,
+    code: &str,
+) -> QueryResult<Option<(Sku, ProductStatus)>> {
+    let found = skus::table
+        .inner_join(products::table.on(products::id.eq(skus::product_id)))
+        .filter(skus::code.eq(code))
+        .select((SkuRow::as_select(), products::status))
+        .first::<(SkuRow, String)>(conn)
+        .optional()?;
+    found.map(|(row, status)| Ok((Sku::from(row), status_of(&status)?))).transpose()
 }
 
 /// A product's SKUs in their order.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::call::{Role, Version, versioned};
+use crate::call::{Role, Version, Versioned, versioned};
 use crate::clock::{Id, Time};
 use crate::config::Secret;
 use crate::user::{Origin, UserError};

@@ -83,6 +83,14 @@ on_both! {
         assert_eq!(racing.iter().filter(|reply| reply.body["code"] == "already_exists").count(), 7);
     }
 
+    async fn reading_a_sku_does_not_read_its_product(backend: Backend) {
+        let shop = Staffed::start(backend).await;
+        let product = shop.post("products", shirt()).await.expect(201);
+        shop.execute("UPDATE products SET attributes = '\"not attributes\"'").await;
+        shop.get_as_shopper("products/plain-shirt").await.expect_problem(500, "internal");
+        assert_eq!(shop.get_as_shopper("skus/A-1").await.expect(200), product["skus"][0]);
+    }
+
     async fn an_option_that_says_there_is_none_is_none(backend: Backend) {
         let shop = Staffed::start(backend).await;
         // An address of the product, its option names and its SKUs' values.

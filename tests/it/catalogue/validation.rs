@@ -93,7 +93,7 @@ on_both! {
             // Such a text would keep a processor busy for minutes.
             ("/description_html", json!("<div>".repeat(5_001))), ("/description_html", json!("&".repeat(20_001))), ("/seo_title", json!(megabyte)),
             ("/tags", json!((0..251).collect::<Vec<_>>().iter().map(u32::to_string).collect::<Vec<_>>())),
-            ("/images", json!(vec![json!({ "url": "/a.jpg" }); 251])),
+            ("/images", (0..251).map(|n| json!({ "url": format!("/{n}.jpg") })).collect()),
             ("/attributes", (0..101).map(|n| (n.to_string(), json!("v"))).collect::<serde_json::Map<_, _>>().into()),
         ] {
             let problem = shop.post("products", with(shirt(), pointer, value)).await.expect_problem(422, "validation");
@@ -112,9 +112,10 @@ on_both! {
         let tags: Vec<_> = (0..250).map(|n| format!("{n:03}{}", wide(252))).collect();
         let attributes: serde_json::Map<_, _> = (0..100).map(|n| (format!("{n:03}{}", wide(97)), json!(wide(1_000)))).collect();
         let options: Vec<String> = (0..3).map(|n| format!("{n}{}", wide(99))).collect();
+        let images: Vec<_> = (0..250).map(|n| json!({ "url": format!("/{n:03}{}", "i".repeat(1_000)) })).collect();
         let mut largest = json!({ "title": wide(300), "handle": "h".repeat(200), "vendor": wide(255), "product_type": wide(255), "tags": tags,
             "attributes": attributes, "options": options, "seo_title": wide(300), "seo_description": wide(1_000),
-            "images": vec![json!({ "url": format!("/{}", "i".repeat(1_000)) }); 250], "skus": [] });
+            "images": images, "skus": [] });
         let mut sku = sku(&"c".repeat(100), &[], 1_000_000_000_000);
         let values: Vec<String> = (0..3).map(|n| format!("{n}{}", wide(199))).collect();
         sku["options"] = json!(values);

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use url::form_urlencoded::byte_serialize;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{cacheable, created, may_see, may_see_all};
+use super::{cacheable, created, may_see};
 use crate::call::Caller;
 use crate::http::{ApiResult, Body, Change, NoParams, Params, expected_version, versioned};
 use crate::inventory::{Inventory, InventoryError, NewSku, ProductKey, Sku, SkuPatch};
@@ -60,11 +60,8 @@ async fn read(
     _: Params<NoParams>,
 ) -> ApiResult {
     let unknown = || InventoryError::NotFound { what: "SKU", name: code.to_string() };
-    let sku = inventory.sku_get(&code).await?.ok_or_else(unknown)?;
-    if !may_see_all(&caller) {
-        let product = inventory.product_get(ProductKey::Id(sku.product_id)).await?;
-        product.filter(|product| may_see(&caller, product.status)).ok_or_else(unknown)?;
-    }
+    let found = inventory.sku_get(&code).await?.filter(|(_, status)| may_see(&caller, *status));
+    let (sku, _) = found.ok_or_else(unknown)?;
     Ok(cacheable(&caller, versioned(&request, StatusCode::OK, &sku)))
 }
 

@@ -8,15 +8,15 @@ use crate::db::{Connection, DbError};
 use crate::inventory::service::LocalInventory;
 use crate::inventory::service::validate::{self, Faults};
 use crate::inventory::store::sku as store;
-use crate::inventory::{InventoryError, NewSku, Product, ProductKey, SKUS_MAX, Sku, SkuPatch};
+use crate::inventory::{InventoryError, NewSku, Product, ProductKey, ProductStatus, SKUS_MAX, Sku, SkuPatch};
 
 impl LocalInventory {
-    pub(super) async fn get_sku(&self, code: &str) -> Result<Option<Sku>, InventoryError> {
+    pub(super) async fn get_sku(&self, code: &str) -> Result<Option<(Sku, ProductStatus)>, InventoryError> {
         if !validate::is_sku_code(code) {
             return Ok(None);
         }
         let code = code.to_owned();
-        self.db.read(move |conn| Ok(store::sku_by_code(conn, &code)?)).await
+        self.db.read(move |conn| Ok(store::sku_with_status(conn, &code)?)).await
     }
 
     pub(super) async fn create_sku(&self, key: ProductKey, mut new: NewSku) -> Result<Sku, InventoryError> {
