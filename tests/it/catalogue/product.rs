@@ -1,12 +1,14 @@
 //! Products: their life, their handles, and who may see them.
 
+use std::time::{Duration, Instant};
+
 use emporium::call::Role;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{NOBODY, Staffed, pointers, reply, shirt, sku, tag};
-use crate::testapp::on_both;
+use crate::testapp::{Backend, TestApp, on_both};
 
 on_both! {
     async fn a_product_is_made_read_changed_and_deleted(backend: Backend) {
@@ -239,4 +241,26 @@ on_both! {
         assert_eq!(shop.number("SELECT backorder AS n FROM stock").await, Some(2));
         assert_eq!(shop.number("SELECT version AS n FROM stock").await, Some(0));
     }
+}
+
+/// Whoever waits for the sanitiser, others do not: the server has one thread for all requests.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_description_keeps_nobody_waiting() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| config.server.workers = 1).await;
+    let token = app.token("staff@shop.example", Role::Staff).await;
+    let body = json!({ "title": "Large", "description_html": "<div>".repeat(4_900) });
+    let start = Instant::now();
+    let request = app.request_as(&token, Method::POST, "/api/v1/products").json(&body);
+    let post = tokio::spawn(request.send());
+    let mut longest = Duration::ZERO;
+    while !post.is_finished() {
+        let begin = Instant::now();
+        assert_eq!(app.request(Method::GET, "/livez").send().await.unwrap().status(), 200);
+        longest = longest.max(begin.elapsed());
+    }
+    let whole = start.elapsed();
+    assert_eq!(post.await.unwrap().unwrap().status(), 201);
+    assert!(whole > Duration::from_millis(100), "{whole:?} is too short to see anything");
+    assert!(longest < whole / 2, "a request waited for {longest:?} of {whole:?}");
+    app.shop.stop().await;
 }

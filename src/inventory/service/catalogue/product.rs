@@ -25,9 +25,13 @@ impl LocalInventory {
     }
 
     pub(super) async fn create_product(&self, mut new: NewProduct) -> Result<Product, InventoryError> {
-        let mut faults = Faults::default();
-        validate::product::product(&mut new, &self.config.currency, &mut faults);
-        faults.finish()?;
+        let currency = self.config.currency.clone();
+        let check = move || {
+            let mut faults = Faults::default();
+            validate::product::product(&mut new, &currency, &mut faults);
+            faults.finish().map(|()| new)
+        };
+        let new = self.checks.run(check).await?;
         let product = first_version(new, self.clock.now());
         self.write_named(move |conn, is_last_try| {
             let mut product = product.clone();
@@ -53,9 +57,12 @@ impl LocalInventory {
         expected: Option<Version>,
         mut patch: ProductPatch,
     ) -> Result<Product, InventoryError> {
-        let mut faults = Faults::default();
-        validate::product::product_patch(&mut patch, &mut faults);
-        faults.finish()?;
+        let check = move || {
+            let mut faults = Faults::default();
+            validate::product::product_patch(&mut patch, &mut faults);
+            faults.finish().map(|()| patch)
+        };
+        let patch = self.checks.run(check).await?;
         let now = self.clock.now();
         self.write_named(move |conn, _| {
             let old = claim(conn, &key, now)?;
