@@ -125,15 +125,11 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let bytes = body_bytes(request, payload);
-        let is_json = request.content_type().eq_ignore_ascii_case("application/json");
+        let request = request.clone();
+        let bytes = body_bytes(&request, payload);
         Box::pin(async move {
             let bytes = bytes.await?;
-            if !is_json {
-                let detail = "This address takes JSON: send Content-Type: application/json.";
-                return Err(Problem::new(ErrorCode::UnsupportedMediaType, detail).into());
-            }
-            Ok(Body(read_json(&bytes)?))
+            Ok(Body(json_body(&request, &bytes)?))
         })
     }
 }
@@ -150,6 +146,14 @@ pub fn body_bytes(request: &HttpRequest, payload: &mut Payload) -> LocalBoxFutur
             ApiError(Problem::new(code, error.to_string()))
         })
     })
+}
+
+fn json_body<T: DeserializeOwned>(request: &HttpRequest, bytes: &[u8]) -> Result<T, Problem> {
+    if !request.content_type().eq_ignore_ascii_case("application/json") {
+        let detail = "This address takes JSON: send Content-Type: application/json.";
+        return Err(Problem::new(ErrorCode::UnsupportedMediaType, detail));
+    }
+    read_json(bytes)
 }
 
 fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
@@ -228,29 +232,55 @@ impl<T: DeserializeOwned + 'static> FromRequest for Keyed<T> {
         let bytes = body_bytes(&request, payload);
         Box::pin(async move {
             let bytes = bytes.await?;
-            let key = idempotency_key(&request)?;
-            let mut hash = Sha256::new();
-            hash.update(request.method().as_str());
-            hash.update([0]);
-            hash.update(request.path());
-            hash.update([0]);
-            hash.update(&bytes);
-            let key = IdempotencyKey { key, request_hash: hash.finalize().to_vec() };
-            let actor = actor(&request.extensions());
+            let key = Some(request_key(&request, &bytes)?);
             // A call without parameters may come without a body.
-            let body = if bytes.is_empty() { b"{}".as_slice() } else { &bytes };
-            if !bytes.is_empty() && !request.content_type().eq_ignore_ascii_case("application/json") {
-                let detail = "This address takes JSON: send Content-Type: application/json.";
-                return Err(Problem::new(ErrorCode::UnsupportedMediaType, detail).into());
-            }
-            Ok(Keyed { call: Call { actor, key: Some(key) }, body: read_json(body)? })
+            let body = if bytes.is_empty() { read_json(b"{}")? } else { json_body(&request, &bytes)? };
+            Ok(Keyed { call: Call { actor: actor(&request.extensions()), key }, body })
         })
     }
 }
 
+/// A JSON body, and the `Idempotency-Key` where the client sends one, for calls that make something: repeated with the key, such a
+/// call makes it once.
+pub struct MaybeKeyed<T> {
+    pub call: Call,
+    pub body: T,
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for MaybeKeyed<T> {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let bytes = body_bytes(&request, payload);
+        Box::pin(async move {
+            let bytes = bytes.await?;
+            let has_key = request.headers().contains_key(IDEMPOTENCY_KEY);
+            let key = has_key.then(|| request_key(&request, &bytes)).transpose()?;
+            let body = json_body(&request, &bytes)?;
+            Ok(MaybeKeyed { call: Call { actor: actor(&request.extensions()), key }, body })
+        })
+    }
+}
+
+/// The key that comes with a request, and what it stands for.
+fn request_key(request: &HttpRequest, body: &[u8]) -> Result<IdempotencyKey, Problem> {
+    let key = idempotency_key(request)?;
+    let mut hash = Sha256::new();
+    hash.update(request.method().as_str());
+    hash.update([0]);
+    hash.update(request.path());
+    hash.update([0]);
+    hash.update(body);
+    Ok(IdempotencyKey { key, request_hash: hash.finalize().to_vec() })
+}
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
 /// The `Idempotency-Key` that must come with a call.
 pub fn idempotency_key(request: &HttpRequest) -> Result<String, Problem> {
-    let Some(value) = request.headers().get("idempotency-key") else {
+    let Some(value) = request.headers().get(IDEMPOTENCY_KEY) else {
         let detail = "Send an Idempotency-Key header, for example a new UUID; repeat it when you repeat the call.";
         return Err(Problem::new(ErrorCode::IdempotencyKeyMissing, detail));
     };
@@ -264,11 +294,17 @@ pub fn idempotency_key(request: &HttpRequest) -> Result<String, Problem> {
 
 /// Answers a keyed call; a repetition carries `Idempotent-Replayed: true`.
 pub fn answer<T: Serialize>(status: StatusCode, answer: &Answer<T>) -> HttpResponse {
-    let mut response = HttpResponse::build(status);
-    if answer.replayed {
-        response.insert_header(("Idempotent-Replayed", "true"));
+    let mut response = HttpResponse::build(status).json(&answer.value);
+    mark_replayed(&mut response, answer.replayed);
+    response
+}
+
+/// Says of an answer that it is the first one again, if it is.
+pub fn mark_replayed(response: &mut HttpResponse, replayed: bool) {
+    if replayed {
+        let name = header::HeaderName::from_static("idempotent-replayed");
+        response.headers_mut().insert(name, header::HeaderValue::from_static("true"));
     }
-    response.json(&answer.value)
 }
 
 /// Answers with a thing and its strong ETag; 304 when the client has it (`If-None-Match`). The tag names the thing too, so that no

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::testapp::{Backend, TestApp};
 
 mod category;
+mod key;
 mod location;
 mod product;
 mod sku;

@@ -84,7 +84,7 @@ impl Listed {
         for (slug, parent) in CATEGORIES {
             let parent_id = parent.map(|parent| ids[parent]);
             let new = NewCategory { parent_id, slug: Some((*slug).into()), name: (*slug).into(), position: 0 };
-            let made = self.inventory().category_create(&call(), new).await.unwrap();
+            let made = self.inventory().category_create(&call(), new).await.unwrap().value;
             ids.insert(made.path, made.id);
         }
         ids
@@ -116,7 +116,7 @@ impl Listed {
             skus: prices.iter().enumerate().map(|(sku, price)| new_sku(&format!("P{index}-{sku}"), *price)).collect(),
             ..new_product(&model.handle, &model.title)
         };
-        let made = self.inventory().product_create(&call(), new).await.unwrap();
+        let made = self.inventory().product_create(&call(), new).await.unwrap().value;
         (model.id, model.created_at) = (made.id, made.created_at);
         if let Some(sku) = made.skus.last() {
             model.in_stock = self.stock(&sku.code, index).await;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::call::{Call, Version, Versioned, versioned};
+use crate::call::{Answer, Call, Version, Versioned, versioned};
 use crate::clock::{Id, Time};
 use crate::inventory::{InventoryError, ProductPage, ProductQuery};
 
@@ -334,13 +334,13 @@ impl From<&str> for ProductKey {
 
 /// Product descriptions. Every change gives [`InventoryError::Invalid`] with all values that are not allowed, and changes nothing then.
 /// `expected` is what the caller saw: another version there, or another thing, is [`InventoryError::VersionMismatch`]; `None` changes
-/// any.
+/// any. What makes something does it once for each key of a caller; without a key, each time.
 #[async_trait]
 pub trait Catalogue: Send + Sync {
     /// The whole tree, parents before their children, siblings in their order. At most 10,000 categories can be made.
     async fn category_list(&self) -> Result<Vec<Category>, InventoryError>;
     async fn category_get(&self, id: Id) -> Result<Option<Category>, InventoryError>;
-    async fn category_create(&self, call: &Call, new: NewCategory) -> Result<Category, InventoryError>;
+    async fn category_create(&self, call: &Call, new: NewCategory) -> Result<Answer<Category>, InventoryError>;
     /// Moving or renaming changes the paths of all below, at once. Moving below itself is `Invalid`.
     async fn category_update(
         &self,
@@ -355,7 +355,7 @@ pub trait Catalogue: Send + Sync {
     /// By priority, then code. At most 10,000 locations can be made.
     async fn location_list(&self) -> Result<Vec<Location>, InventoryError>;
     async fn location_get(&self, code: &str) -> Result<Option<Location>, InventoryError>;
-    async fn location_create(&self, call: &Call, new: NewLocation) -> Result<Location, InventoryError>;
+    async fn location_create(&self, call: &Call, new: NewLocation) -> Result<Answer<Location>, InventoryError>;
     async fn location_update(
         &self,
         call: &Call,
@@ -366,7 +366,7 @@ pub trait Catalogue: Send + Sync {
 
     async fn product_list(&self, query: ProductQuery) -> Result<ProductPage, InventoryError>;
     async fn product_get(&self, key: ProductKey) -> Result<Option<Product>, InventoryError>;
-    async fn product_create(&self, call: &Call, new: NewProduct) -> Result<Product, InventoryError>;
+    async fn product_create(&self, call: &Call, new: NewProduct) -> Result<Answer<Product>, InventoryError>;
     async fn product_update(
         &self,
         call: &Call,
@@ -384,7 +384,7 @@ pub trait Catalogue: Send + Sync {
 
     /// With its product's status.
     async fn sku_get(&self, code: &str) -> Result<Option<(Sku, ProductStatus)>, InventoryError>;
-    async fn sku_create(&self, call: &Call, product: ProductKey, new: NewSku) -> Result<Sku, InventoryError>;
+    async fn sku_create(&self, call: &Call, product: ProductKey, new: NewSku) -> Result<Answer<Sku>, InventoryError>;
     async fn sku_update(
         &self,
         call: &Call,

@@ -6,9 +6,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::call::{Caller, Role, Scope, Versioned};
+use crate::call::{Answer, Caller, Role, Scope, Versioned};
 use crate::http::gate::{Access, Rule};
-use crate::http::versioned;
+use crate::http::{mark_replayed, versioned};
 use crate::inventory::ProductStatus;
 
 mod category;
@@ -47,8 +47,9 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 }
 
 /// Answers with a new thing and where it is: `place` is its address below `/api/v1`.
-fn created<T: Serialize + Versioned>(request: &HttpRequest, place: &str, value: &T) -> HttpResponse {
-    let mut response = versioned(request, StatusCode::CREATED, value);
+fn created<T: Serialize + Versioned>(request: &HttpRequest, place: &str, made: &Answer<T>) -> HttpResponse {
+    let mut response = versioned(request, StatusCode::CREATED, &made.value);
+    mark_replayed(&mut response, made.replayed);
     // Handles and ids are plain ASCII, and codes are encoded.
     if let Ok(place) = HeaderValue::from_str(&format!("/api/v1/{place}")) {
         response.headers_mut().insert(header::LOCATION, place);

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::LocalInventory;
-use crate::call::{Call, Version, Versioned};
+use crate::call::{Answer, Call, Version, Versioned};
 use crate::clock::Id;
 use crate::db::{Connection, DbError, Failure};
 use crate::inventory::*;
@@ -71,8 +71,8 @@ impl Catalogue for LocalInventory {
         self.get_category(id).await
     }
 
-    async fn category_create(&self, _: &Call, new: NewCategory) -> Result<Category, InventoryError> {
-        self.create_category(new).await
+    async fn category_create(&self, call: &Call, new: NewCategory) -> Result<Answer<Category>, InventoryError> {
+        self.create_category(call, new).await
     }
 
     async fn category_update(
@@ -97,8 +97,8 @@ impl Catalogue for LocalInventory {
         self.get_location(code).await
     }
 
-    async fn location_create(&self, _: &Call, new: NewLocation) -> Result<Location, InventoryError> {
-        self.create_location(new).await
+    async fn location_create(&self, call: &Call, new: NewLocation) -> Result<Answer<Location>, InventoryError> {
+        self.create_location(call, new).await
     }
 
     async fn location_update(
@@ -119,8 +119,8 @@ impl Catalogue for LocalInventory {
         self.get_product(key).await
     }
 
-    async fn product_create(&self, _: &Call, new: NewProduct) -> Result<Product, InventoryError> {
-        self.create_product(new).await
+    async fn product_create(&self, call: &Call, new: NewProduct) -> Result<Answer<Product>, InventoryError> {
+        self.create_product(call, new).await
     }
 
     async fn product_update(
@@ -141,8 +141,8 @@ impl Catalogue for LocalInventory {
         self.get_sku(code).await
     }
 
-    async fn sku_create(&self, _: &Call, product: ProductKey, new: NewSku) -> Result<Sku, InventoryError> {
-        self.create_sku(product, new).await
+    async fn sku_create(&self, call: &Call, product: ProductKey, new: NewSku) -> Result<Answer<Sku>, InventoryError> {
+        self.create_sku(call, product, new).await
     }
 
     async fn sku_update(

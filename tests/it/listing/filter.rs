@@ -107,7 +107,7 @@ on_both! {
             ..new_product("hat", "A Hat")
         };
         new.images = serde_json::from_value(json!([{ "url": "/1.jpg", "alt": "front" }, { "url": "/2.jpg" }])).unwrap();
-        let made = shop.inventory().product_create(&call(), new).await.unwrap();
+        let made = shop.inventory().product_create(&call(), new).await.unwrap().value;
         let body = shop.list(&[]).await;
         let expected = json!({
             "id": made.id, "handle": "hat", "title": "A Hat", "vendor": "Acme", "status": "active", "category_id": null,

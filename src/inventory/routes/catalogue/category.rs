@@ -6,7 +6,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::created;
 use crate::clock::Id;
-use crate::http::{ApiResult, Body, Change, NoParams, Params, expected_version, path_id, versioned};
+use crate::http::{ApiResult, Body, Change, MaybeKeyed, NoParams, Params, expected_version, path_id, versioned};
 use crate::inventory::{Category, CategoryPatch, Inventory, InventoryError, NewCategory};
 use crate::page::Page;
 
@@ -26,8 +26,13 @@ async fn list(inventory: web::Data<dyn Inventory>, _: Params<NoParams>) -> ApiRe
 /// Create a category
 #[utoipa::path(
     tag = "catalogue",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Repeated with the same one, the call makes nothing new")),
     responses(
-        (status = 201, body = Category, headers(("Location" = String), ("ETag" = String))),
+        (status = 201, body = Category, headers(
+            ("Location" = String),
+            ("ETag" = String),
+            ("Idempotent-Replayed" = Option<String>, description = "`true`: it was there already")
+        )),
         crate::http::Errors
     ),
     security(("token" = []))
@@ -36,12 +41,11 @@ async fn list(inventory: web::Data<dyn Inventory>, _: Params<NoParams>) -> ApiRe
 async fn create(
     request: HttpRequest,
     inventory: web::Data<dyn Inventory>,
-    change: Change,
     _: Params<NoParams>,
-    new: Body<NewCategory>,
+    new: MaybeKeyed<NewCategory>,
 ) -> ApiResult {
-    let category = inventory.category_create(&change.0, new.0).await?;
-    Ok(created(&request, &format!("categories/{}", category.id), &category))
+    let made = inventory.category_create(&new.call, new.body).await?;
+    Ok(created(&request, &format!("categories/{}", made.value.id), &made))
 }
 
 /// Get a category

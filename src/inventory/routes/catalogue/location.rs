@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, get, patch, post, web};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::created;
-use crate::http::{ApiResult, Body, Change, NoParams, Params, expected_version, versioned};
+use crate::http::{ApiResult, Body, Change, MaybeKeyed, NoParams, Params, expected_version, versioned};
 use crate::inventory::{Inventory, InventoryError, Location, LocationPatch, NewLocation};
 use crate::page::Page;
 
@@ -29,8 +29,13 @@ async fn list(inventory: web::Data<dyn Inventory>, _: Params<NoParams>) -> ApiRe
 /// Create a location
 #[utoipa::path(
     tag = "catalogue",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Repeated with the same one, the call makes nothing new")),
     responses(
-        (status = 201, body = Location, headers(("Location" = String), ("ETag" = String))),
+        (status = 201, body = Location, headers(
+            ("Location" = String),
+            ("ETag" = String),
+            ("Idempotent-Replayed" = Option<String>, description = "`true`: it was there already")
+        )),
         crate::http::Errors
     ),
     security(("token" = []))
@@ -39,12 +44,11 @@ async fn list(inventory: web::Data<dyn Inventory>, _: Params<NoParams>) -> ApiRe
 async fn create(
     request: HttpRequest,
     inventory: web::Data<dyn Inventory>,
-    change: Change,
     _: Params<NoParams>,
-    new: Body<NewLocation>,
+    new: MaybeKeyed<NewLocation>,
 ) -> ApiResult {
-    let location = inventory.location_create(&change.0, new.0).await?;
-    Ok(created(&request, &format!("locations/{}", location.code), &location))
+    let made = inventory.location_create(&new.call, new.body).await?;
+    Ok(created(&request, &format!("locations/{}", made.value.code), &made))
 }
 
 /// Get a location

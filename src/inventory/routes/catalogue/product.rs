@@ -6,7 +6,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{cacheable, created, may_see};
 use crate::call::Caller;
-use crate::http::{ApiResult, Body, Change, NoParams, Params, expected_version, versioned};
+use crate::http::{ApiResult, Body, Change, MaybeKeyed, NoParams, Params, expected_version, versioned};
 use crate::inventory::{Inventory, InventoryError, NewProduct, Product, ProductKey, ProductPatch};
 
 pub(super) fn configure(config: &mut ServiceConfig) {
@@ -18,8 +18,13 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 /// The description is sanitised: scripts, styles, frames and event handlers are dropped.
 #[utoipa::path(
     tag = "catalogue",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Repeated with the same one, the call makes nothing new")),
     responses(
-        (status = 201, body = Product, headers(("Location" = String), ("ETag" = String))),
+        (status = 201, body = Product, headers(
+            ("Location" = String),
+            ("ETag" = String),
+            ("Idempotent-Replayed" = Option<String>, description = "`true`: it was there already")
+        )),
         crate::http::Errors
     ),
     security(("token" = []))
@@ -28,12 +33,11 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 async fn create(
     request: HttpRequest,
     inventory: web::Data<dyn Inventory>,
-    change: Change,
     _: Params<NoParams>,
-    new: Body<NewProduct>,
+    new: MaybeKeyed<NewProduct>,
 ) -> ApiResult {
-    let product = inventory.product_create(&change.0, new.0).await?;
-    Ok(created(&request, &format!("products/{}", product.id), &product))
+    let made = inventory.product_create(&new.call, new.body).await?;
+    Ok(created(&request, &format!("products/{}", made.value.id), &made))
 }
 
 /// Get a product with its SKUs

@@ -7,7 +7,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{cacheable, created, may_see};
 use crate::call::Caller;
-use crate::http::{ApiResult, Body, Change, NoParams, Params, expected_version, versioned};
+use crate::http::{ApiResult, Body, Change, MaybeKeyed, NoParams, Params, expected_version, versioned};
 use crate::inventory::{Inventory, InventoryError, NewSku, ProductKey, Sku, SkuPatch};
 
 pub(super) fn configure(config: &mut ServiceConfig) {
@@ -17,9 +17,16 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 /// Add a SKU to a product
 #[utoipa::path(
     tag = "catalogue",
-    params(("product" = String, Path, description = "Its id or its handle")),
+    params(
+        ("product" = String, Path, description = "Its id or its handle"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Repeated with the same one, the call makes nothing new")
+    ),
     responses(
-        (status = 201, body = Sku, headers(("Location" = String), ("ETag" = String))),
+        (status = 201, body = Sku, headers(
+            ("Location" = String),
+            ("ETag" = String),
+            ("Idempotent-Replayed" = Option<String>, description = "`true`: it was there already")
+        )),
         crate::http::Errors
     ),
     security(("token" = []))
@@ -28,14 +35,13 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 async fn create(
     request: HttpRequest,
     inventory: web::Data<dyn Inventory>,
-    change: Change,
     key: web::Path<String>,
     _: Params<NoParams>,
-    new: Body<NewSku>,
+    new: MaybeKeyed<NewSku>,
 ) -> ApiResult {
-    let sku = inventory.sku_create(&change.0, ProductKey::from(key.as_str()), new.0).await?;
-    let code: String = byte_serialize(sku.code.as_bytes()).collect();
-    Ok(created(&request, &format!("skus/{code}"), &sku))
+    let made = inventory.sku_create(&new.call, ProductKey::from(key.as_str()), new.body).await?;
+    let code: String = byte_serialize(made.value.code.as_bytes()).collect();
+    Ok(created(&request, &format!("skus/{code}"), &made))
 }
 
 /// Get a SKU

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use super::{check_version, explain};
-use crate::call::{Version, Versioned};
+use crate::call::{Answer, Call, Version, Versioned};
 use crate::clock::Id;
 use crate::db::{Connection, DbError};
 use crate::inventory::service::LocalInventory;
+use crate::inventory::service::idempotency::once;
 use crate::inventory::service::validate::{self, Faults};
 use crate::inventory::store::category as store;
 use crate::inventory::{Category, CategoryPatch, InventoryError, NewCategory, QUANTITY_MAX};
@@ -25,7 +26,11 @@ impl LocalInventory {
         self.db.read(move |conn| Ok(store::category_get(conn, id)?)).await
     }
 
-    pub(super) async fn create_category(&self, mut new: NewCategory) -> Result<Category, InventoryError> {
+    pub(super) async fn create_category(
+        &self,
+        call: &Call,
+        mut new: NewCategory,
+    ) -> Result<Answer<Category>, InventoryError> {
         let mut faults = Faults::default();
         faults.required_line("/name", &mut new.name, NAME_MAX);
         faults.range("/position", new.position, -QUANTITY_MAX, QUANTITY_MAX);
@@ -55,7 +60,8 @@ impl LocalInventory {
             created_at: now,
             updated_at: now,
         };
-        self.db.write(move |conn| insert(conn, category.clone())).await
+        let (call, hours) = (call.clone(), self.config.idempotency_hours);
+        self.db.write(move |conn| once(conn, &call, hours, now, |conn| insert(conn, category.clone()))).await
     }
 
     pub(super) async fn update_category(

@@ -1,10 +1,11 @@
 //! The places that hold stock.
 
 use super::{check_claimed, explain};
-use crate::call::Version;
+use crate::call::{Answer, Call, Version};
 use crate::clock::Id;
-use crate::db::DbError;
+use crate::db::{Connection, DbError};
 use crate::inventory::service::LocalInventory;
+use crate::inventory::service::idempotency::once;
 use crate::inventory::service::validate::{self, Faults};
 use crate::inventory::store::location as store;
 use crate::inventory::{InventoryError, Location, LocationAddress, LocationPatch, NewLocation, QUANTITY_MAX};
@@ -25,7 +26,11 @@ impl LocalInventory {
         self.db.read(move |conn| Ok(store::location_by_code(conn, &code)?)).await
     }
 
-    pub(super) async fn create_location(&self, mut new: NewLocation) -> Result<Location, InventoryError> {
+    pub(super) async fn create_location(
+        &self,
+        call: &Call,
+        mut new: NewLocation,
+    ) -> Result<Answer<Location>, InventoryError> {
         let mut faults = Faults::default();
         faults.location_code("/code", &new.code);
         faults.required_line("/name", &mut new.name, NAME_MAX);
@@ -44,18 +49,8 @@ impl LocalInventory {
             created_at: now,
             updated_at: now,
         };
-        self.db
-            .write(move |conn| {
-                if store::location_count(conn)? >= LOCATIONS_MAX {
-                    let message = format!("There are {LOCATIONS_MAX} locations, the most there can be.");
-                    return Err(InventoryError::Conflict(message));
-                }
-                explain(store::location_insert(conn, &location), DbError::is_unique_violation, || {
-                    InventoryError::AlreadyExists { what: "location", name: location.code.clone() }
-                })?;
-                Ok(location.clone())
-            })
-            .await
+        let (call, hours) = (call.clone(), self.config.idempotency_hours);
+        self.db.write(move |conn| once(conn, &call, hours, now, |conn| insert(conn, location.clone()))).await
     }
 
     pub(super) async fn update_location(
@@ -95,6 +90,17 @@ impl LocalInventory {
             })
             .await
     }
+}
+
+fn insert(conn: &mut Connection, location: Location) -> Result<Location, InventoryError> {
+    if store::location_count(conn)? >= LOCATIONS_MAX {
+        return Err(InventoryError::Conflict(format!("There are {LOCATIONS_MAX} locations, the most there can be.")));
+    }
+    explain(store::location_insert(conn, &location), DbError::is_unique_violation, || InventoryError::AlreadyExists {
+        what: "location",
+        name: location.code.clone(),
+    })?;
+    Ok(location)
 }
 
 /// Checks an address.

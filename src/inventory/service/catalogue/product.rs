@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use super::{check_claimed, explain};
-use crate::call::Version;
+use crate::call::{Answer, Call, Version};
 use crate::clock::{Id, Time};
 use crate::db::{Connection, DbError};
 use crate::inventory::service::LocalInventory;
+use crate::inventory::service::idempotency::once;
 use crate::inventory::service::validate::{self, Faults};
 use crate::inventory::store::event::event_insert;
 use crate::inventory::store::search::{Words, words_delete, words_insert, words_put};
@@ -24,7 +25,11 @@ impl LocalInventory {
         self.db.read(move |conn| Ok(store::product_get(conn, &key)?)).await
     }
 
-    pub(super) async fn create_product(&self, mut new: NewProduct) -> Result<Product, InventoryError> {
+    pub(super) async fn create_product(
+        &self,
+        call: &Call,
+        mut new: NewProduct,
+    ) -> Result<Answer<Product>, InventoryError> {
         let currency = self.config.currency.clone();
         let check = move || {
             let mut faults = Faults::default();
@@ -32,21 +37,11 @@ impl LocalInventory {
             faults.finish().map(|()| new)
         };
         let new = self.checks.run(check).await?;
-        let product = first_version(new, self.clock.now());
+        let now = self.clock.now();
+        let product = first_version(new, now);
+        let (call, hours) = (call.clone(), self.config.idempotency_hours);
         self.write_named(move |conn, is_last_try| {
-            let mut product = product.clone();
-            let codes: Vec<&str> = product.skus.iter().map(|sku| sku.code.as_str()).collect();
-            if let Some(name) = sku::sku_codes_taken(conn, &codes)?.pop() {
-                return Err(InventoryError::AlreadyExists { what: "SKU", name });
-            }
-            match product.handle.is_empty() {
-                true => product.handle = free_handle(conn, &product, is_last_try)?,
-                false => check_handle(conn, &product.handle)?,
-            }
-            check_category(store::products_insert(conn, std::slice::from_ref(&product)))?;
-            words_insert(conn, &[(product.id, words(&product))])?;
-            tell(conn, "product.created", &product, product.created_at)?;
-            Ok(product)
+            once(conn, &call, hours, now, |conn| insert(conn, product.clone(), is_last_try))
         })
         .await
     }
@@ -107,6 +102,22 @@ impl LocalInventory {
             })
             .await
     }
+}
+
+/// Adds a new product. One without a handle gets one; on the last try, one that nobody else can take.
+fn insert(conn: &mut Connection, mut product: Product, is_last_try: bool) -> Result<Product, InventoryError> {
+    let codes: Vec<&str> = product.skus.iter().map(|sku| sku.code.as_str()).collect();
+    if let Some(name) = sku::sku_codes_taken(conn, &codes)?.pop() {
+        return Err(InventoryError::AlreadyExists { what: "SKU", name });
+    }
+    match product.handle.is_empty() {
+        true => product.handle = free_handle(conn, &product, is_last_try)?,
+        false => check_handle(conn, &product.handle)?,
+    }
+    check_category(store::products_insert(conn, std::slice::from_ref(&product)))?;
+    words_insert(conn, &[(product.id, words(&product))])?;
+    tell(conn, "product.created", &product, product.created_at)?;
+    Ok(product)
 }
 
 /// Takes a product for a change: its version has risen, and nobody else changes it or its SKUs until the transaction ends.

@@ -2,10 +2,11 @@
 
 use super::product::{claim, first_sku_version, save, write_fewer_options};
 use super::{check_version, explain};
-use crate::call::{Version, Versioned};
+use crate::call::{Answer, Call, Version, Versioned};
 use crate::clock::Time;
 use crate::db::{Connection, DbError};
 use crate::inventory::service::LocalInventory;
+use crate::inventory::service::idempotency::once;
 use crate::inventory::service::validate::{self, Faults};
 use crate::inventory::store::sku as store;
 use crate::inventory::{InventoryError, NewSku, Product, ProductKey, ProductStatus, SKUS_MAX, Sku, SkuPatch};
@@ -19,29 +20,19 @@ impl LocalInventory {
         self.db.read(move |conn| Ok(store::sku_with_status(conn, &code)?)).await
     }
 
-    pub(super) async fn create_sku(&self, key: ProductKey, mut new: NewSku) -> Result<Sku, InventoryError> {
+    pub(super) async fn create_sku(
+        &self,
+        call: &Call,
+        key: ProductKey,
+        mut new: NewSku,
+    ) -> Result<Answer<Sku>, InventoryError> {
         let mut faults = Faults::default();
         validate::sku::sku(&mut new, &self.config.currency, &mut faults);
         faults.finish()?;
         let now = self.clock.now();
-        self.write_named(move |conn, _| {
-            let old = claim(conn, &key, now)?;
-            if old.skus.len() >= SKUS_MAX {
-                let message = format!("The product {:?} has {SKUS_MAX} SKUs, the most it can have.", old.handle);
-                return Err(InventoryError::Conflict(message));
-            }
-            let position = old.skus.iter().map(|sku| sku.position).max().unwrap_or(0) + 1;
-            let mut product = old.clone();
-            product.skus.push(first_sku_version(new.clone(), old.id, position, now));
-            drop_no_option(&mut product);
-            let sku = product.skus[old.skus.len()].clone();
-            check_options(&product, &sku)?;
-            check_code(conn, &sku.code)?;
-            store::skus_insert(conn, [&sku])?;
-            save(conn, &old, &product)?;
-            Ok(sku)
-        })
-        .await
+        let (call, hours) = (call.clone(), self.config.idempotency_hours);
+        self.write_named(move |conn, _| once(conn, &call, hours, now, |conn| insert(conn, &key, new.clone(), now)))
+            .await
     }
 
     pub(super) async fn update_sku(
@@ -103,6 +94,25 @@ impl LocalInventory {
             })
             .await
     }
+}
+
+/// Adds a SKU behind the others of its product.
+fn insert(conn: &mut Connection, key: &ProductKey, new: NewSku, now: Time) -> Result<Sku, InventoryError> {
+    let old = claim(conn, key, now)?;
+    if old.skus.len() >= SKUS_MAX {
+        let message = format!("The product {:?} has {SKUS_MAX} SKUs, the most it can have.", old.handle);
+        return Err(InventoryError::Conflict(message));
+    }
+    let position = old.skus.iter().map(|sku| sku.position).max().unwrap_or(0) + 1;
+    let mut product = old.clone();
+    product.skus.push(first_sku_version(new, old.id, position, now));
+    drop_no_option(&mut product);
+    let sku = product.skus[old.skus.len()].clone();
+    check_options(&product, &sku)?;
+    check_code(conn, &sku.code)?;
+    store::skus_insert(conn, [&sku])?;
+    save(conn, &old, &product)?;
+    Ok(sku)
 }
 
 /// Takes the product of a SKU for a change; gives it and the SKU's place in it. The SKU's version is the expected one.
