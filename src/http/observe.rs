@@ -199,3 +199,7 @@ fn record(seen: &Seen, status: StatusCode, user: &str) {
         %method, %route, status, ms = took * 1_000.0, user, "{method} {route} {status}"
     );
 }
+    // Who asks decides what is answered: a cache may not give one caller's answer to another.
+    if headers.contains_key(header::ETAG) || headers.contains_key(header::CACHE_CONTROL) {
+        headers.append(header::VARY, HeaderValue::from_static("authorization"));
+    }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use emporium::call::Role;
 use reqwest::Method;
+use serde_json::{Value, json};
 
 use crate::testapp::{Backend, TestApp, on_both, read};
 
@@ -203,5 +205,54 @@ async fn the_metrics_are_internal_and_bounded() {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
     assert!(!text.contains("/scan/"), "paths that match no route must share one label");
+    app.shop.stop().await;
+}
+
+/// A cache may keep what everybody sees, may keep nothing that one caller sees without asking again, and mixes up no callers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn caches_are_told_what_they_may_keep() {
+    let app = TestApp::start(Backend::Sqlite).await;
+    let staff = app.token("staff@shop.example", Role::Staff).await;
+    let post = async |path: &str, body: Value| {
+        let (status, body) = read(app.request_as(&staff, Method::POST, path).json(&body).send().await.unwrap()).await;
+        assert_eq!(status, 201, "{body}");
+        body
+    };
+    let category = post("/api/v1/categories", json!({ "name": "Mugs" })).await;
+    post("/api/v1/locations", json!({ "code": "MAIN", "name": "Main" })).await;
+    let skus = json!([{ "code": "MUG", "price": { "amount": 1200, "currency": "USD" } }]);
+    post("/api/v1/products", json!({ "title": "Mug", "status": "active", "skus": skus })).await;
+    let category = format!("/api/v1/categories/{}", category["id"].as_str().unwrap());
+    let (anybody, own, nothing) = (Some("public, max-age=60"), Some("private, no-cache"), Some("no-store"));
+    for (path, for_anybody, for_staff) in [
+        ("/api/v1/products", anybody, own),
+        ("/api/v1/products/mug", anybody, own),
+        ("/api/v1/skus/MUG", anybody, own),
+        ("/api/v1/categories", anybody, own),
+        (&category, anybody, own),
+        ("/api/v1/locations/MAIN", None, own),
+        ("/api/v1/locations", None, nothing),
+        // What is in stock is asked for each time; what is of a person is not kept.
+        ("/api/v1/availability?sku=MUG", nothing, nothing),
+        ("/api/v1/skus/MUG/availability", nothing, nothing),
+        ("/api/v1/me", None, nothing),
+    ] {
+        let anonymous = app.request(Method::GET, path);
+        for (request, expected) in [(anonymous, for_anybody), (app.request_as(&staff, Method::GET, path), for_staff)] {
+            let answer = request.header("accept-encoding", "gzip").send().await.unwrap();
+            let headers = answer.headers();
+            let vary: Vec<&str> = headers.get_all("vary").iter().map(|value| value.to_str().unwrap()).collect();
+            let varies = vary.iter().any(|value| value.eq_ignore_ascii_case("authorization"));
+            let status = if expected.is_some() { 200 } else { 401 };
+            let kept = headers["cache-control"].to_str().unwrap();
+            assert_eq!((answer.status().as_u16(), kept), (status, expected.unwrap_or("no-store")), "{path}");
+            assert_eq!(varies, kept != "no-store" || headers.contains_key("etag"), "{path} {vary:?}");
+            if headers.contains_key("content-encoding") {
+                assert!(vary.iter().any(|value| value.eq_ignore_ascii_case("accept-encoding")), "{path} {vary:?}");
+            }
+        }
+    }
+    let known = app.request(Method::GET, "/api/v1/products/mug").header("if-none-match", "*").send().await.unwrap();
+    assert_eq!((known.status().as_u16(), &known.headers()["vary"]), (304, &"authorization".parse().unwrap()));
     app.shop.stop().await;
 }

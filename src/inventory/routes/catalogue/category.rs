@@ -4,7 +4,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::created;
+use super::{cacheable, created};
+use crate::call::Caller;
 use crate::clock::Id;
 use crate::http::{ApiResult, Body, Change, MaybeKeyed, NoParams, Params, expected_version, path_id, versioned};
 use crate::inventory::{Category, CategoryPatch, Inventory, InventoryError, NewCategory};
@@ -17,10 +18,17 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 /// List all categories
 ///
 /// The whole tree on one page: parents before their children, siblings in their order.
-#[utoipa::path(tag = "catalogue", responses((status = 200, body = Page<Category>), crate::http::Errors))]
+#[utoipa::path(
+    tag = "catalogue",
+    responses(
+        (status = 200, body = Page<Category>, headers(("Cache-Control" = String))),
+        crate::http::Errors
+    )
+)]
 #[get("/categories")]
-async fn list(inventory: web::Data<dyn Inventory>, _: Params<NoParams>) -> ApiResult<web::Json<Page<Category>>> {
-    Ok(web::Json(Page { items: inventory.category_list().await?, next_cursor: None }))
+async fn list(inventory: web::Data<dyn Inventory>, caller: Caller, _: Params<NoParams>) -> ApiResult {
+    let page = Page { items: inventory.category_list().await?, next_cursor: None };
+    Ok(cacheable(&caller, HttpResponse::Ok().json(page)))
 }
 
 /// Create a category
@@ -53,7 +61,7 @@ async fn create(
     tag = "catalogue",
     params(("id" = Id, Path), ("If-None-Match" = Option<String>, Header)),
     responses(
-        (status = 200, body = Category, headers(("ETag" = String))),
+        (status = 200, body = Category, headers(("ETag" = String), ("Cache-Control" = String))),
         (status = 304, description = "It is as the client has it"),
         crate::http::Errors
     )
@@ -62,13 +70,14 @@ async fn create(
 async fn read(
     request: HttpRequest,
     inventory: web::Data<dyn Inventory>,
+    caller: Caller,
     id: web::Path<String>,
     _: Params<NoParams>,
 ) -> ApiResult {
     let id: Id = path_id(&id)?;
     let unknown = || InventoryError::NotFound { what: "category", name: id.to_string() };
     let category = inventory.category_get(id).await?.ok_or_else(unknown)?;
-    Ok(versioned(&request, StatusCode::OK, &category))
+    Ok(cacheable(&caller, versioned(&request, StatusCode::OK, &category)))
 }
 
 /// Change, move or rename a category

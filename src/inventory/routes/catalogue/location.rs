@@ -4,7 +4,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, get, patch, post, web};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::created;
+use super::{cacheable, created};
+use crate::call::Caller;
 use crate::http::{ApiResult, Body, Change, MaybeKeyed, NoParams, Params, expected_version, versioned};
 use crate::inventory::{Inventory, InventoryError, Location, LocationPatch, NewLocation};
 use crate::page::Page;
@@ -56,7 +57,7 @@ async fn create(
     tag = "catalogue",
     params(("code" = String, Path), ("If-None-Match" = Option<String>, Header)),
     responses(
-        (status = 200, body = Location, headers(("ETag" = String))),
+        (status = 200, body = Location, headers(("ETag" = String), ("Cache-Control" = String))),
         (status = 304, description = "It is as the client has it"),
         crate::http::Errors
     ),
@@ -66,12 +67,13 @@ async fn create(
 async fn read(
     request: HttpRequest,
     inventory: web::Data<dyn Inventory>,
+    caller: Caller,
     code: web::Path<String>,
     _: Params<NoParams>,
 ) -> ApiResult {
     let unknown = || InventoryError::NotFound { what: "location", name: code.to_string() };
     let location = inventory.location_get(&code).await?.ok_or_else(unknown)?;
-    Ok(versioned(&request, StatusCode::OK, &location))
+    Ok(cacheable(&caller, versioned(&request, StatusCode::OK, &location)))
 }
 
 /// Change a location
