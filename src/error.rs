@@ -42,6 +42,7 @@ error_codes! {
     Forbidden             "forbidden"                      403  false  "You may not do this";
     NotFound              "not_found"                      404  false  "There is no such thing";
     MethodNotAllowed      "method_not_allowed"             405  false  "This address does not take this method";
+    RequestTimeout        "request_timeout"                408  true   "The request came too slowly";
     Conflict              "conflict"                       409  false  "The request conflicts with what is there";
     AlreadyExists         "already_exists"                 409  false  "There is one already";
     OutOfStock            "out_of_stock"                   409  true   "There is not enough in stock";

@@ -17,6 +17,7 @@ use crate::error::{ErrorCode, FieldError, Problem, json_pointer};
 pub mod gate;
 pub mod health;
 pub mod observe;
+mod unread;
 
 /// What a handler gives when it fails. The answer's body is written by [`observe`], which knows the request.
 #[derive(Debug)]

@@ -13,13 +13,14 @@ use actix_web::{Error, HttpMessage, HttpResponse, web};
 use tracing::Instrument;
 use uuid::Uuid;
 
+use super::unread::Rest;
 use super::{ApiError, ProblemBody};
 use crate::error::{ErrorCode, Problem};
 
-/// For uploads, in whole.
-const UPLOAD_DEADLINE: Duration = Duration::from_secs(3_600);
+/// An upload takes as long as its line is slow: here the route itself sees to it that it goes on.
+const UPLOAD: &str = "/api/v1/imports";
 
-/// How long a request may take before it is answered with 503.
+/// How long a request may take before it is answered with 503; and for how long an upload may stand still.
 #[derive(Clone, Copy)]
 pub struct Deadline(pub Duration);
 
@@ -62,14 +63,23 @@ pub async fn observe<B: MessageBody + 'static>(
         request.head_mut().method = Method::GET;
     }
     let deadline = request.app_data::<web::Data<Deadline>>().map_or(Duration::from_secs(30), |deadline| deadline.0);
-    // A large upload takes as long as its line is slow; its route has a limit for each piece.
-    let deadline = if seen.route == "/api/v1/imports" { UPLOAD_DEADLINE } else { deadline };
+    let rest = Rest::of(&mut request);
     let span = tracing::error_span!("request", request_id = %seen.id, trace_id = %seen.trace);
 
-    let outcome = tokio::time::timeout(deadline, next.call(request)).instrument(span.clone()).await;
+    let call = next.call(request).instrument(span.clone());
+    let outcome = match seen.route == UPLOAD {
+        true => Ok(call.await),
+        false => tokio::time::timeout(deadline, call).await,
+    };
     let _inside = span.enter();
     let error = match outcome {
-        Ok(Ok(response)) => return Ok(finish(response, &seen)),
+        Ok(Ok(response)) => {
+            let response = finish(response, &seen);
+            return Ok(match rest {
+                Some(rest) => response.map_body(|_, body| EitherBody::right(rest.held_by(body))),
+                None => response,
+            });
+        }
         Ok(Err(error)) => error,
         Err(_) => {
             let detail = "It may have happened nevertheless: ask before you repeat it.";
@@ -80,6 +90,9 @@ pub async fn observe<B: MessageBody + 'static>(
     let mut response = problem_response(error.error_response(), &seen);
     add_headers(response.headers_mut(), &seen);
     record(&seen, response.status(), "unknown");
+    if let Some(rest) = rest {
+        response = response.map_body(|_, body| rest.held_by(body));
+    }
     Err(InternalError::from_response(error, response).into())
 }
 
@@ -115,6 +128,9 @@ fn problem_response<B: MessageBody>(response: HttpResponse<B>, seen: &Seen) -> H
     }
     if let Some(seconds) = problem.retry_after_seconds {
         answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
+    }
+    if problem.code == ErrorCode::RequestTimeout {
+        answer.force_close();
     }
     if problem.code.status() == 401 {
         answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
@@ -183,6 +199,10 @@ fn add_headers(headers: &mut HeaderMap, seen: &Seen) {
             headers.insert(HeaderName::from_static(name), value);
         }
     }
+    // Who asks decides what is answered: a cache may not give one caller's answer to another.
+    if headers.contains_key(header::ETAG) || headers.contains_key(header::CACHE_CONTROL) {
+        headers.append(header::VARY, HeaderValue::from_static("authorization"));
+    }
     // What nobody marked as fit for a cache may be personal.
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -199,7 +219,3 @@ fn record(seen: &Seen, status: StatusCode, user: &str) {
         %method, %route, status, ms = took * 1_000.0, user, "{method} {route} {status}"
     );
 }
-    // Who asks decides what is answered: a cache may not give one caller's answer to another.
-    if headers.contains_key(header::ETAG) || headers.contains_key(header::CACHE_CONTROL) {
-        headers.append(header::VARY, HeaderValue::from_static("authorization"));
-    }

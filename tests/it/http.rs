@@ -5,6 +5,8 @@ use std::time::Duration;
 use emporium::call::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::testapp::{Backend, TestApp, on_both, read};
 
@@ -254,5 +256,35 @@ async fn caches_are_told_what_they_may_keep() {
     }
     let known = app.request(Method::GET, "/api/v1/products/mug").header("if-none-match", "*").send().await.unwrap();
     assert_eq!((known.status().as_u16(), &known.headers()["vary"]), (304, &"authorization".parse().unwrap()));
+    app.shop.stop().await;
+}
+
+/// Whoever begins a body in chunks and stands still gets his answer, and gives his place up. Others keep their connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_is_not_finished_ends_its_connection() {
+    let app = TestApp::start_with(Backend::Sqlite, |config| config.server.request_timeout_ms = 500).await;
+    let chunked = "Host: shop\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n";
+    for (request, status) in [
+        // It is not waited for, it is waited for in vain, nobody may send it.
+        (format!("GET /livez HTTP/1.1\r\n{chunked}"), "200 OK"),
+        (format!("POST /api/v1/auth/login HTTP/1.1\r\n{chunked}"), "503 Service Unavailable"),
+        (format!("POST /api/v1/products HTTP/1.1\r\n{chunked}"), "401 Unauthorized"),
+    ] {
+        let mut line = TcpStream::connect(app.shop.address).await.unwrap();
+        line.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let end = tokio::time::timeout(Duration::from_secs(30), line.read_to_string(&mut answer)).await;
+        assert!(end.is_ok(), "the connection stays open after {request}");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    }
+    let whole = format!("POST /api/v1/auth/login HTTP/1.1\r\n{chunked}0\r\n\r\n");
+    let last = "GET /livez HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n";
+    let mut line = TcpStream::connect(app.shop.address).await.unwrap();
+    line.write_all(format!("{whole}{whole}{last}").as_bytes()).await.unwrap();
+    let mut answers = String::new();
+    line.read_to_string(&mut answers).await.unwrap();
+    let count = |status: &str| answers.matches(&format!("HTTP/1.1 {status}")).count();
+    assert_eq!((count("422 "), count("200 ")), (2, 1), "{answers}");
     app.shop.stop().await;
 }

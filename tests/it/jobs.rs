@@ -13,7 +13,9 @@ use serde_json::Value;
 
 use crate::bulk::{Local, data, options, sample_of};
 use crate::seed::quiet;
-use crate::testapp::{TestApp, call, on_both, read};
+use crate::testapp::{Backend, TestApp, call, on_both, read};
+
+mod upload;
 
 /// Sends a file as the HTTP route does.
 async fn start(local: &Local, options: ImportOptions, file: &[u8]) -> Id {
@@ -349,6 +351,15 @@ on_both! {
         local.inventory.tidy().await.unwrap();
         assert_eq!(job(&local, open).await.state, JobState::Cancelled);
         assert_eq!(pieces(&local), 0);
+        // One that goes on is kept, however long it takes.
+        let slow = local.inventory.import_begin(&call(), options(BulkFormat::Jsonl)).await.unwrap();
+        for seq in 0..3 {
+            local.inventory.import_add(slow, seq, b"{}\n".to_vec()).await.unwrap();
+            local.clock.advance(Duration::from_secs(3_000));
+            local.inventory.tidy().await.unwrap();
+        }
+        assert_eq!(local.inventory.import_start(&call(), slow).await.unwrap().value.total, 9);
+        assert!(local.inventory.job_run_next().await.unwrap());
         local.clock.advance(Duration::from_secs(31 * 86_400));
         // More than a thousand events that are in the feed, and one of another table: the caller hears that there is more.
         local.import(BulkFormat::Jsonl, &sample_of(6_000)).await;

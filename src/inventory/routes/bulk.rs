@@ -1,5 +1,7 @@
 //! Public routes of import, export and jobs.
 
+use std::time::{Duration, Instant};
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, get, post, web};
@@ -14,7 +16,8 @@ use crate::clock::Id;
 use crate::config::ServerConfig;
 use crate::error::{ErrorCode, Problem};
 use crate::http::gate::{Access, Rule};
-use crate::http::{ApiResult, Change, Errors, NoParams, Params, answer, idempotency_key, page, path_id};
+use crate::http::observe::Deadline;
+use crate::http::{ApiResult, Change, Errors, NoParams, Params, ProblemBody, answer, idempotency_key, page, path_id};
 use crate::inventory::{
     BulkFormat, ExportChunk, ImportOptions, Inventory, InventoryError, Job, JobQuery, PIECE_BYTES_MAX, RowFault,
 };
@@ -44,6 +47,10 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(export_jsonl);
 }
 
+/// So much of an input must come within the time that any other request has in all, again and again: a line may be slow, but who
+/// stands still gives up his place.
+const PACE_BYTES: usize = 16 * 1024;
+
 const CSV: &str = "text/csv";
 const JSONL: &str = "application/x-ndjson";
 
@@ -70,7 +77,10 @@ struct ImportParams {
     responses((status = 202, body = Job, headers(
         ("Location" = String, description = "The job"),
         ("Idempotent-Replayed" = Option<String>, description = "`true`: the job was there already")
-    )), Errors),
+    )), (
+        status = 408, description = "The body came too slowly", body = ProblemBody,
+        content_type = "application/problem+json"
+    ), Errors),
     security(("token" = []))
 )]
 #[post("/imports")]
@@ -79,6 +89,7 @@ async fn import_start(
     Params(params): Params<ImportParams>,
     Change(mut call): Change,
     config: web::Data<ServerConfig>,
+    patience: web::Data<Deadline>,
     inventory: web::Data<dyn Inventory>,
     body: web::Payload,
 ) -> ApiResult {
@@ -92,7 +103,7 @@ async fn import_start(
     let key = idempotency_key(&request)?;
     let mut hash = Sha256::new_with_prefix(format!("POST imports {options:?}\0"));
     let import = inventory.import_begin(&call, options).await?;
-    let started = match keep(&**inventory, import, body, limit, &mut hash).await {
+    let started = match keep(&**inventory, import, Upload::new(body, patience.0), limit, &mut hash).await {
         Ok(()) => {
             call.key = Some(IdempotencyKey { key, request_hash: hash.finalize().to_vec() });
             inventory.import_start(&call, import).await.map_err(Problem::from)
@@ -129,20 +140,50 @@ fn too_large(limit: usize) -> Problem {
     Problem::new(ErrorCode::PayloadTooLarge, format!("An import has at most {limit} bytes: split the file."))
 }
 
+/// A body as it comes, and how long its sender has still been waited for.
+struct Upload {
+    body: web::Payload,
+    patience: Duration,
+    left: Duration,
+    /// What has come since `left` was all of the patience.
+    came: usize,
+}
+
+impl Upload {
+    fn new(body: web::Payload, patience: Duration) -> Self {
+        Upload { body, patience, left: patience, came: 0 }
+    }
+
+    /// The next bytes; `None` at the end.
+    async fn next(&mut self) -> Result<Option<web::Bytes>, Problem> {
+        let begin = Instant::now();
+        let Ok(bytes) = tokio::time::timeout(self.left, self.body.next()).await else {
+            let detail = format!("Less than {PACE_BYTES} bytes of the body came in {:?}.", self.patience);
+            return Err(Problem::new(ErrorCode::RequestTimeout, detail));
+        };
+        let bytes = bytes.transpose().map_err(|error| {
+            Problem::new(ErrorCode::BadRequest, format!("The body could not be read to its end: {error}"))
+        })?;
+        self.left = self.left.saturating_sub(begin.elapsed());
+        self.came += bytes.as_ref().map_or(0, web::Bytes::len);
+        if self.came >= PACE_BYTES {
+            (self.left, self.came) = (self.patience, 0);
+        }
+        Ok(bytes)
+    }
+}
+
 /// Keeps the body, piece by piece, so that no more than one piece is in memory; adds it to the hash.
 async fn keep(
     inventory: &dyn Inventory,
     import: Id,
-    mut body: web::Payload,
+    mut upload: Upload,
     limit: usize,
     hash: &mut Sha256,
 ) -> Result<(), Problem> {
     let mut piece = Vec::with_capacity(PIECE_BYTES_MAX);
     let (mut size, mut seq) = (0, 0);
-    while let Some(bytes) = body.next().await {
-        let bytes = bytes.map_err(|error| {
-            Problem::new(ErrorCode::BadRequest, format!("The body could not be read to its end: {error}"))
-        })?;
+    while let Some(bytes) = upload.next().await? {
         size += bytes.len();
         if size > limit {
             return Err(too_large(limit));

@@ -22,7 +22,7 @@ pub use import::{ImportEnd, ImportProgress, ImportWatch};
 const DAY: u32 = 86_400;
 /// Ended jobs are kept so many days.
 const JOBS_DAYS: u32 = 30;
-/// An input that was not sent within this time will not come any more.
+/// An input of which nothing has come for so long will not come any more.
 const UPLOAD_SECONDS: u32 = 3_600;
 /// Rows of each table that one call takes away.
 const TIDY_ROWS: i64 = 1_000;

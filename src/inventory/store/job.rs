@@ -90,10 +90,10 @@ pub(in crate::inventory) fn job_insert(
     Ok(())
 }
 
-/// Is the job there, and its input not yet whole?
-pub(in crate::inventory) fn job_is_open(conn: &mut Connection, id: Id) -> QueryResult<bool> {
+/// Notes that the job's input is still coming; false: there is no such job, or its input is whole.
+pub(in crate::inventory) fn job_is_coming(conn: &mut Connection, id: Id, now: Time) -> QueryResult<bool> {
     let open = jobs::table.filter(jobs::id.eq(id)).filter(jobs::state.eq(QUEUED)).filter(jobs::total.is_null());
-    diesel::select(diesel::dsl::exists(open)).get_result(conn)
+    Ok(diesel::update(open).set(jobs::alive_until.eq(Some(now))).execute(conn)? == 1)
 }
 
 /// Adds a piece of the input. A piece that is there already is a unique violation.

@@ -15,7 +15,7 @@ pub(in crate::inventory) struct Ages {
     pub(in crate::inventory) holders: Time,
     /// Of jobs that ended.
     pub(in crate::inventory) jobs: Time,
-    /// Of jobs whose input never became whole.
+    /// Of jobs whose input is not whole: when something of it came last.
     pub(in crate::inventory) uploads: Time,
 }
 
@@ -40,7 +40,7 @@ pub(in crate::inventory) fn tidy(conn: &mut Connection, ages: &Ages, limit: i64)
             ages.uploads,
             "UPDATE jobs SET state = 'cancelled', message = 'the input never became whole', total = 0,
                              finished_at = created_at
-             WHERE id IN (SELECT id FROM jobs WHERE state = 'queued' AND total IS NULL AND created_at < $1
+             WHERE id IN (SELECT id FROM jobs WHERE state = 'queued' AND total IS NULL AND COALESCE(alive_until, created_at) < $1
                           ORDER BY id LIMIT $2)",
         ),
         (

@@ -41,9 +41,10 @@ impl LocalInventory {
         if bytes.len() > PIECE_BYTES_MAX {
             return Err(InventoryError::invalid("", format!("a piece has at most {PIECE_BYTES_MAX} bytes")));
         }
+        let now = self.clock.now();
         let added = self
             .db
-            .write(move |conn| match store::job_is_open(conn, import)? {
+            .write(move |conn| match store::job_is_coming(conn, import, now)? {
                 true => Ok(store::input_insert(conn, import, seq, &bytes)?),
                 false => Err(unknown_job(import)),
             })
