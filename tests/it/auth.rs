@@ -14,6 +14,7 @@ mod outgoing;
 mod password;
 mod registration;
 mod session;
+mod statements;
 mod throttle;
 mod timing;
 

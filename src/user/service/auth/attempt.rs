@@ -12,6 +12,9 @@ use crate::user::store::user::{UserRow, user_by_id, user_with_password};
 use crate::user::throttle::{Counter, network};
 use crate::user::{Origin, UserError};
 
+/// An id that nobody has.
+pub(super) const NOBODY: Id = Id(uuid::Uuid::nil());
+
 /// What is known before the password is looked at.
 pub(super) struct Attempt {
     /// The person and the stored hash; `None` where there is no such account.
@@ -28,7 +31,7 @@ pub(super) fn begin(
     address: &str,
     now: Time,
 ) -> Result<Attempt, UserError> {
-    let id = user.unwrap_or(Id(uuid::Uuid::nil()));
+    let id = user.unwrap_or(NOBODY);
     let found = user_with_password(conn, id)?;
     let known = session_addresses(conn, id)?;
     let familiar = !address.is_empty() && known.iter().any(|known| network(known) == network(address));

@@ -5,7 +5,7 @@ use crate::db::Connection;
 use crate::user::email::{Email, normalised};
 use crate::user::mail::Letter;
 use crate::user::service::LocalUser;
-use crate::user::service::auth::attempt;
+use crate::user::service::auth::attempt::{self, NOBODY};
 use crate::user::store::audit::audit_insert;
 use crate::user::store::mail::mail_insert;
 use crate::user::store::one_time_token::{
@@ -13,7 +13,7 @@ use crate::user::store::one_time_token::{
 };
 use crate::user::store::profile::user_lock;
 use crate::user::store::user::{
-    UserRow, user_by_id, user_email_delete, user_email_insert, user_email_set, user_id_by_email, user_verify,
+    UserRow, user_by_id, user_email_claim, user_email_delete, user_email_set, user_id_by_email, user_verify,
 };
 use crate::user::throttle::Counter;
 use crate::user::{EmailChange, Origin, TokenUse, UserError, token};
@@ -33,11 +33,7 @@ impl LocalUser {
             let user = user_by_id(conn, id)?.ok_or(UserError::TokenInvalid)?;
             change(conn, user, &email, now)
         });
-        written.await.map_err(|error| match error {
-            // Somebody else has got the address since the link was sent.
-            UserError::Db(error) if error.is_unique_violation() => UserError::TokenInvalid,
-            error => error,
-        })
+        written.await
     }
 
     /// See [`crate::user::Auth::email_change`].
@@ -53,23 +49,24 @@ impl LocalUser {
         let written = self.db.write(move |conn| {
             attempt::count(conn, &counters, &config, now)?;
             mail_insert(conn, &row.email, &Letter::email_change_asked(&public_url), now)?;
-            // Whether the address is free is told to whoever reads its mails, and to nobody else.
-            if let Some(owner) = user_id_by_email(conn, &email.norm)? {
-                if let Some(owner) = user_by_id(conn, owner)? {
-                    mail_insert(conn, &owner.email, &Letter::address_taken(&public_url), now)?;
-                }
-                return Ok(());
-            }
+            // Whether the address is free is told to whoever reads its mails, and to nobody else: both ways take the same
+            // statements, and where it is not free the token is mailed to nobody.
+            let owner = user_id_by_email(conn, &email.norm)?;
+            let owner = user_by_id(conn, owner.unwrap_or(NOBODY))?;
             let proof = OneTimeToken {
                 hash: token::hash(&token),
                 user,
                 purpose: Purpose::ChangeEmail,
-                email: email.shown.clone(),
+                // Never somebody else's: the mails to it go with this account.
+                email: owner.as_ref().map_or(&email.shown, |_| &row.email).clone(),
                 expires_at: now.plus_seconds(config.verify_link_seconds),
             };
             one_time_token_replace(conn, &proof, now)?;
-            let letter = Letter::change_email(&public_url, &token, config.verify_link_seconds);
-            Ok(mail_insert(conn, &email.shown, &letter, now)?)
+            let (recipient, letter) = match &owner {
+                Some(owner) => (&owner.email, Letter::address_taken(&public_url)),
+                None => (&email.shown, Letter::change_email(&public_url, &token, config.verify_link_seconds)),
+            };
+            Ok(mail_insert(conn, recipient, &letter, now)?)
         });
         written.await
     }
@@ -88,7 +85,10 @@ fn verify(conn: &mut Connection, id: Id, proved: &str, now: Time) -> Result<(), 
 
 /// Puts a proved address in the place of the old one.
 fn change(conn: &mut Connection, user: UserRow, email: &str, now: Time) -> Result<(), UserError> {
-    user_email_insert(conn, &normalised(email), user.id, now)?;
+    if !user_email_claim(conn, &normalised(email), user.id, now)? {
+        // Somebody else has got it since the link was sent.
+        return Err(UserError::TokenInvalid);
+    }
     user_email_delete(conn, &normalised(&user.email))?;
     user_email_set(conn, &user, email, now)?;
     // Links that were sent to the old address open nothing any more.

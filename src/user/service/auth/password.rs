@@ -29,7 +29,8 @@ impl LocalUser {
     ) -> Result<(), UserError> {
         let row = self.password_confirm(origin, user, &change.current_password).await?;
         let email = Email::read(&row.email, "/email").ok();
-        let hash = self.new_password_hash(&change.new_password, email.as_ref(), &row.name, "/new_password").await?;
+        self.new_password_check(&change.new_password, email.as_ref(), &row.name, "/new_password").await?;
+        let hash = self.passwords.hash(&change.new_password).await?;
         let (address, letter, now) =
             (origin.address.clone(), Letter::password_changed(&self.public_url), self.clock.now());
         let written = self.db.write(move |conn| {
@@ -80,7 +81,8 @@ impl LocalUser {
         let user = found.await?.ok_or(UserError::TokenInvalid)?;
         // A password that is not taken must not cost the token.
         let email = Email::read(&user.email, "/email").ok();
-        let hash = self.new_password_hash(&reset.new_password, email.as_ref(), &user.name, "/new_password").await?;
+        self.new_password_check(&reset.new_password, email.as_ref(), &user.name, "/new_password").await?;
+        let hash = self.passwords.hash(&reset.new_password).await?;
         let (address, letter, now) =
             (origin.address.clone(), Letter::password_changed(&self.public_url), self.clock.now());
         let written = self.db.write(move |conn| {
