@@ -10,6 +10,7 @@ use crate::clock::{Id, Time};
 use crate::db::Connection;
 use crate::user::email::normalised;
 use crate::user::store;
+use crate::user::store::user::UserRow;
 use crate::user::{
     ADDRESSES_MAX, Account, AccountDeletion, Address, AddressFields, Auth, NewAddress, Origin, PersonalData, Profile,
     ProfilePatch, UserError,
@@ -175,18 +176,22 @@ pub(super) fn subject(user: Id) -> String {
 /// The person's profile, where there is such a person.
 fn find(conn: &mut Connection, user: Id) -> Result<Option<Profile>, UserError> {
     let row = store::user::user_by_id(conn, user)?;
-    Ok(row.map(store::user::UserRow::profile).transpose()?)
+    Ok(row.map(UserRow::profile).transpose()?)
 }
 
 /// The profile of a person who must be there.
 pub(super) fn existing(conn: &mut Connection, user: Id) -> Result<Profile, UserError> {
-    find(conn, user)?.ok_or_else(|| UserError::NotFound { what: "user", name: user.to_string() })
+    known(store::user::user_by_id(conn, user)?, user)
+}
+
+fn known(row: Option<UserRow>, user: Id) -> Result<Profile, UserError> {
+    let row = row.ok_or_else(|| UserError::NotFound { what: "user", name: user.to_string() })?;
+    Ok(row.profile()?)
 }
 
 /// Keeps the person's row to this transaction and reads it. `expected` is the version that the caller saw.
 pub(super) fn lock(conn: &mut Connection, user: Id, expected: Option<i64>) -> Result<Profile, UserError> {
-    store::profile::user_lock(conn, user)?;
-    let profile = existing(conn, user)?;
+    let profile = known(store::profile::user_lock(conn, user)?, user)?;
     check_version(expected, profile.version)?;
     Ok(profile)
 }

@@ -21,17 +21,16 @@ use crate::user::{EmailChange, Origin, TokenUse, UserError, token};
 impl LocalUser {
     /// See [`crate::user::Auth::email_verify`].
     pub(super) async fn email_confirm(&self, used: TokenUse) -> Result<(), UserError> {
+        let id = token::person(token::ONE_TIME, used.token.expose()).ok_or(UserError::TokenInvalid)?;
         let (token, now) = (token::hash(used.token.expose()), self.clock.now());
         let written = self.db.write(move |conn| {
-            if let Some((id, proved)) = one_time_token_take(conn, &token, Purpose::Verify, now)? {
-                return verify(conn, id, &proved, now);
+            // Nobody changes the name, the address or the password, or deletes the account, meanwhile.
+            let user = user_lock(conn, id)?.ok_or(UserError::TokenInvalid)?;
+            if let Some(proved) = one_time_token_take(conn, id, &token, Purpose::Verify, now)? {
+                return verify(conn, &user, &proved, now);
             }
-            let taken = one_time_token_take(conn, &token, Purpose::ChangeEmail, now)?;
-            let (id, email) = taken.ok_or(UserError::TokenInvalid)?;
-            // Nobody changes the name or deletes the account meanwhile.
-            user_lock(conn, id)?;
-            let user = user_by_id(conn, id)?.ok_or(UserError::TokenInvalid)?;
-            change(conn, user, &email, now)
+            let email = one_time_token_take(conn, id, &token, Purpose::ChangeEmail, now)?;
+            change(conn, user, &email.ok_or(UserError::TokenInvalid)?, now)
         });
         written.await
     }
@@ -44,7 +43,8 @@ impl LocalUser {
             return Err(UserError::invalid("/email", "is your address already"));
         }
         let counters = Counter::of_mail(&email.norm, &origin.address);
-        let (config, now, token) = (self.config.clone(), self.clock.now(), token::token(""));
+        let (config, now) = (self.config.clone(), self.clock.now());
+        let token = token::personal(token::ONE_TIME, user, &token::random());
         let public_url = self.public_url.clone();
         let written = self.db.write(move |conn| {
             attempt::count(conn, &counters, &config, now)?;
@@ -54,8 +54,8 @@ impl LocalUser {
             let owner = user_id_by_email(conn, &email.norm)?;
             let owner = user_by_id(conn, owner.unwrap_or(NOBODY))?;
             let proof = OneTimeToken {
-                hash: token::hash(&token),
                 user,
+                hash: token::hash(&token),
                 purpose: Purpose::ChangeEmail,
                 // Never somebody else's: the mails to it go with this account.
                 email: owner.as_ref().map_or(&email.shown, |_| &row.email).clone(),
@@ -73,13 +73,12 @@ impl LocalUser {
 }
 
 /// The address that somebody registered with is proved, if it still is the account's.
-fn verify(conn: &mut Connection, id: Id, proved: &str, now: Time) -> Result<(), UserError> {
-    let user = user_by_id(conn, id)?.filter(|user| normalised(&user.email) == normalised(proved));
-    if user.is_none() {
+fn verify(conn: &mut Connection, user: &UserRow, proved: &str, now: Time) -> Result<(), UserError> {
+    if normalised(&user.email) != normalised(proved) {
         return Err(UserError::TokenInvalid);
     }
-    user_verify(conn, id, now)?;
-    let actor = format!("user:{id}");
+    user_verify(conn, user.id, now)?;
+    let actor = format!("user:{}", user.id);
     Ok(audit_insert(conn, &actor, "email.verified", &actor, &serde_json::json!({}), "", now)?)
 }
 

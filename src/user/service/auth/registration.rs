@@ -30,7 +30,7 @@ impl LocalUser {
         let (config, now) = (self.config.clone(), self.clock.now());
         let counters = Counter::of_mail(&new.email_norm, &origin.address);
         let (public_url, address) = (self.public_url.clone(), origin.address.clone());
-        let token = token::token("");
+        let secret = token::random();
         let written = self.db.write(move |conn| {
             attempt::count(conn, &counters, &config, now)?;
             // Both ways take as many statements, so that the time does not tell whether there is an account.
@@ -40,9 +40,10 @@ impl LocalUser {
                 false => owner(conn, &new.email_norm)?,
             };
             // Where the address is proved already this is mailed to nobody.
+            let token = token::personal(token::ONE_TIME, user.id, &secret);
             let verify = OneTimeToken {
-                hash: token::hash(&token),
                 user: user.id,
+                hash: token::hash(&token),
                 purpose: Purpose::Verify,
                 email: user.email.clone(),
                 expires_at: now.plus_seconds(config.verify_link_seconds),

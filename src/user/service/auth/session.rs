@@ -30,7 +30,7 @@ impl LocalUser {
     pub(super) async fn caller_of_token(&self, token: &str) -> Result<Option<Caller>, UserError> {
         let now = self.clock.now();
         let hash = token::hash(token);
-        if let Some(user) = token::session_user(token) {
+        if let Some(user) = token::person(token::SESSION, token) {
             let found = self.db.read_primary(move |conn| Ok::<_, UserError>(session_by_token(conn, user, &hash, now)?));
             let Some((session, role)) = found.await? else { return Ok(None) };
             if now >= self.session_end(role, &session) {
@@ -90,7 +90,8 @@ impl LocalUser {
         let Some((user, stored)) = attempt.found.filter(|_| checked.matches && !*disabled) else {
             return Err(self.attempt_fail(attempt.counters).await);
         };
-        let (now, token, generation) = (self.clock.now(), token::session_token(user.id), user.generation);
+        let token = token::personal(token::SESSION, user.id, &token::random());
+        let (now, generation) = (self.clock.now(), user.generation);
         let user = user.profile()?;
         let row = Arc::new(SessionRow {
             user_id: user.id,
@@ -185,8 +186,7 @@ fn refuse_program(conn: &mut Connection, actor: &str, user: Id) -> Result<(), Us
     if !is_program(actor) {
         return Ok(());
     }
-    user_lock(conn, user)?;
-    let profile = user_by_id(conn, user)?.map(UserRow::profile).transpose()?;
+    let profile = user_lock(conn, user)?.map(UserRow::profile).transpose()?;
     match profile {
         Some(profile) if profile.role == Role::Admin => Err(UserError::Forbidden(PERSON_ONLY)),
         _ => Ok(()),
