@@ -12,6 +12,7 @@ use crate::testapp::{PASSWORD, TestApp, read};
 mod email;
 mod outgoing;
 mod password;
+mod race;
 mod registration;
 mod session;
 mod statements;

@@ -150,12 +150,13 @@ impl Account for LocalUser {
     }
 
     async fn account_delete(&self, origin: &Origin, user: Id, deletion: AccountDeletion) -> Result<(), UserError> {
-        self.password_confirm(origin, user, &deletion.current_password).await?;
+        let attempt = self.attempt_begin(origin, user).await?;
+        let proof = self.attempt_prove(attempt, &deletion.current_password).await?;
         let now = self.clock.now();
         self.db
             .write(move |conn| {
                 let other_admin = store::profile::admin_lock_others(conn, user)?;
-                let before = existing(conn, user)?;
+                let before = proof.hold(conn, now)?.profile()?;
                 if before.role == Role::Admin && !before.disabled && !other_admin {
                     return Err(UserError::Conflict("the last admin cannot go".into()));
                 }

@@ -38,15 +38,17 @@ impl LocalUser {
     /// See [`crate::user::Auth::email_change`].
     pub(super) async fn email_replace(&self, origin: &Origin, user: Id, change: EmailChange) -> Result<(), UserError> {
         let email = Email::read(&change.email, "/email")?;
-        let row = self.password_confirm(origin, user, &change.current_password).await?;
-        if normalised(&row.email) == email.norm {
+        let attempt = self.attempt_begin(origin, user).await?;
+        if attempt.found.as_ref().is_some_and(|(row, _)| normalised(&row.email) == email.norm) {
             return Err(UserError::invalid("/email", "is your address already"));
         }
+        let proof = self.attempt_prove(attempt, &change.current_password).await?;
         let counters = Counter::of_mail(&email.norm, &origin.address);
         let (config, now) = (self.config.clone(), self.clock.now());
         let token = token::personal(token::ONE_TIME, user, &token::random());
         let public_url = self.public_url.clone();
         let written = self.db.write(move |conn| {
+            let row = proof.hold(conn, now)?;
             attempt::count(conn, &counters, &config, now)?;
             mail_insert(conn, &row.email, &Letter::email_change_asked(&public_url), now)?;
             // Whether the address is free is told to whoever reads its mails, and to nobody else: both ways take the same

@@ -1,6 +1,7 @@
 //! Changing a password, and setting a new one after it was forgotten.
 
 use crate::clock::Id;
+use crate::config::Secret;
 use crate::user::email::{Email, normalised};
 use crate::user::mail::Letter;
 use crate::user::service::LocalUser;
@@ -12,7 +13,7 @@ use crate::user::store::one_time_token::{
 };
 use crate::user::store::profile::user_lock;
 use crate::user::store::session::session_delete_all;
-use crate::user::store::user::{password_set, user_by_id, user_id_by_email, user_verify};
+use crate::user::store::user::{UserRow, password_set, user_by_id, user_id_by_email, user_verify};
 use crate::user::throttle::Counter;
 use crate::user::{Origin, PasswordChange, PasswordForgotten, PasswordReset, UserError, token};
 
@@ -28,13 +29,16 @@ impl LocalUser {
         session: Id,
         change: PasswordChange,
     ) -> Result<(), UserError> {
-        let row = self.password_confirm(origin, user, &change.current_password).await?;
-        let email = Email::read(&row.email, "/email").ok();
-        self.new_password_check(&change.new_password, email.as_ref(), &row.name, "/new_password").await?;
+        let attempt = self.attempt_begin(origin, user).await?;
+        if let Some((row, _)) = &attempt.found {
+            self.new_password_of(row, &change.new_password).await?;
+        }
+        let proof = self.attempt_prove(attempt, &change.current_password).await?;
         let hash = self.passwords.hash(&change.new_password).await?;
         let (address, letter, now) =
             (origin.address.clone(), Letter::password_changed(&self.public_url), self.clock.now());
         let written = self.db.write(move |conn| {
+            let row = proof.hold(conn, now)?;
             password_set(conn, user, &hash, now)?;
             let ended = session_delete_all(conn, user, Some(session))?;
             one_time_token_delete(conn, user, KILLED)?;
@@ -85,8 +89,7 @@ impl LocalUser {
         });
         let user = found.await?.ok_or(UserError::TokenInvalid)?;
         // A password that is not taken must not cost the token.
-        let email = Email::read(&user.email, "/email").ok();
-        self.new_password_check(&reset.new_password, email.as_ref(), &user.name, "/new_password").await?;
+        self.new_password_of(&user, &reset.new_password).await?;
         let hash = self.passwords.hash(&reset.new_password).await?;
         let (address, letter, now) =
             (origin.address.clone(), Letter::password_changed(&self.public_url), self.clock.now());
@@ -108,6 +111,12 @@ impl LocalUser {
             Ok(audit_insert(conn, &actor, "password.reset", &actor, &data, &address, now)?)
         });
         written.await
+    }
+
+    /// Looks whether this person may have this new password.
+    async fn new_password_of(&self, user: &UserRow, password: &Secret) -> Result<(), UserError> {
+        let email = Email::read(&user.email, "/email").ok();
+        self.new_password_check(password, email.as_ref(), &user.name, "/new_password").await
     }
 }
 

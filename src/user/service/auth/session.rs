@@ -17,7 +17,7 @@ use crate::user::store::profile::user_lock;
 use crate::user::store::session::{
     SessionRow, session_by_token, session_delete, session_delete_all, session_insert, session_list, session_trim,
 };
-use crate::user::store::user::{UserRow, password_rehash, user_by_id, user_id_by_email};
+use crate::user::store::user::{UserRow, role_of, user_by_id, user_id_by_email};
 use crate::user::{Login, NewSession, Origin, Session, UserError, password, token};
 
 /// So many a person; when there are more, the oldest ends.
@@ -85,40 +85,29 @@ impl LocalUser {
             attempt::begin(conn, user, &account, &address, now)
         });
         let attempt = begun.await?;
-        let checked = self.attempt_check(&attempt, password).await?;
         *disabled = attempt.found.as_ref().is_some_and(|(user, _)| user.disabled_at.is_some());
-        let Some((user, stored)) = attempt.found.filter(|_| checked.matches && !*disabled) else {
-            return Err(self.attempt_fail(attempt.counters).await);
-        };
-        let token = token::personal(token::SESSION, user.id, &token::random());
-        let (now, generation) = (self.clock.now(), user.generation);
-        let user = user.profile()?;
+        let proof = self.attempt_prove(attempt, password).await?;
+        let now = self.clock.now();
+        let token = token::personal(token::SESSION, proof.user.id, &token::random());
         let row = Arc::new(SessionRow {
-            user_id: user.id,
+            user_id: proof.user.id,
             id: Id::new(now),
             user_agent: device_text(&origin.user_agent),
             address: origin.address.clone(),
             created_at: now,
             last_seen_at: now,
-            expires_at: self.session_end_time(user.role, now),
+            expires_at: self.session_end_time(role_of(&proof.user.role)?, now),
         });
-        let (written, hash, actor) = (row.clone(), token::hash(&token), format!("user:{}", user.id));
+        let (written, hash) = (row.clone(), token::hash(&token));
         let write = self.db.write(move |conn| {
-            attempt::succeed(conn, &attempt.counters, now)?;
-            if let Some(stronger) = &checked.stronger {
-                password_rehash(conn, written.user_id, &stored, stronger)?;
-            }
-            // Of the generation for which the password was right: if that ends meanwhile, so has this session.
-            session_insert(conn, &written, &hash, generation)?;
-            session_trim(conn, written.user_id, SESSIONS_MAX)?;
-            let data = serde_json::json!({ "session": written.id });
-            Ok::<_, UserError>(audit_insert(conn, &actor, "session.created", &actor, &data, &written.address, now)?)
+            let user = proof.hold(conn, now)?;
+            session_insert(conn, &written, &hash, user.generation)?;
+            session_trim(conn, user.id, SESSIONS_MAX)?;
+            let (actor, data) = (format!("user:{}", user.id), serde_json::json!({ "session": written.id }));
+            audit_insert(conn, &actor, "session.created", &actor, &data, &written.address, now)?;
+            Ok::<_, UserError>(user.profile()?)
         });
-        write.await.map_err(|error| match error {
-            // The account was deleted since the password was looked at.
-            UserError::Db(error) if error.is_foreign_key_violation() => UserError::WrongCredentials,
-            error => error,
-        })?;
+        let user = write.await?;
         Ok(NewSession { token, session: row.session(Some(row.id)), user })
     }
 
