@@ -8,7 +8,7 @@ use emporium::user::{NewAddress, Registration};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::testapp::{PASSWORD, TestApp, on_both, read};
+use crate::testapp::{PASSWORD, TestApp, call, on_both, read};
 
 const ME: &str = "/api/v1/me";
 const ADDRESSES: &str = "/api/v1/me/addresses";
@@ -185,7 +185,7 @@ on_both! {
         let user: Id = me["id"].as_str().unwrap().parse().unwrap();
         for number in 0..44 {
             let new: NewAddress = serde_json::from_value(address(&format!("{number} Long St"))).unwrap();
-            app.shop.modules.user.address_create(user, new).await.unwrap();
+            app.shop.modules.user.address_create(&call(), user, new).await.unwrap();
         }
         let mut body = address("1 Last St");
         body["is_default"] = json!(true);

@@ -109,12 +109,14 @@ CREATE TABLE audit_log (
     -- As session.created, user.disabled, api_key.created.
     action     text NOT NULL,
     data       jsonb NOT NULL,
-    -- The IP address that it came from; empty where there is none.
+    -- The IP address that it came from; empty for what nobody asked over the network.
     address    text NOT NULL DEFAULT '',
     created_at timestamptz NOT NULL,
     PRIMARY KEY (subject, id)
 );
 CREATE INDEX audit_log_id_idx ON audit_log (id);
+-- What somebody did to others.
+CREATE INDEX audit_log_actor_idx ON audit_log (actor) WHERE actor <> subject;
 
 -- Failed log-ins: by account, by address, and by both. The keys are hashed, so that no address stands here.
 CREATE TABLE login_throttle (

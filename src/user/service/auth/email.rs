@@ -1,10 +1,12 @@
 //! Proving an address, and changing it.
 
+use crate::call::Call;
 use crate::clock::{Id, Time};
 use crate::db::Connection;
 use crate::user::email::{Email, normalised};
 use crate::user::mail::Letter;
 use crate::user::service::LocalUser;
+use crate::user::service::account::own_call;
 use crate::user::service::auth::attempt::{self, NOBODY};
 use crate::user::store::audit::audit_insert;
 use crate::user::store::mail::mail_insert;
@@ -20,17 +22,18 @@ use crate::user::{EmailChange, Origin, TokenUse, UserError, token};
 
 impl LocalUser {
     /// See [`crate::user::Auth::email_verify`].
-    pub(super) async fn email_confirm(&self, used: TokenUse) -> Result<(), UserError> {
+    pub(super) async fn email_confirm(&self, origin: &Origin, used: TokenUse) -> Result<(), UserError> {
         let id = token::person(token::ONE_TIME, used.token.expose()).ok_or(UserError::TokenInvalid)?;
         let (token, now) = (token::hash(used.token.expose()), self.clock.now());
+        let call = own_call(id, &origin.address);
         let written = self.db.write(move |conn| {
             // Nobody changes the name, the address or the password, or deletes the account, meanwhile.
             let user = user_lock(conn, id)?.ok_or(UserError::TokenInvalid)?;
             if let Some(proved) = one_time_token_take(conn, id, &token, Purpose::Verify, now)? {
-                return verify(conn, &user, &proved, now);
+                return verify(conn, &call, &user, &proved, now);
             }
             let email = one_time_token_take(conn, id, &token, Purpose::ChangeEmail, now)?;
-            change(conn, user, &email.ok_or(UserError::TokenInvalid)?, now)
+            change(conn, &call, user, &email.ok_or(UserError::TokenInvalid)?, now)
         });
         written.await
     }
@@ -75,17 +78,16 @@ impl LocalUser {
 }
 
 /// The address that somebody registered with is proved, if it still is the account's.
-fn verify(conn: &mut Connection, user: &UserRow, proved: &str, now: Time) -> Result<(), UserError> {
+fn verify(conn: &mut Connection, call: &Call, user: &UserRow, proved: &str, now: Time) -> Result<(), UserError> {
     if normalised(&user.email) != normalised(proved) {
         return Err(UserError::TokenInvalid);
     }
     user_verify(conn, user.id, now)?;
-    let actor = format!("user:{}", user.id);
-    Ok(audit_insert(conn, &actor, "email.verified", &actor, &serde_json::json!({}), "", now)?)
+    Ok(audit_insert(conn, call, "email.verified", &call.actor, &serde_json::json!({}), now)?)
 }
 
 /// Puts a proved address in the place of the old one.
-fn change(conn: &mut Connection, user: UserRow, email: &str, now: Time) -> Result<(), UserError> {
+fn change(conn: &mut Connection, call: &Call, user: UserRow, email: &str, now: Time) -> Result<(), UserError> {
     if !user_email_claim(conn, &normalised(email), user.id, now)? {
         // Somebody else has got it since the link was sent.
         return Err(UserError::TokenInvalid);
@@ -94,6 +96,5 @@ fn change(conn: &mut Connection, user: UserRow, email: &str, now: Time) -> Resul
     user_email_set(conn, &user, email, now)?;
     // Links that were sent to the old address open nothing any more.
     one_time_token_delete(conn, user.id, &[Purpose::Verify, Purpose::Reset])?;
-    let actor = format!("user:{}", user.id);
-    Ok(audit_insert(conn, &actor, "email.changed", &actor, &serde_json::json!({}), "", now)?)
+    Ok(audit_insert(conn, call, "email.changed", &call.actor, &serde_json::json!({}), now)?)
 }

@@ -5,6 +5,7 @@ use crate::config::Secret;
 use crate::user::email::{Email, normalised};
 use crate::user::mail::Letter;
 use crate::user::service::LocalUser;
+use crate::user::service::account::own_call;
 use crate::user::service::auth::attempt;
 use crate::user::store::audit::audit_insert;
 use crate::user::store::mail::mail_insert;
@@ -35,16 +36,16 @@ impl LocalUser {
         }
         let proof = self.attempt_prove(attempt, &change.current_password).await?;
         let hash = self.passwords.hash(&change.new_password).await?;
-        let (address, letter, now) =
-            (origin.address.clone(), Letter::password_changed(&self.public_url), self.clock.now());
+        let (call, letter) = (own_call(user, &origin.address), Letter::password_changed(&self.public_url));
+        let now = self.clock.now();
         let written = self.db.write(move |conn| {
             let row = proof.hold(conn, now)?;
             password_set(conn, user, &hash, now)?;
             let ended = session_delete_all(conn, user, Some(session))?;
             one_time_token_delete(conn, user, KILLED)?;
             mail_insert(conn, &row.email, &letter, now)?;
-            let (actor, data) = (format!("user:{user}"), serde_json::json!({ "sessions_ended": ended }));
-            Ok(audit_insert(conn, &actor, "password.changed", &actor, &data, &address, now)?)
+            let data = serde_json::json!({ "sessions_ended": ended });
+            Ok(audit_insert(conn, &call, "password.changed", &call.actor, &data, now)?)
         });
         written.await
     }
@@ -91,14 +92,14 @@ impl LocalUser {
         // A password that is not taken must not cost the token.
         self.new_password_of(&user, &reset.new_password).await?;
         let hash = self.passwords.hash(&reset.new_password).await?;
-        let (address, letter, now) =
-            (origin.address.clone(), Letter::password_changed(&self.public_url), self.clock.now());
+        let (call, letter) = (own_call(id, &origin.address), Letter::password_changed(&self.public_url));
+        let now = self.clock.now();
         let written = self.db.write(move |conn| {
             // The person first, then the throttle, then the tokens: everybody locks them in this order.
             let user = user_lock(conn, id)?.ok_or(UserError::TokenInvalid)?;
             let account = normalised(&user.email);
-            attempt::forget(conn, &Counter::of_login(&account, &address, false))?;
-            attempt::forget(conn, &Counter::of_reset(&account, &address))?;
+            attempt::forget(conn, &Counter::of_login(&account, &call.address, false))?;
+            attempt::forget(conn, &Counter::of_reset(&account, &call.address))?;
             let proved = one_time_token_take(conn, id, &token, Purpose::Reset, now)?.ok_or(UserError::TokenInvalid)?;
             password_set(conn, id, &hash, now)?;
             let ended = session_delete_all(conn, id, None)?;
@@ -107,8 +108,8 @@ impl LocalUser {
                 user_verify(conn, id, now)?;
             }
             mail_insert(conn, &user.email, &letter, now)?;
-            let (actor, data) = (format!("user:{id}"), serde_json::json!({ "sessions_ended": ended }));
-            Ok(audit_insert(conn, &actor, "password.reset", &actor, &data, &address, now)?)
+            let data = serde_json::json!({ "sessions_ended": ended });
+            Ok(audit_insert(conn, &call, "password.reset", &call.actor, &data, now)?)
         });
         written.await
     }

@@ -1,12 +1,13 @@
 //! How accounts come to be.
 
-use crate::call::{Caller, Role};
+use crate::call::{Call, Caller, Role};
 use crate::clock::Id;
 use crate::config::Secret;
 use crate::db::Connection;
 use crate::user::email::Email;
 use crate::user::mail::Letter;
 use crate::user::service::LocalUser;
+use crate::user::service::account::{own_call, subject};
 use crate::user::service::auth::attempt;
 use crate::user::service::faults::Faults;
 use crate::user::store::audit::audit_insert;
@@ -55,12 +56,11 @@ impl LocalUser {
                 (false, Some(_)) => Letter::already_registered(&public_url),
             };
             mail_insert(conn, &user.email, &letter, now)?;
-            let subject = format!("user:{}", user.id);
-            let (actor, action) = match is_new {
-                true => (subject.clone(), "user.registered"),
-                false => (Caller::Anonymous.actor(), "registration.repeated"),
+            let (call, action) = match is_new {
+                true => (own_call(user.id, &address), "user.registered"),
+                false => (Call::by(Caller::Anonymous.actor()).from(&address), "registration.repeated"),
             };
-            Ok(audit_insert(conn, &actor, action, &subject, &serde_json::json!({}), &address, now)?)
+            Ok(audit_insert(conn, &call, action, &subject(user.id), &serde_json::json!({}), now)?)
         });
         written.await
     }
@@ -73,14 +73,14 @@ impl LocalUser {
         role: Role,
     ) -> Result<Profile, UserError> {
         let (new, now) = (self.new_user(new, role, true).await?, self.clock.now());
-        let actor = actor.to_owned();
+        let call = Call::by(actor);
         let created = self.db.write(move |conn| {
             if !user_email_claim(conn, &new.email_norm, new.id, now)? {
                 return Err(UserError::Conflict("There is an account with this address.".to_owned()));
             }
             let profile = user_insert(conn, &new, now)?.profile()?;
             let data = serde_json::json!({ "role": profile.role });
-            audit_insert(conn, &actor, "user.created", &format!("user:{}", profile.id), &data, "", now)?;
+            audit_insert(conn, &call, "user.created", &subject(profile.id), &data, now)?;
             Ok(profile)
         });
         created.await

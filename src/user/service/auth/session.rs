@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::call::{Caller, Role};
+use crate::call::{Call, Caller, Role};
 use crate::clock::{Id, Time};
 use crate::config::Secret;
 use crate::db::Connection;
 use crate::user::email::Email;
 use crate::user::service::LocalUser;
+use crate::user::service::account::{own_call, subject};
 use crate::user::service::admin::{PERSON_ONLY, is_program};
 use crate::user::service::auth::attempt;
 use crate::user::service::last_seen::LastSeen;
@@ -103,8 +104,8 @@ impl LocalUser {
             let user = proof.hold(conn, now)?;
             session_insert(conn, &written, &hash, user.generation)?;
             session_trim(conn, user.id, SESSIONS_MAX)?;
-            let (actor, data) = (format!("user:{}", user.id), serde_json::json!({ "session": written.id }));
-            audit_insert(conn, &actor, "session.created", &actor, &data, &written.address, now)?;
+            let (call, data) = (own_call(user.id, &written.address), serde_json::json!({ "session": written.id }));
+            audit_insert(conn, &call, "session.created", &call.actor, &data, now)?;
             Ok::<_, UserError>(user.profile()?)
         });
         let user = write.await?;
@@ -125,14 +126,14 @@ impl LocalUser {
     }
 
     /// Ends one session; gives whether there was one.
-    pub(super) async fn session_remove(&self, actor: &str, user: Id, session: Id) -> Result<bool, UserError> {
-        let (actor, now) = (actor.to_owned(), self.clock.now());
+    pub(super) async fn session_remove(&self, call: &Call, user: Id, session: Id) -> Result<bool, UserError> {
+        let (call, now) = (call.clone(), self.clock.now());
         let ended = self.db.write(move |conn| {
-            refuse_program(conn, &actor, user)?;
+            refuse_program(conn, &call.actor, user)?;
             let ended = session_delete(conn, user, session)?;
             if ended {
                 let data = serde_json::json!({ "session": session });
-                audit_insert(conn, &actor, "session.ended", &format!("user:{user}"), &data, "", now)?;
+                audit_insert(conn, &call, "session.ended", &subject(user), &data, now)?;
             }
             Ok(ended)
         });
@@ -140,13 +141,13 @@ impl LocalUser {
     }
 
     /// See [`crate::user::Auth::session_end_all`].
-    pub(super) async fn session_remove_all(&self, actor: &str, user: Id, except: Option<Id>) -> Result<u64, UserError> {
-        let (actor, now) = (actor.to_owned(), self.clock.now());
+    pub(super) async fn session_remove_all(&self, call: &Call, user: Id, except: Option<Id>) -> Result<u64, UserError> {
+        let (call, now) = (call.clone(), self.clock.now());
         let ended = self.db.write(move |conn| {
-            refuse_program(conn, &actor, user)?;
+            refuse_program(conn, &call.actor, user)?;
             let ended = session_delete_all(conn, user, except)?;
             let data = serde_json::json!({ "ended": ended });
-            audit_insert(conn, &actor, "sessions.ended", &format!("user:{user}"), &data, "", now)?;
+            audit_insert(conn, &call, "sessions.ended", &subject(user), &data, now)?;
             Ok(ended)
         });
         ended.await
