@@ -109,12 +109,13 @@ pub struct AccountDeletion {
     pub current_password: Secret,
 }
 
-/// All that the module keeps about a person.
+/// What the user module keeps about a person, but for secrets; reservations are the inventory's, at `GET /api/v1/reservations`.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct PersonalData {
     pub profile: Profile,
     pub addresses: Vec<Address>,
     pub sessions: Vec<crate::user::Session>,
+    /// What was done to the account, newest first; at most 10,000 entries.
     pub audit_log: Vec<crate::user::AuditEntry>,
 }
 

@@ -107,7 +107,8 @@ async fn account_delete(
 
 /// Take my data
 ///
-/// All that is kept about me, as a file.
+/// What is kept about me as a user, as a file: profile, addresses, sessions, and what was done to the account. My reservations are at
+/// `GET /api/v1/reservations`.
 #[utoipa::path(
     tag = "account",
     responses(
