@@ -108,7 +108,7 @@ pub struct TokenUse {
 pub trait Auth: Send + Sync {
     /// Who holds this token (of a session or an API key); `None` when it is unknown, ended or too old. Felt at once when it ends.
     async fn authenticate(&self, token: &str) -> Result<Option<Caller>, UserError>;
-    /// Mails the address: a link to verify it, or, where there is an account, that somebody tried. `Throttled` by address.
+    /// Mails the address: a link to verify it, or, where it is an account's and verified, that somebody tried. `Throttled` by address.
     async fn register(&self, origin: &Origin, new: Registration) -> Result<(), UserError>;
     /// Makes an account that is verified at once, for the command line and the demo; `Conflict` where there is one.
     async fn create(&self, actor: &str, new: Registration, role: Role) -> Result<Profile, UserError>;

@@ -53,7 +53,7 @@ type NoQuery = Params<NoParams>;
 
 /// Register
 ///
-/// The address gets a mail with a link to confirm it or, where there is an account already, a hint. The answer is the same.
+/// The address gets a mail with a link to confirm it or, where an account has confirmed it already, a hint. The answer is the same.
 #[utoipa::path(tag = "auth", request_body = Registration,
     responses((status = 202, description = "A mail is on its way"), Errors))]
 #[post("/auth/register")]

@@ -137,6 +137,31 @@ on_both! {
         }
     }
 
+    async fn a_link_under_way_is_worthless_once_the_password_is_another(backend: Backend) {
+        let (watch, [held, other], config, _folder) = pair(backend).await;
+        let (held, other) = (held.user, other.user);
+        for (number, meanwhile) in [Meanwhile::Reset, Meanwhile::PasswordChange, Meanwhile::Deleted].into_iter().enumerate() {
+            let email = format!("person{number}@example.com");
+            let (id, session) = person(&other, &email).await;
+            other.password_forgotten(&from(HERE), PasswordForgotten { email: email.clone() }).await.unwrap();
+            let link = mailed_token(&config).unwrap();
+            let mut stop = watch.hold("BEGIN");
+            let reset = PasswordReset { token: Secret::new(&link), new_password: Secret::new(NEWEST_PASSWORD) };
+            let task = tokio::spawn({
+                let held = held.clone();
+                async move { held.password_reset(&from(HERE), reset).await }
+            });
+            stop.reached().await;
+            meanwhile.run(&other, id, session, link).await;
+            drop(stop);
+            let result = task.await.unwrap();
+            assert!(matches!(result, Err(UserError::TokenInvalid)), "{meanwhile:?}: {result:?}");
+            if meanwhile != Meanwhile::Deleted {
+                other.login(&from(HERE), login(&email, OTHER_PASSWORD)).await.unwrap();
+            }
+        }
+    }
+
     async fn what_nothing_came_between_is_done(backend: Backend) {
         let (watch, [held, other], _, _folder) = pair(backend).await;
         let (held, other) = (held.user, other.user);
