@@ -108,6 +108,11 @@ fn actor(extensions: &Extensions) -> String {
     extensions.get::<Caller>().unwrap_or(&Caller::Anonymous).actor()
 }
 
+/// Who answers for a request, and from where it came.
+fn call(extensions: &Extensions) -> Call {
+    Call::by(actor(extensions)).from(gate::ClientAddress::text(extensions))
+}
+
 impl FromRequest for Caller {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
@@ -200,7 +205,7 @@ pub fn path_id<T: std::str::FromStr>(text: &str) -> Result<T, Problem> {
     text.parse().map_err(|_| Problem::new(ErrorCode::NotFound, format!("There is nothing with the id {text:?}.")))
 }
 
-/// What goes with a change that the client may repeat at will: who asked.
+/// What goes with a change that the client may repeat at will: who asked, and from where.
 pub struct Change(pub Call);
 
 impl FromRequest for Change {
@@ -208,7 +213,7 @@ impl FromRequest for Change {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Change(Call::by(actor(&request.extensions())))))
+        ready(Ok(Change(call(&request.extensions()))))
     }
 }
 
@@ -236,14 +241,14 @@ impl<T: DeserializeOwned + 'static> FromRequest for Keyed<T> {
             hash.update([0]);
             hash.update(&bytes);
             let key = IdempotencyKey { key, request_hash: hash.finalize().to_vec() };
-            let actor = actor(&request.extensions());
+            let call = Call { key: Some(key), ..call(&request.extensions()) };
             // A call without parameters may come without a body.
             let body = if bytes.is_empty() { b"{}".as_slice() } else { &bytes };
             if !bytes.is_empty() && !request.content_type().eq_ignore_ascii_case("application/json") {
                 let detail = "This address takes JSON: send Content-Type: application/json.";
                 return Err(Problem::new(ErrorCode::UnsupportedMediaType, detail).into());
             }
-            Ok(Keyed { call: Call { actor, key: Some(key) }, body: read_json(body)? })
+            Ok(Keyed { call, body: read_json(body)? })
         })
     }
 }

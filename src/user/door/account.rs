@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::call::Role;
+use crate::call::{Call, Role};
 use crate::clock::{Id, Time};
 use crate::config::Secret;
 use crate::user::{Origin, UserError};
@@ -109,12 +109,13 @@ pub struct AccountDeletion {
     pub current_password: Secret,
 }
 
-/// All that the module keeps about a person.
+/// What the user module keeps about a person, but for secrets; reservations are the inventory's, at `GET /api/v1/reservations`.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct PersonalData {
     pub profile: Profile,
     pub addresses: Vec<Address>,
     pub sessions: Vec<crate::user::Session>,
+    /// What was done to the account, newest first; at most 10,000 entries.
     pub audit_log: Vec<crate::user::AuditEntry>,
 }
 
@@ -122,21 +123,28 @@ pub struct PersonalData {
 #[async_trait]
 pub trait Account: Send + Sync {
     async fn profile_get(&self, user: Id) -> Result<Option<Profile>, UserError>;
-    async fn profile_update(&self, user: Id, expected: Option<i64>, patch: ProfilePatch) -> Result<Profile, UserError>;
+    async fn profile_update(
+        &self,
+        call: &Call,
+        user: Id,
+        expected: Option<i64>,
+        patch: ProfilePatch,
+    ) -> Result<Profile, UserError>;
     /// The default first, then newest first.
     async fn address_list(&self, user: Id) -> Result<Vec<Address>, UserError>;
     async fn address_get(&self, user: Id, id: Id) -> Result<Option<Address>, UserError>;
     /// At most [`ADDRESSES_MAX`]; `Conflict` beyond.
-    async fn address_create(&self, user: Id, new: NewAddress) -> Result<Address, UserError>;
+    async fn address_create(&self, call: &Call, user: Id, new: NewAddress) -> Result<Address, UserError>;
     async fn address_update(
         &self,
+        call: &Call,
         user: Id,
         id: Id,
         expected: Option<i64>,
         new: NewAddress,
     ) -> Result<Address, UserError>;
     /// Gives whether there was one. The newest one left becomes the default when the default goes.
-    async fn address_delete(&self, user: Id, id: Id, expected: Option<i64>) -> Result<bool, UserError>;
+    async fn address_delete(&self, call: &Call, user: Id, id: Id, expected: Option<i64>) -> Result<bool, UserError>;
     async fn personal_data(&self, user: Id) -> Result<Option<PersonalData>, UserError>;
     /// Removes the person: profile, address, password, sessions, addresses. Reservations keep the bare id. `Conflict` for the last admin.
     async fn account_delete(&self, origin: &Origin, user: Id, deletion: AccountDeletion) -> Result<(), UserError>;
