@@ -101,11 +101,11 @@ LUA
 }
 
 pgbench_rate() { # SCRIPT
-  "$programs/pgbench" -n -M prepared -c "$connections" -j 1 -T "$seconds" -f "$1" "$url/shop" 2>/dev/null |
+  PGOPTIONS='-c search_path=inventory' "$programs/pgbench" -n -M prepared -c "$connections" -j 1 -T "$seconds" -f "$1" "$url/shop" 2>/dev/null |
     awk '/^tps/ {print $3}'
 }
 
-# The statements of one product read and of one reservation, as the shop sends them.
+# The statements of each work, as the shop sends them.
 pgbench_scripts() {
   psql -q "$url/shop" -c "CREATE TABLE bench_skus AS
     SELECT row_number() OVER () AS n, s.* FROM (SELECT product_id, sku_id, location_id FROM inventory.stock
@@ -114,19 +114,41 @@ pgbench_scripts() {
   count=$(psql -qtA "$url/shop" -c 'SELECT count(*) FROM bench_skus')
   cat >"$folder/product.sql" <<SQL
 \\set n random(1, $count)
-SELECT product_id AS product FROM bench_skus WHERE n = :n \\gset
+SELECT product_id AS product FROM public.bench_skus WHERE n = :n \\gset
 SELECT * FROM inventory.products WHERE id = :product;
 SELECT * FROM inventory.skus WHERE product_id = :product ORDER BY position;
 SELECT tag FROM inventory.product_tags WHERE product_id = :product ORDER BY tag;
 SQL
+  page_sql p.created_at 'products p WHERE TRUE' >"$folder/list.sql"
+  page_sql found.rank "(SELECT w.product_id, (1e6 * ts_rank_cd(w.words, q))::bigint AS rank
+    FROM product_words w, (SELECT '''$word'':* | ''$word'''::tsquery AS q) AS asked WHERE w.words @@ q) AS found
+    JOIN products p ON p.id = found.product_id WHERE TRUE" >"$folder/search.sql"
   reserve_sql "random(1, $count)" >"$folder/reserve.sql"
   reserve_sql "random(1, 1)" >"$folder/reserve_one.sql"
+}
+
+page_sql() { # SORTED-BY FROM
+  cat <<SQL
+SELECT p.*, (EXISTS (SELECT 1 FROM stock s WHERE s.product_id = p.id AND s.location_id IN (SELECT id FROM locations WHERE active)
+    AND (s.on_hand - s.reserved - s.allocated - s.safety + s.backorder > 0
+         OR (s.reserved > 0 AND s.on_hand - s.allocated - s.safety + s.backorder > 0
+             AND s.on_hand - s.reserved - s.allocated - s.safety + s.backorder + coalesce((
+                 SELECT sum(r.quantity) FROM reservation_lines r
+                 WHERE r.product_id = s.product_id AND r.sku_id = s.sku_id AND r.location_id = s.location_id
+                   AND r.state = 'held' AND r.expires_at <= now()), 0) > 0)))
+  OR EXISTS (SELECT 1 FROM skus k, locations l WHERE k.product_id = p.id AND k.backorder_limit > 0 AND l.active
+    AND NOT EXISTS (SELECT 1 FROM stock s WHERE s.product_id = k.product_id AND s.sku_id = k.id AND s.location_id = l.id)))
+  AS in_stock
+FROM (SELECT p.id, p.handle, p.title, p.vendor, p.status, p.category_id, p.images, p.price_min, p.price_max, p.created_at,
+    p.updated_at, $1 AS sort_key FROM $2 AND p.status = 'active' ORDER BY sort_key DESC, p.id DESC LIMIT 21) AS p
+ORDER BY sort_key DESC, id DESC;
+SQL
 }
 
 reserve_sql() { # WHICH
   cat <<SQL
 \\set n $1
-SELECT product_id AS product, sku_id AS sku, location_id AS location FROM bench_skus WHERE n = :n \\gset
+SELECT product_id AS product, sku_id AS sku, location_id AS location FROM public.bench_skus WHERE n = :n \\gset
 SELECT gen_random_uuid() AS id \\gset
 BEGIN;
 INSERT INTO inventory.idempotency_keys (owner, key, request_hash, created_at) VALUES ('bench', :id, '', now());
@@ -177,7 +199,7 @@ for database in sqlite postgres; do
     [ -z "$rows" ] || api POST /stock/adjustments "{\"rows\":[$rows]}" >/dev/null
   done
   handle=$(grep -m1 '"type":"product"' "$folder/goods.jsonl" | sed -E 's/.*"handle":"([^"]+)".*/\1/')
-  word=$(grep -m1 '"type":"product"' "$folder/goods.jsonl" | sed -E 's/.*"title":"([A-Za-z]+).*/\1/')
+  word=$(grep -m1 '"type":"product"' "$folder/goods.jsonl" | sed -E 's/.*"title":"([A-Za-z]+).*/\L\1/')
   reserve_lua "$folder/codes" "$token" >"$folder/reserve.lua"
   reserve_lua "$folder/one" "$token" >"$folder/reserve_one.lua"
   [ $database = postgres ] && pgbench_scripts
@@ -198,7 +220,7 @@ for database in sqlite postgres; do
       note $database $work bare "$(bare_rate "$folder/reserve.json")"
     done
     if [ $database = postgres ]; then
-      for work in product reserve reserve_one; do
+      for work in product list search reserve reserve_one; do
         note $database $work pgbench "$(pgbench_rate "$folder/$work.sql")"
       done
     fi

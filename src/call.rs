@@ -106,13 +106,21 @@ pub fn network(address: IpAddr) -> String {
 pub struct Call {
     /// Who answers for the change: [`Caller::actor`], or `system` and `cli` for what nobody asked over HTTP.
     pub actor: String,
+    /// The IP address that it came from; empty for what nobody asked over the network, and where it is not known.
+    #[serde(default)]
+    pub address: String,
     /// The client's key for this call, where it gave one.
     pub key: Option<IdempotencyKey>,
 }
 
 impl Call {
     pub fn by(actor: impl Into<String>) -> Self {
-        Call { actor: actor.into(), key: None }
+        Call { actor: actor.into(), address: String::new(), key: None }
+    }
+
+    /// The same call, that came from this IP address.
+    pub fn from(self, address: impl Into<String>) -> Self {
+        Call { address: address.into(), ..self }
     }
 }
 

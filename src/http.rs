@@ -109,6 +109,11 @@ fn actor(extensions: &Extensions) -> String {
     extensions.get::<Caller>().unwrap_or(&Caller::Anonymous).actor()
 }
 
+/// Who answers for a request, and from where it came.
+fn call(extensions: &Extensions) -> Call {
+    Call::by(actor(extensions)).from(gate::ClientAddress::text(extensions))
+}
+
 impl FromRequest for Caller {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;
@@ -205,7 +210,7 @@ pub fn path_id<T: std::str::FromStr>(text: &str) -> Result<T, Problem> {
     text.parse().map_err(|_| Problem::new(ErrorCode::NotFound, format!("There is nothing with the id {text:?}.")))
 }
 
-/// What goes with a change that the client may repeat at will: who asked.
+/// What goes with a change that the client may repeat at will: who asked, and from where.
 pub struct Change(pub Call);
 
 impl FromRequest for Change {
@@ -213,7 +218,7 @@ impl FromRequest for Change {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Change(Call::by(actor(&request.extensions())))))
+        ready(Ok(Change(call(&request.extensions()))))
     }
 }
 
@@ -236,7 +241,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Keyed<T> {
             let key = Some(request_key(&request, &bytes)?);
             // A call without parameters may come without a body.
             let body = if bytes.is_empty() { read_json(b"{}")? } else { json_body(&request, &bytes)? };
-            Ok(Keyed { call: Call { actor: actor(&request.extensions()), key }, body })
+            Ok(Keyed { call: Call { key, ..call(&request.extensions()) }, body })
         })
     }
 }
@@ -260,7 +265,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for MaybeKeyed<T> {
             let has_key = request.headers().contains_key(IDEMPOTENCY_KEY);
             let key = has_key.then(|| request_key(&request, &bytes)).transpose()?;
             let body = json_body(&request, &bytes)?;
-            Ok(MaybeKeyed { call: Call { actor: actor(&request.extensions()), key }, body })
+            Ok(MaybeKeyed { call: Call { key, ..call(&request.extensions()) }, body })
         })
     }
 }

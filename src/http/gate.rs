@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use actix_web::body::{EitherBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{Extensions, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
@@ -45,6 +45,14 @@ pub struct Gate {
 /// From which address the request came; `None` where that is not known. Left with the request by the gate.
 #[derive(Clone, Copy)]
 pub struct ClientAddress(pub Option<IpAddr>);
+
+impl ClientAddress {
+    /// The address that was left with a request; empty where it is not known.
+    pub fn text(extensions: &Extensions) -> String {
+        let address = extensions.get::<ClientAddress>().and_then(|address| address.0);
+        address.map_or(String::new(), |address| address.to_string())
+    }
+}
 
 /// How many tokens one network may show for each request that one client may send: an office shares one address.
 const CLIENTS_PER_NETWORK: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");

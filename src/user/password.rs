@@ -55,30 +55,33 @@ impl Passwords {
         }
     }
 
-    /// Hashes a new password; `Err` of the text says why it is not taken. `own` is what an attacker would try first: the
-    /// person's address and name.
-    pub(super) async fn hash_new(
-        &self,
-        password: &Secret,
-        own: Vec<String>,
-    ) -> Result<Result<String, String>, UserError> {
+    /// Looks whether a new password is taken; `Err` of the text says why not. Hashes nothing. `own` is what an attacker would try
+    /// first: the person's address and name.
+    pub(super) async fn check_new(&self, password: &Secret, own: Vec<String>) -> Result<Result<(), String>, UserError> {
         if let Err(message) = self.check_length(password.expose()) {
             return Ok(Err(message));
         }
-        let (argon2, password) = (self.argon2.clone(), password.clone());
+        let password = password.clone();
         self.run(move || {
             let own: Vec<&str> = own.iter().map(String::as_str).collect();
-            if is_weak(password.expose(), &own) {
-                return Err(
-                    "is too easy to guess: take some more words, or ones that do not belong together".to_owned()
-                );
+            match is_weak(password.expose(), &own) {
+                true => {
+                    Err("is too easy to guess: take some more words, or ones that do not belong together".to_owned())
+                }
+                false => Ok(()),
             }
-            Ok(hash(&argon2, password.expose()))
         })
         .await
     }
 
-    /// Checks a password against a hash; without one it takes as long and matches nothing.
+    /// Hashes a password that [`Passwords::check_new`] takes.
+    pub(super) async fn hash(&self, password: &Secret) -> Result<String, UserError> {
+        let (argon2, password) = (self.argon2.clone(), password.clone());
+        self.run(move || hash(&argon2, password.expose())).await
+    }
+
+    /// Checks a password against a hash; without one it takes as long and matches nothing. A wrong password takes as long whatever
+    /// lower parameters the hash was made with.
     pub(super) async fn check(&self, password: &Secret, stored: Option<&str>) -> Result<Checked, UserError> {
         let known = stored.is_some();
         let stored: Arc<str> = stored.map_or_else(|| self.dummy.clone(), Arc::from);
@@ -88,6 +91,9 @@ impl Passwords {
             let matches = argon2.verify_password(password.expose().as_bytes(), &parsed).is_ok() && known;
             let params = Params::try_from(&parsed).map_err(|error| broken(&error.to_string()))?;
             let stronger = (matches && is_weaker(&params, argon2.params())).then(|| hash(&argon2, password.expose()));
+            if let Some(missing) = missing_work(&params, argon2.params()).filter(|_| !matches) {
+                hash(&Argon2::new(Algorithm::Argon2id, Version::V0x13, missing), password.expose());
+            }
             Ok(Checked { matches, stronger })
         })
         .await?
@@ -146,6 +152,15 @@ fn is_weaker(stored: &Params, wanted: &Params) -> bool {
     stored.m_cost() < wanted.m_cost() || stored.t_cost() < wanted.t_cost() || stored.p_cost() < wanted.p_cost()
 }
 
+/// What a check against a hash of the parameters `stored` lacks in work to one of `wanted`: a hash of these parameters takes as long
+/// as it lacks. `None` where that is next to nothing.
+fn missing_work(stored: &Params, wanted: &Params) -> Option<Params> {
+    // Argon2 writes all of its memory so many times.
+    let work = |params: &Params| u64::from(params.m_cost()) * u64::from(params.t_cost());
+    let memory = work(wanted).saturating_sub(work(stored)) / u64::from(wanted.t_cost());
+    Params::new(u32::try_from(memory).ok()?, wanted.t_cost(), 1, None).ok()
+}
+
 /// Is this password among the first that somebody would try?
 fn is_weak(password: &str, own: &[&str]) -> bool {
     let beginning: String = password.chars().take(ESTIMATED_LENGTH_MAX).collect();
@@ -172,7 +187,7 @@ mod tests {
     async fn common_passwords_are_refused_and_no_rules_of_composition_are_made() {
         let passwords = passwords(|config| config.hash_threads = 1);
         let own = || ["alice.smith@example.com", "alice.smith", "alicesmith"].map(str::to_owned).to_vec();
-        let hash = async |text: &str| passwords.hash_new(&Secret::new(text), own()).await.unwrap();
+        let check = async |text: &str| passwords.check_new(&Secret::new(text), own()).await.unwrap();
         for text in [
             "password1234",
             "P@ssw0rd2024",
@@ -187,14 +202,15 @@ mod tests {
             &"\u{1F600}".repeat(129),
             &"x".repeat(1_000_000),
         ] {
-            assert!(hash(text).await.is_err(), "{text:.40}");
+            assert!(check(text).await.is_err(), "{text:.40}");
         }
         for text in [
             "correct horse battery staple",
             "kfqzrmwptdhv",
             "\u{6a5f}\u{68b0}\u{3068}\u{9d28}\u{306f}\u{6c60}\u{306e}\u{4e2d}\u{306b}\u{3044}\u{308b}\0",
         ] {
-            let hash = hash(text).await.unwrap();
+            check(text).await.unwrap();
+            let hash = passwords.hash(&Secret::new(text)).await.unwrap();
             assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
             assert!(passwords.check(&Secret::new(text), Some(&hash)).await.unwrap().matches);
             assert!(!passwords.check(&Secret::new(format!("{text} ")), Some(&hash)).await.unwrap().matches);
@@ -204,12 +220,44 @@ mod tests {
     #[tokio::test]
     async fn a_hash_of_lower_parameters_is_made_anew() {
         let text = Secret::new("correct horse battery staple");
-        let old = passwords(|_| ()).hash_new(&text, vec![]).await.unwrap().unwrap();
+        let old = passwords(|_| ()).hash(&text).await.unwrap();
         let raised = passwords(|config| config.argon2_iterations = 3);
         let new = raised.check(&text, Some(&old)).await.unwrap().stronger.unwrap();
         assert!(new.contains("t=3"), "{new}");
         assert!(raised.check(&text, Some(&new)).await.unwrap().stronger.is_none());
         assert!(raised.check(&Secret::new("something else"), Some(&old)).await.unwrap().stronger.is_none());
+    }
+
+    #[test]
+    fn what_an_older_hash_lacks_in_work_is_known() {
+        let params = |memory, iterations| Params::new(memory, iterations, 1, None).unwrap();
+        let work = |params: &Params| u64::from(params.m_cost()) * u64::from(params.t_cost());
+        let old = params(19_456, 2);
+        for wanted in [params(19_456, 3), params(19_456, 40), params(65_536, 2), params(46_080, 1), params(47_104, 7)] {
+            let missing = missing_work(&old, &wanted).unwrap();
+            let short = work(&wanted) - work(&old) - work(&missing);
+            assert!(short < u64::from(wanted.t_cost()), "{wanted:?}: {missing:?} is short of {short}");
+        }
+        assert!(missing_work(&old, &old).is_none());
+        assert!(missing_work(&old, &params(19_456, 1)).is_none());
+    }
+
+    /// Twenty times the work, so that a machine that is busy with something else does not matter.
+    #[tokio::test]
+    async fn a_wrong_password_takes_as_long_for_an_old_hash_as_for_none() {
+        let old = passwords(|_| ()).hash(&Secret::new("correct horse battery staple")).await.unwrap();
+        let raised = passwords(|config| config.argon2_iterations = 40);
+        let quickest = async |stored: Option<&str>| {
+            let mut best = std::time::Duration::MAX;
+            for _ in 0..5 {
+                let start = std::time::Instant::now();
+                assert!(!raised.check(&Secret::new("something else"), stored).await.unwrap().matches);
+                best = best.min(start.elapsed());
+            }
+            best
+        };
+        let (known, unknown) = (quickest(Some(&old)).await, quickest(None).await);
+        assert!(known < unknown * 2 && unknown < known * 2, "{known:?} {unknown:?}");
     }
 
     #[tokio::test]

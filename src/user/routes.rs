@@ -53,8 +53,7 @@ impl FromRequest for Origin {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let address = request.extensions().get::<ClientAddress>().and_then(|address| address.0);
-        let address = address.map_or(String::new(), |address| address.to_string());
+        let address = ClientAddress::text(&request.extensions());
         let user_agent = request.headers().get(header::USER_AGENT);
         let user_agent = user_agent.map_or(String::new(), |value| String::from_utf8_lossy(value.as_bytes()).into());
         ready(Ok(Origin { address, user_agent }))

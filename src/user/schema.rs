@@ -88,9 +88,9 @@ diesel::table! {
     use diesel::sql_types::*;
     use super::sql;
 
-    one_time_tokens (token_hash) {
-        token_hash -> Binary,
+    one_time_tokens (user_id, token_hash) {
         user_id -> sql::Id,
+        token_hash -> Binary,
         purpose -> Text,
         email -> Text,
         created_at -> sql::Instant,
@@ -120,11 +120,11 @@ diesel::table! {
     use diesel::sql_types::*;
     use super::sql;
 
-    audit_log (id) {
+    audit_log (subject, id) {
+        subject -> Text,
         id -> sql::Id,
         actor -> Text,
         action -> Text,
-        subject -> Text,
         data -> sql::Json,
         address -> Text,
         created_at -> sql::Instant,

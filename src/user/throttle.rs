@@ -20,6 +20,8 @@ enum Kind {
     AccountIp,
     Ip,
     Account,
+    /// Of an account, from where its owner is logged in.
+    Familiar,
     Mail,
     Reset,
     IpMail,
@@ -50,9 +52,9 @@ impl Counter {
         if !network.is_empty() {
             counters.push(Counter::new(Kind::Ip, "", &network));
         }
-        if !familiar {
-            counters.push(Counter::new(Kind::Account, account, ""));
-        }
+        // There are as many counters either way, so that their number tells nobody in the same network that the owner is there.
+        let kind = if familiar { Kind::Familiar } else { Kind::Account };
+        counters.push(Counter::new(kind, account, ""));
         in_lock_order(counters)
     }
 
@@ -77,7 +79,7 @@ impl Counter {
 
     /// Does a right password, or a reset one, clear it? Not the count of an IP address, which its user could clear with an account of his own.
     pub(super) fn is_cleared_by_success(&self) -> bool {
-        matches!(self.kind, Kind::AccountIp | Kind::Account | Kind::Reset)
+        matches!(self.kind, Kind::AccountIp | Kind::Account | Kind::Familiar | Kind::Reset)
     }
 
     /// How long the next try waits after `count` of them.
@@ -90,6 +92,7 @@ impl Counter {
             Kind::Ip => doubled(1, count / config.ip_failures_step.max(1), max),
             Kind::Account if count >= config.account_failures_max => config.forget_hours * 3_600,
             Kind::Account => doubled(1, count / config.account_failures_step.max(1), max),
+            Kind::Familiar => 0,
             Kind::Mail => doubled(MAIL_DELAY_SECONDS, count.saturating_sub(config.mails_free), MAIL_DELAY_SECONDS_MAX),
             Kind::Reset => doubled(MAIL_DELAY_SECONDS, count.saturating_sub(config.mails_free), reset_max),
             Kind::IpMail => doubled(MAIL_DELAY_SECONDS, count / config.ip_mails_step.max(1), MAIL_DELAY_SECONDS_MAX),
@@ -131,6 +134,7 @@ mod tests {
         assert_eq!(delays(Kind::AccountIp, &[1, 5, 6, 7, 15, 16, 1_000, i64::MAX]), [0, 0, 1, 2, 512, 900, 900, 900]);
         assert_eq!(delays(Kind::Ip, &[9, 10, 20, 39, 1_000]), [0, 1, 2, 4, 900]);
         assert_eq!(delays(Kind::Account, &[19, 20, 99, 100]), [0, 1, 8, 86_400]);
+        assert_eq!(delays(Kind::Familiar, &[1, 1_000]), [0, 0]);
         assert_eq!(delays(Kind::Mail, &[3, 4, 5, 100]), [0, 60, 120, 3_600]);
         assert_eq!(delays(Kind::Reset, &[3, 4, 5, 100]), [0, 60, 120, 1_800]);
         assert_eq!(delays(Kind::IpMail, &[19, 20, 40]), [0, 60, 120]);
@@ -141,6 +145,6 @@ mod tests {
         assert_eq!(network("2001:db8::1"), network("2001:db8::ffff:1"));
         assert_ne!(network("2001:db8::1"), network("2001:db8:0:1::1"));
         assert_eq!(Counter::of_login("a", "", false).len(), 2);
-        assert_eq!(Counter::of_login("a", "192.0.2.1", true).len(), 2);
+        assert_eq!(Counter::of_login("a", "192.0.2.1", true).len(), 3);
     }
 }

@@ -9,22 +9,23 @@ use uuid::Uuid;
 
 use crate::clock::Id;
 
-/// What a session's token begins with, and an API key's.
+/// What a session's token begins with, an API key's, and one that is mailed.
 pub(super) const SESSION: &str = "ems_";
 pub(super) const API_KEY: &str = "emk_";
+pub(super) const ONE_TIME: &str = "emo_";
 
-/// A new token of a session. It names the person too, so that its row is found where that person's things are.
-pub(super) fn session_token(user: Id) -> String {
+/// A token that begins with `prefix` and names a person too, so that its row is found where that person's things are.
+pub(super) fn personal(prefix: &str, user: Id, secret: &[u8; 32]) -> String {
     let mut bytes = [0; 48];
     bytes[..16].copy_from_slice(user.0.as_bytes());
-    bytes[16..].copy_from_slice(&random());
-    format!("{SESSION}{}", URL_SAFE_NO_PAD.encode(bytes))
+    bytes[16..].copy_from_slice(secret);
+    format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// Whom a session's token names; `None` when it has not the form of one.
-pub(super) fn session_user(token: &str) -> Option<Id> {
+/// Whom a token names that begins with `prefix`; `None` when it has not the form of such a one.
+pub(super) fn person(prefix: &str, token: &str) -> Option<Id> {
     let mut bytes = [0; 48];
-    let length = URL_SAFE_NO_PAD.decode_slice(token.strip_prefix(SESSION)?, &mut bytes).ok()?;
+    let length = URL_SAFE_NO_PAD.decode_slice(token.strip_prefix(prefix)?, &mut bytes).ok()?;
     let user = Uuid::from_slice(bytes.get(..16)?).ok()?;
     (length == bytes.len()).then_some(Id(user))
 }
@@ -52,13 +53,14 @@ mod tests {
     use crate::clock::{Clock, SystemClock};
 
     #[test]
-    fn a_session_token_names_its_person_and_nothing_else_does() {
+    fn a_personal_token_names_its_person_and_nothing_else_does() {
         let user = Id::new(SystemClock.now());
-        let token = session_token(user);
-        assert_eq!(session_user(&token), Some(user));
-        assert_ne!(session_token(user), token);
+        let token = personal(SESSION, user, &random());
+        assert_eq!(person(SESSION, &token), Some(user));
+        assert_ne!(personal(SESSION, user, &random()), token);
+        assert_eq!(person(ONE_TIME, &token), None);
         for wrong in ["", "ems_", "ems_AAAA", "ems_!", &token[4..], &token[..40], &format!("{token}AAAA")] {
-            assert_eq!(session_user(wrong), None, "{wrong}");
+            assert_eq!(person(SESSION, wrong), None, "{wrong}");
         }
     }
 }

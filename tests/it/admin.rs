@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use crate::account::rows;
 use crate::testapp::{PASSWORD, TestApp, call, on_both, read};
 
+mod audit;
+
 const USERS: &str = "/api/v1/users";
 const KEYS: &str = "/api/v1/api-keys";
 const AUDIT: &str = "/api/v1/audit-log";
@@ -422,30 +424,6 @@ on_both! {
             assert_eq!((code, pointers(&problem)), (422, expected), "{body}");
         }
         assert_eq!(get(&app, &admin, KEYS).await.1["items"], json!([]));
-    }
-
-    async fn the_audit_log_is_read_in_pages(backend: Backend) {
-        let app = TestApp::start(backend).await;
-        let admin = app.token("root@example.com", Role::Admin).await;
-        let ann = person(&app, "ann@example.com", "", Role::Customer).await;
-        for disabled in [true, false, true] {
-            patch(&app, &admin, ann, json!({ "disabled": disabled })).await;
-        }
-        let (mut path, mut actions) = (format!("{AUDIT}?limit=2&subject=user:{ann}"), vec![]);
-        loop {
-            let (code, page) = get(&app, &admin, &path).await;
-            assert_eq!(code, 200, "{page}");
-            actions.extend(texts(&page, "action").into_iter().map(str::to_owned));
-            let Some(cursor) = page["next_cursor"].as_str() else { break };
-            path = format!("{AUDIT}?limit=2&subject=user:{ann}&cursor={cursor}");
-        }
-        assert_eq!(actions, ["user.disabled", "user.enabled", "user.disabled", "user.created"]);
-        let (_, all) = get(&app, &admin, AUDIT).await;
-        assert!(all["items"].as_array().unwrap().len() > 4, "the others' entries too");
-        assert_eq!(get(&app, &admin, &format!("{AUDIT}?subject=nobody")).await.1["items"], json!([]));
-        for (query, code) in [("cursor=x", 400), ("limit=0", 422), ("subject=%00", 422), ("actor=x", 400)] {
-            assert_eq!(get(&app, &admin, &format!("{AUDIT}?{query}")).await.0, code, "{query}");
-        }
     }
 
     async fn what_is_past_its_time_is_forgotten(backend: Backend) {

@@ -12,8 +12,10 @@ use crate::testapp::{PASSWORD, TestApp, read};
 mod email;
 mod outgoing;
 mod password;
+mod race;
 mod registration;
 mod session;
+mod statements;
 mod throttle;
 mod timing;
 

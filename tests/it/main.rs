@@ -25,3 +25,4 @@ mod stock;
 mod testapp;
 mod tidy;
 mod verify;
+mod watch;

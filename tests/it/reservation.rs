@@ -162,5 +162,5 @@ pub(crate) fn short<T: std::fmt::Debug>(result: Result<T, InventoryError>) -> Ve
 
 /// A call with a key.
 pub(crate) fn keyed(key: &str, hash: u8) -> Call {
-    Call { actor: "test".into(), key: Some(IdempotencyKey { key: key.into(), request_hash: vec![hash; 32] }) }
+    Call { key: Some(IdempotencyKey { key: key.into(), request_hash: vec![hash; 32] }), ..call() }
 }

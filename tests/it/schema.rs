@@ -83,7 +83,7 @@ async fn both_dialects_make_the_same_tables() {
     postgres.shop.stop().await;
 }
 
-/// The key by which each table would be distributed; what is not here is reference data, copied whole to every node.
+/// The key by which each table would be distributed.
 const DISTRIBUTED: &[(&str, &str)] = &[
     ("stock", "product_id"),
     ("stock_ledger", "product_id"),
@@ -92,13 +92,71 @@ const DISTRIBUTED: &[(&str, &str)] = &[
     ("holders", "holder"),
     ("idempotency_keys", "owner"),
     ("outbox", "aggregate_id"),
+    ("jobs", "id"),
+    ("job_errors", "job_id"),
+    ("job_inputs", "job_id"),
     ("users", "id"),
     ("user_emails", "email_norm"),
     ("credentials", "user_id"),
     ("sessions", "user_id"),
     ("addresses", "user_id"),
+    ("one_time_tokens", "user_id"),
+    ("audit_log", "subject"),
     ("login_throttle", "key"),
+    ("mails", "id"),
 ];
+
+/// Copied whole to every node: read much, written little, and looked up by other keys than one.
+const REFERENCE: &[&str] = &[
+    "categories",
+    "locations",
+    "products",
+    "product_tags",
+    "product_words",
+    "skus",
+    // One row, which makes the order of all events.
+    "outbox_head",
+    // Looked up by the token with each of its requests.
+    "api_keys",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_table_has_its_place() {
+    let app = TestApp::start(Backend::Postgres).await;
+    let mut conn = PgConnection::establish(&app.config.inventory.database.url.to_string()).unwrap();
+    let sql = "SELECT t.relname::text AS a, '' AS b, '' AS c, 0::bigint AS n
+               FROM pg_class t JOIN pg_namespace s ON s.oid = t.relnamespace
+               WHERE t.relkind = 'r' AND s.nspname IN ('inventory', 'users') AND t.relname NOT LIKE '\\_\\_diesel%'
+               ORDER BY 1";
+    let rows: Vec<Row> = diesel::sql_query(sql).load(&mut conn).unwrap();
+    let tables: Vec<&str> = rows.iter().map(|row| row.a.as_str()).collect();
+    let mut listed: Vec<&str> = DISTRIBUTED.iter().map(|(table, _)| *table).chain(REFERENCE.iter().copied()).collect();
+    listed.sort_unstable();
+    assert_eq!(tables, listed, "each table is distributed or copied, and says which");
+
+    // A key to another table: to a copied one, or, where both are distributed, from key to key.
+    let sql = "SELECT c.conrelid::regclass::text AS a, c.confrelid::regclass::text AS b,
+                      string_agg(here.attname || '=' || there.attname, ',')::text AS c, count(*) AS n
+               FROM pg_constraint c CROSS JOIN LATERAL unnest(c.conkey, c.confkey) AS pair (here, there)
+               JOIN pg_attribute here ON here.attrelid = c.conrelid AND here.attnum = pair.here
+               JOIN pg_attribute there ON there.attrelid = c.confrelid AND there.attnum = pair.there
+               WHERE c.contype = 'f' GROUP BY c.oid, 1, 2";
+    let rows: Vec<Row> = diesel::sql_query(sql).load(&mut conn).unwrap();
+    assert!(rows.len() > 10, "only {} foreign keys", rows.len());
+    let key = |table: &str| {
+        let table = table.rsplit('.').next().unwrap();
+        DISTRIBUTED.iter().find(|(name, _)| *name == table).map(|(_, key)| *key)
+    };
+    for row in rows {
+        let fits = match (key(&row.a), key(&row.b)) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(here), Some(there)) => row.c.split(',').any(|pair| pair == format!("{here}={there}")),
+        };
+        assert!(fits, "{} to {} by {}", row.a, row.b, row.c);
+    }
+    app.shop.stop().await;
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_unique_key_holds_the_distribution_key() {

@@ -82,7 +82,7 @@ fn all<T>(rows: Vec<T>) -> StockBatch<T> {
 }
 
 fn keyed(key: &str, hash: u8) -> Call {
-    Call { actor: "test".into(), key: Some(IdempotencyKey { key: key.into(), request_hash: vec![hash; 32] }) }
+    Call { key: Some(IdempotencyKey { key: key.into(), request_hash: vec![hash; 32] }), ..call() }
 }
 
 fn code(row: &RowResult) -> &str {

@@ -1,9 +1,7 @@
 //! Pages of products: filtered, sorted, and continued after a row.
 
-use std::collections::HashSet;
-
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
 use crate::clock::{Id, Time};
 use crate::db::Connection;
@@ -43,19 +41,6 @@ pub(in crate::inventory) struct Hit {
     pub(in crate::inventory) place: Place,
 }
 
-/// Which of these products have something to sell.
-fn in_stock(conn: &mut Connection, ids: impl Iterator<Item = Id>, now: Time) -> QueryResult<HashSet<Id>> {
-    let ids: Vec<Value> = ids.map(Value::Id).collect();
-    if ids.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let mut select = Statement::default();
-    select.add("SELECT p.id AS product_id FROM products p WHERE p.id IN (", []);
-    select.add_list(ids);
-    add_in_stock(&mut select, ") AND", now);
-    Ok(select.load::<Stocked>(conn)?.into_iter().map(|row| row.product_id).collect())
-}
-
 /// Where a page begins.
 struct Start {
     /// After the product of this id, which has this value of what the list is sorted by.
@@ -75,15 +60,11 @@ impl Listing<'_> {
         currency: &str,
     ) -> QueryResult<Vec<Hit>> {
         let rows = self.rows(conn, sort, after, limit)?;
-        let in_stock = match self.filter.in_stock {
-            Some(in_stock) => rows.iter().filter(|_| in_stock).map(|row| row.id).collect(),
-            None => in_stock(conn, rows.iter().map(|row| row.id), self.now)?,
-        };
         let seen = match after {
             Some(Place { key: Key::Seen(seen), .. }) => *seen,
             _ => 0,
         };
-        rows.into_iter().zip(seen + 1..).map(|(row, seen)| row.hit(sort, seen, currency, &in_stock)).collect()
+        rows.into_iter().zip(seen + 1..).map(|(row, seen)| row.hit(sort, seen, currency)).collect()
     }
 
     fn rows(
@@ -105,17 +86,25 @@ impl Listing<'_> {
             (None, ..) => [ProductStatus::Draft, ProductStatus::Active, ProductStatus::Archived].map(Some).to_vec(),
         };
         let mut select = Statement::default();
+        select.add("SELECT p.*,", []);
+        match self.filter.in_stock {
+            Some(true) => select.add("TRUE", []),
+            Some(false) => select.add("FALSE", []),
+            None => add_in_stock(&mut select, "", self.now),
+        }
+        select.add("AS in_stock FROM (", []);
         for (index, status) in statuses.iter().enumerate() {
             let one = self.page_of_status(sort, &start, limit, plan, *status);
             let before = if index == 0 { "SELECT * FROM (" } else { "UNION ALL SELECT * FROM (" };
             select.add_statement(before, &one, &format!(") AS part{index}"));
         }
         let Order { direction, .. } = Order::of(sort);
-        select.add(
-            &format!("ORDER BY sort_key {direction}, id {direction} LIMIT ? OFFSET ?"),
-            [limit.into(), start.skip.into()],
-        );
-        select.load(conn)
+        let order = format!("ORDER BY sort_key {direction}, id {direction}");
+        select.add(&format!("{order} LIMIT ? OFFSET ?) AS p {order}"), [limit.into(), start.skip.into()]);
+        match after {
+            None => self.kept(select).load(conn),
+            Some(_) => select.load(conn),
+        }
     }
 
     fn page_of_status(
@@ -220,12 +209,6 @@ impl Order {
 }
 
 #[derive(QueryableByName)]
-struct Stocked {
-    #[diesel(sql_type = sql::Id)]
-    product_id: Id,
-}
-
-#[derive(QueryableByName)]
 struct ProductRow {
     #[diesel(sql_type = sql::Id)]
     id: Id,
@@ -249,11 +232,13 @@ struct ProductRow {
     created_at: Time,
     #[diesel(sql_type = sql::Instant)]
     updated_at: Time,
+    #[diesel(sql_type = Bool)]
+    in_stock: bool,
 }
 
 impl ProductRow {
     /// `seen`: the number of products of the list up to this one.
-    fn hit(self, sort: ProductSort, seen: i64, currency: &str, in_stock: &HashSet<Id>) -> QueryResult<Hit> {
+    fn hit(self, sort: ProductSort, seen: i64, currency: &str) -> QueryResult<Hit> {
         let key = match sort {
             ProductSort::Newest | ProductSort::Oldest => Key::Time(self.created_at),
             ProductSort::Title | ProductSort::TitleDescending => Key::Text(self.title.clone()),
@@ -273,7 +258,7 @@ impl ProductRow {
             image: images.into_iter().next(),
             price_min: self.price_min.map(money),
             price_max: self.price_max.map(money),
-            in_stock: in_stock.contains(&self.id),
+            in_stock: self.in_stock,
             created_at: self.created_at,
             updated_at: self.updated_at,
         };

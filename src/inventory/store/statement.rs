@@ -1,8 +1,8 @@
 //! A statement that is put together from parts, each with its values: for lists whose conditions differ from call to call.
 
 use diesel::prelude::*;
-use diesel::sql_query;
-use diesel::sql_types::{BigInt, Text};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Text, Untyped};
 
 use crate::clock::{Id, Time};
 use crate::db::{Connection, MultiBackend, sql};
@@ -46,34 +46,53 @@ impl From<String> for Value {
     }
 }
 
-/// SQL with a `?` at the place of each value. All text of it is ours: whatever comes from outside is a value.
+/// SQL with values at its places. All text of it is ours: whatever comes from outside is a value.
 #[derive(Clone, Debug, Default)]
 pub(in crate::inventory) struct Statement {
-    sql: String,
+    /// What stands before each value, and at last what stands behind them all.
+    texts: Vec<String>,
     values: Vec<Value>,
+    is_kept: bool,
 }
 
 impl Statement {
-    /// Appends a part, a blank before it, and the values of its places in their order.
+    /// Appends a part, a blank before it, with a `?` at the place of each value.
     pub(super) fn add<const N: usize>(&mut self, sql: &str, values: [Value; N]) {
-        self.sql.push(' ');
-        self.sql.push_str(sql);
-        self.values.extend(values);
+        let mut texts = sql.split('?');
+        self.add_text(" ");
+        self.add_text(texts.next().unwrap_or_default());
+        for (value, text) in values.into_iter().zip(texts) {
+            self.add_value(value);
+            self.add_text(text);
+        }
     }
 
     /// Appends another statement, between `before` and `after`.
     pub(super) fn add_statement(&mut self, before: &str, part: &Statement, after: &str) {
-        for text in [" ", before, &part.sql, after] {
-            self.sql.push_str(text);
+        self.add(before, []);
+        for (index, text) in part.texts.iter().enumerate() {
+            self.add_text(text);
+            part.values.get(index).into_iter().for_each(|value| self.add_value(value.clone()));
         }
-        self.values.extend(part.values.iter().cloned());
+        self.add_text(after);
     }
 
-    /// Appends a value for each of `values`, separated by commas.
-    pub(super) fn add_list(&mut self, values: impl IntoIterator<Item = Value>) {
-        let before = self.values.len();
-        self.values.extend(values);
-        self.sql.push_str(&vec!["?"; self.values.len() - before].join(", "));
+    fn add_text(&mut self, text: &str) {
+        if self.texts.len() == self.values.len() {
+            self.texts.push(String::new());
+        }
+        self.texts.last_mut().expect("one was pushed").push_str(text);
+    }
+
+    fn add_value(&mut self, value: Value) {
+        self.values.push(value);
+    }
+
+    /// Has each connection keep it ready, which spares the database most of its work; only for statements of which there are few
+    /// with different texts, because none is ever given up.
+    pub(super) fn kept(mut self) -> Self {
+        self.is_kept = true;
+        self
     }
 
     /// Runs it.
@@ -81,25 +100,37 @@ impl Statement {
     where
         T: QueryableByName<MultiBackend> + 'static,
     {
-        let mut query = sql_query(numbered(&self.sql)).into_boxed::<MultiBackend>();
-        for value in self.values {
-            query = match value {
-                Value::Id(id) => query.bind::<sql::Id, _>(id),
-                Value::Time(time) => query.bind::<sql::Instant, _>(time),
-                Value::Number(number) => query.bind::<BigInt, _>(number),
-                Value::Text(text) => query.bind::<Text, _>(text),
-            };
-        }
-        query.load(conn)
+        RunQueryDsl::load(self, conn)
     }
 }
 
-/// `$1`, `$2` … in the place of each `?`: what both databases take.
-fn numbered(sql: &str) -> String {
-    let mut parts = sql.split('?');
-    let mut text = parts.next().unwrap_or_default().to_owned();
-    for (index, part) in parts.enumerate() {
-        text.push_str(&format!("${}{part}", index + 1));
+impl QueryFragment<MultiBackend> for Statement {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        if !self.is_kept {
+            out.unsafe_to_cache_prepared();
+        }
+        for (index, text) in self.texts.iter().enumerate() {
+            out.push_sql(text);
+            match self.values.get(index) {
+                Some(Value::Id(id)) => out.push_bind_param::<sql::Id, _>(id)?,
+                Some(Value::Time(time)) => out.push_bind_param::<sql::Instant, _>(time)?,
+                Some(Value::Number(number)) => out.push_bind_param::<BigInt, _>(number)?,
+                Some(Value::Text(text)) => out.push_bind_param::<Text, _>(text)?,
+                None => {}
+            }
+        }
+        Ok(())
     }
-    text
 }
+
+/// It is known by its text, of which the type says nothing.
+impl QueryId for Statement {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Statement {
+    type SqlType = Untyped;
+}
+
+impl RunQueryDsl<Connection> for Statement {}

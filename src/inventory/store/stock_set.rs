@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt};
+use diesel::sql_types::{Array, BigInt, Text};
 
 use super::event::events_insert;
 use super::reservation::due_units;
@@ -13,6 +13,9 @@ use crate::clock::{Id, Time};
 use crate::db::{Connection, sql};
 use crate::inventory::schema::{stock, stock_ledger};
 use crate::inventory::{Counters, LedgerKind, Sku};
+
+/// Products a statement, below SQLite's limit of 32,766 values.
+const PRODUCTS: usize = 20_000;
 
 /// What a row's counters shall be: other than they are, and within the row's rules; its caller has seen to both.
 pub(in crate::inventory) struct StockSet {
@@ -146,6 +149,59 @@ pub(in crate::inventory) fn stock_set_many(
     insert_many!(conn, stock_ledger::table, &entries);
     tell_low_stock(conn, sets, now)?;
     Ok(true)
+}
+
+/// Writes the first stock rows of products that are new, and the ledger, which a statement copies from them.
+pub(in crate::inventory) fn stock_open_many(
+    conn: &mut Connection,
+    sets: &[StockSet],
+    reason: &str,
+    actor: &str,
+    now: Time,
+) -> QueryResult<()> {
+    let rows: Vec<StockValues> = sets.iter().map(StockValues::from).collect();
+    insert_many!(conn, stock::table, &rows);
+    let mut products: Vec<Id> = rows.iter().map(|row| row.product_id).collect();
+    products.dedup();
+    for chunk in products.chunks(PRODUCTS) {
+        ledger_open(conn, chunk, reason, actor, now)?;
+    }
+    tell_low_stock(conn, sets, now)
+}
+
+/// The first entries of the ledger for all stock rows of products that had none before.
+fn ledger_open(conn: &mut Connection, products: &[Id], reason: &str, actor: &str, now: Time) -> QueryResult<()> {
+    let counters = || (stock::on_hand, stock::reserved, stock::allocated, stock::safety, stock::incoming);
+    let entries = stock::table.filter(stock::product_id.eq_any(products)).select((
+        (stock::product_id, stock::sku_id, stock::location_id, stock::version),
+        LedgerKind::Imported.to_string().into_sql::<Text>(),
+        counters(),
+        counters(),
+        (reason.into_sql::<Text>(), actor.into_sql::<Text>(), now.into_sql::<sql::Instant>()),
+    ));
+    diesel::insert_into(stock_ledger::table)
+        .values(entries)
+        .into_columns((
+            (stock_ledger::product_id, stock_ledger::sku_id, stock_ledger::location_id, stock_ledger::seq),
+            stock_ledger::kind,
+            (
+                stock_ledger::on_hand_delta,
+                stock_ledger::reserved_delta,
+                stock_ledger::allocated_delta,
+                stock_ledger::safety_delta,
+                stock_ledger::incoming_delta,
+            ),
+            (
+                stock_ledger::on_hand_after,
+                stock_ledger::reserved_after,
+                stock_ledger::allocated_after,
+                stock_ledger::safety_after,
+                stock_ledger::incoming_after,
+            ),
+            (stock_ledger::reason, stock_ledger::actor, stock_ledger::created_at),
+        ))
+        .execute(conn)?;
+    Ok(())
 }
 
 fn tell_low_stock(conn: &mut Connection, sets: &[StockSet], now: Time) -> QueryResult<()> {

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::call::{Role, Version, Versioned, versioned};
+use crate::call::{Call, Role, Version, Versioned, versioned};
 use crate::clock::{Id, Time};
 use crate::config::Secret;
 use crate::user::{Origin, UserError};
@@ -111,12 +111,13 @@ pub struct AccountDeletion {
 
 versioned!(Profile, Address);
 
-/// All that the module keeps about a person.
+/// What the user module keeps about a person, but for secrets; reservations are the inventory's, at `GET /api/v1/reservations`.
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 pub struct PersonalData {
     pub profile: Profile,
     pub addresses: Vec<Address>,
     pub sessions: Vec<crate::user::Session>,
+    /// What was done to the account, newest first; at most 10,000 entries.
     pub audit_log: Vec<crate::user::AuditEntry>,
 }
 
@@ -126,6 +127,7 @@ pub trait Account: Send + Sync {
     async fn profile_get(&self, user: Id) -> Result<Option<Profile>, UserError>;
     async fn profile_update(
         &self,
+        call: &Call,
         user: Id,
         expected: Option<Version>,
         patch: ProfilePatch,
@@ -134,16 +136,18 @@ pub trait Account: Send + Sync {
     async fn address_list(&self, user: Id) -> Result<Vec<Address>, UserError>;
     async fn address_get(&self, user: Id, id: Id) -> Result<Option<Address>, UserError>;
     /// At most [`ADDRESSES_MAX`]; `Conflict` beyond.
-    async fn address_create(&self, user: Id, new: NewAddress) -> Result<Address, UserError>;
+    async fn address_create(&self, call: &Call, user: Id, new: NewAddress) -> Result<Address, UserError>;
     async fn address_update(
         &self,
+        call: &Call,
         user: Id,
         id: Id,
         expected: Option<Version>,
         new: NewAddress,
     ) -> Result<Address, UserError>;
     /// Gives whether there was one. The newest one left becomes the default when the default goes.
-    async fn address_delete(&self, user: Id, id: Id, expected: Option<Version>) -> Result<bool, UserError>;
+    async fn address_delete(&self, call: &Call, user: Id, id: Id, expected: Option<Version>)
+    -> Result<bool, UserError>;
     async fn personal_data(&self, user: Id) -> Result<Option<PersonalData>, UserError>;
     /// Removes the person: profile, address, password, sessions, addresses. Reservations keep the bare id. `Conflict` for the last admin.
     async fn account_delete(&self, origin: &Origin, user: Id, deletion: AccountDeletion) -> Result<(), UserError>;

@@ -74,6 +74,7 @@ pub struct AuditEntry {
     pub subject: String,
     #[schema(value_type = Object)]
     pub data: serde_json::Value,
+    /// The IP address that it came from; empty for what nobody asked over the network, and after the account's end.
     pub address: String,
     pub created_at: Time,
 }

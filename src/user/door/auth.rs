@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::call::{Caller, Role};
+use crate::call::{Call, Caller, Role};
 use crate::clock::{Id, Time};
 use crate::config::Secret;
 use crate::user::{Profile, UserError};
@@ -108,22 +108,22 @@ pub struct TokenUse {
 pub trait Auth: Send + Sync {
     /// Who holds this token (of a session or an API key); `None` when it is unknown, ended or too old. Felt at once when it ends.
     async fn authenticate(&self, token: &str) -> Result<Option<Caller>, UserError>;
-    /// Mails the address: a link to verify it, or, where there is an account, that somebody tried. `Throttled` by address.
+    /// Mails the address: a link to verify it, or, where it is an account's and verified, that somebody tried. `Throttled` by address.
     async fn register(&self, origin: &Origin, new: Registration) -> Result<(), UserError>;
     /// Makes an account that is verified at once, for the command line and the demo; `Conflict` where there is one.
     async fn create(&self, actor: &str, new: Registration, role: Role) -> Result<Profile, UserError>;
     /// Proves an address (after registration or a change of address).
-    async fn email_verify(&self, used: TokenUse) -> Result<(), UserError>;
+    async fn email_verify(&self, origin: &Origin, used: TokenUse) -> Result<(), UserError>;
     /// `WrongCredentials`; `Throttled`. An account that is not verified may log in; one that is disabled may not.
     async fn login(&self, origin: &Origin, login: Login) -> Result<NewSession, UserError>;
     /// Ends this one session.
-    async fn logout(&self, user: Id, session: Id) -> Result<(), UserError>;
+    async fn logout(&self, call: &Call, user: Id, session: Id) -> Result<(), UserError>;
     /// Newest first; `current` marks the one that asks.
     async fn session_list(&self, user: Id, current: Option<Id>) -> Result<Vec<Session>, UserError>;
     /// Gives whether there was one. `Forbidden` to a program, where it is an admin's.
-    async fn session_end(&self, actor: &str, user: Id, session: Id) -> Result<bool, UserError>;
+    async fn session_end(&self, call: &Call, user: Id, session: Id) -> Result<bool, UserError>;
     /// Ends all of a person's sessions but `except`; gives how many. `Forbidden` to a program, where it is an admin.
-    async fn session_end_all(&self, actor: &str, user: Id, except: Option<Id>) -> Result<u64, UserError>;
+    async fn session_end_all(&self, call: &Call, user: Id, except: Option<Id>) -> Result<u64, UserError>;
     /// Ends all other sessions. `WrongCredentials` when the current password is wrong; counts for the throttle.
     async fn password_change(
         &self,

@@ -26,6 +26,27 @@ impl Letter {
         )
     }
 
+    /// To somebody who registers again with an address that is not confirmed yet.
+    pub(in crate::user) fn verify_again(public_url: &str, token: &str, seconds: u32) -> Letter {
+        Letter::new(
+            "Please confirm your address",
+            &[
+                "somebody, probably you, registered once more with this address, which is",
+                "not confirmed yet. Please confirm that it is yours:",
+                "",
+                &link(public_url, "verify", token),
+                "",
+                &format!("The link works once, within {}; older links do not.", span(seconds)),
+                "The password is still the one of the first registration. If you do not",
+                "know it, or somebody else chose it, please set a new one at",
+                "",
+                public_url,
+                "",
+                "If you did not register with us, please ignore this mail.",
+            ],
+        )
+    }
+
     /// To somebody who has an account already.
     pub(in crate::user) fn already_registered(public_url: &str) -> Letter {
         Letter::new(

@@ -8,7 +8,7 @@ use super::{Person, locate};
 use crate::call::Role;
 use crate::clock::Id;
 use crate::http::gate::{Access, Rule};
-use crate::http::{ApiResult, Body, Errors, NoParams, Params, expected_version, path_id, versioned};
+use crate::http::{ApiResult, Body, Change, Errors, NoParams, Params, expected_version, path_id, versioned};
 use crate::page::Page;
 use crate::user::{AccountDeletion, Address, NewAddress, Origin, PersonalData, Profile, ProfilePatch, User, UserError};
 
@@ -74,12 +74,13 @@ async fn profile_get(
 async fn profile_update(
     user: web::Data<dyn User>,
     request: HttpRequest,
+    change: Change,
     person: Person,
     _: Params<NoParams>,
     body: Body<ProfilePatch>,
 ) -> ApiResult {
     let expected = expected_version(&request)?;
-    let profile = user.profile_update(person.id, expected, body.0).await?;
+    let profile = user.profile_update(&change.0, person.id, expected, body.0).await?;
     Ok(versioned(&request, StatusCode::OK, &profile))
 }
 
@@ -106,7 +107,8 @@ async fn account_delete(
 
 /// Take my data
 ///
-/// All that is kept about me, as a file.
+/// What is kept about me as a user, as a file: profile, addresses, sessions, and what was done to the account. My reservations are at
+/// `GET /api/v1/reservations`.
 #[utoipa::path(
     tag = "account",
     responses(
@@ -155,11 +157,12 @@ async fn address_list(user: web::Data<dyn User>, person: Person, _: Params<NoPar
 async fn address_create(
     user: web::Data<dyn User>,
     request: HttpRequest,
+    change: Change,
     person: Person,
     _: Params<NoParams>,
     body: Body<NewAddress>,
 ) -> ApiResult {
-    let address = user.address_create(person.id, body.0).await?;
+    let address = user.address_create(&change.0, person.id, body.0).await?;
     let mut response = versioned(&request, StatusCode::CREATED, &address);
     locate(&mut response, &format!("/api/v1/me/addresses/{}", address.id));
     Ok(response)
@@ -209,6 +212,7 @@ async fn address_get(
 async fn address_update(
     user: web::Data<dyn User>,
     request: HttpRequest,
+    change: Change,
     person: Person,
     path: web::Path<String>,
     _: Params<NoParams>,
@@ -216,7 +220,7 @@ async fn address_update(
 ) -> ApiResult {
     let id: Id = path_id(&path)?;
     let expected = expected_version(&request)?;
-    let address = user.address_update(person.id, id, expected, body.0).await?;
+    let address = user.address_update(&change.0, person.id, id, expected, body.0).await?;
     Ok(versioned(&request, StatusCode::OK, &address))
 }
 
@@ -236,6 +240,7 @@ async fn address_update(
 async fn address_delete(
     user: web::Data<dyn User>,
     request: HttpRequest,
+    change: Change,
     person: Person,
     path: web::Path<String>,
     _: Params<NoParams>,
@@ -245,7 +250,7 @@ async fn address_delete(
         true => expected_version(&request)?,
         false => None,
     };
-    if !user.address_delete(person.id, id, expected).await? {
+    if !user.address_delete(&change.0, person.id, id, expected).await? {
         return Err(not_found("address", id).into());
     }
     Ok(HttpResponse::NoContent().finish())

@@ -156,7 +156,7 @@ async fn user_session_end_all(
     _: Params<NoParams>,
 ) -> ApiResult {
     let profile = existing(&**user, path_id(&path)?).await?;
-    let ended = user.session_end_all(&change.0.actor, profile.id, None).await?;
+    let ended = user.session_end_all(&change.0, profile.id, None).await?;
     Ok(HttpResponse::Ok().json(Ended { ended }))
 }
 
@@ -178,7 +178,7 @@ async fn user_session_end(
     _: Params<NoParams>,
 ) -> ApiResult {
     let (owner, session): (Id, Id) = (path_id(&path.0)?, path_id(&path.1)?);
-    if !user.session_end(&change.0.actor, owner, session).await? {
+    if !user.session_end(&change.0, owner, session).await? {
         return Err(not_found("session", session));
     }
     Ok(HttpResponse::NoContent().finish())

@@ -6,11 +6,11 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::Person;
-use crate::call::{Caller, Role};
+use crate::call::Role;
 use crate::clock::Id;
 use crate::error::{ErrorCode, Problem};
 use crate::http::gate::{Access, Rule};
-use crate::http::{ApiResult, Body, Errors, NoParams, Params, path_id};
+use crate::http::{ApiResult, Body, Change, Errors, NoParams, Params, path_id};
 use crate::page::Page;
 use crate::user::{
     EmailChange, Login, NewSession, Origin, PasswordChange, PasswordForgotten, PasswordReset, Registration, Session,
@@ -53,7 +53,7 @@ type NoQuery = Params<NoParams>;
 
 /// Register
 ///
-/// The address gets a mail with a link to confirm it or, where there is an account already, a hint. The answer is the same.
+/// The address gets a mail with a link to confirm it or, where an account has confirmed it already, a hint. The answer is the same.
 #[utoipa::path(tag = "auth", request_body = Registration,
     responses((status = 202, description = "A mail is on its way"), Errors))]
 #[post("/auth/register")]
@@ -76,8 +76,8 @@ async fn login(user: Users, origin: Origin, _: NoQuery, body: Body<Login>) -> Ap
 /// Ends the session whose token is sent, on this device only.
 #[utoipa::path(tag = "auth", responses((status = 204), Errors), security(("token" = [])))]
 #[post("/auth/logout")]
-async fn logout(user: Users, person: Person, _: NoQuery) -> ApiResult {
-    user.logout(person.id, person.session).await?;
+async fn logout(user: Users, change: Change, person: Person, _: NoQuery) -> ApiResult {
+    user.logout(&change.0, person.id, person.session).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -86,8 +86,8 @@ async fn logout(user: Users, person: Person, _: NoQuery) -> ApiResult {
 /// With the token from the mail after a registration or a change of address. It works once.
 #[utoipa::path(tag = "auth", request_body = TokenUse, responses((status = 204), Errors))]
 #[post("/auth/email/verify")]
-async fn email_verify(user: Users, _: NoQuery, body: Body<TokenUse>) -> ApiResult {
-    user.email_verify(body.0).await?;
+async fn email_verify(user: Users, origin: Origin, _: NoQuery, body: Body<TokenUse>) -> ApiResult {
+    user.email_verify(&origin, body.0).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -133,8 +133,8 @@ pub(super) struct Ended {
 /// All but the one that asks.
 #[utoipa::path(tag = "auth", responses((status = 200, body = Ended), Errors), security(("token" = [])))]
 #[delete("/me/sessions")]
-async fn session_end_others(user: Users, caller: Caller, person: Person, _: NoQuery) -> ApiResult<web::Json<Ended>> {
-    let ended = user.session_end_all(&caller.actor(), person.id, Some(person.session)).await?;
+async fn session_end_others(user: Users, change: Change, person: Person, _: NoQuery) -> ApiResult<web::Json<Ended>> {
+    let ended = user.session_end_all(&change.0, person.id, Some(person.session)).await?;
     Ok(web::Json(Ended { ended }))
 }
 
@@ -143,8 +143,8 @@ async fn session_end_others(user: Users, caller: Caller, person: Person, _: NoQu
     responses((status = 204), Errors),
     security(("token" = [])))]
 #[delete("/me/sessions/{session}")]
-async fn session_end(user: Users, caller: Caller, person: Person, session: web::Path<String>, _: NoQuery) -> ApiResult {
-    match user.session_end(&caller.actor(), person.id, path_id(&session)?).await? {
+async fn session_end(user: Users, change: Change, person: Person, session: web::Path<String>, _: NoQuery) -> ApiResult {
+    match user.session_end(&change.0, person.id, path_id(&session)?).await? {
         true => Ok(HttpResponse::NoContent().finish()),
         false => Err(Problem::new(ErrorCode::NotFound, "You have no session with this id.").into()),
     }

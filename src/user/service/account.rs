@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 
 use super::LocalUser;
 use super::faults::Faults;
-use crate::call::{Role, Version, Versioned};
+use crate::call::{Call, Role, Version, Versioned};
 use crate::clock::{Id, Time};
 use crate::db::Connection;
 use crate::user::email::normalised;
 use crate::user::store;
+use crate::user::store::user::UserRow;
 use crate::user::{
     ADDRESSES_MAX, Account, AccountDeletion, Address, AddressFields, Auth, NewAddress, Origin, PersonalData, Profile,
     ProfilePatch, UserError,
@@ -26,6 +27,7 @@ impl Account for LocalUser {
 
     async fn profile_update(
         &self,
+        call: &Call,
         user: Id,
         expected: Option<Version>,
         patch: ProfilePatch,
@@ -34,7 +36,7 @@ impl Account for LocalUser {
         faults.text("/name", patch.name.as_deref().unwrap_or_default(), 200);
         faults.text("/phone", patch.phone.as_deref().unwrap_or_default(), 50);
         faults.done()?;
-        let now = self.clock.now();
+        let (call, now) = (call.clone(), self.clock.now());
         self.db
             .write(move |conn| {
                 let before = lock(conn, user, expected)?;
@@ -46,7 +48,7 @@ impl Account for LocalUser {
                 }
                 store::profile::profile_update(conn, &before, name, phone, now)?;
                 let changed = json!({ "name": name != before.name, "phone": phone != before.phone });
-                audit(conn, user, "profile.updated", changed, now)?;
+                audit(conn, &call, user, "profile.updated", changed, now)?;
                 existing(conn, user)
             })
             .await
@@ -60,9 +62,9 @@ impl Account for LocalUser {
         self.db.read(move |conn| Ok(store::address::address_get(conn, user, id)?)).await
     }
 
-    async fn address_create(&self, user: Id, new: NewAddress) -> Result<Address, UserError> {
+    async fn address_create(&self, call: &Call, user: Id, new: NewAddress) -> Result<Address, UserError> {
         check_address(&new)?;
-        let now = self.clock.now();
+        let (call, now) = (call.clone(), self.clock.now());
         self.db
             .write(move |conn| {
                 // The person's row is locked, so that two calls at once neither pass the limit nor both set the default.
@@ -83,7 +85,7 @@ impl Account for LocalUser {
                     updated_at: now,
                 };
                 store::address::address_insert(conn, user, &address)?;
-                audit(conn, user, "address.created", json!({ "address": address.id }), now)?;
+                audit(conn, &call, user, "address.created", json!({ "address": address.id }), now)?;
                 Ok(address)
             })
             .await
@@ -91,13 +93,14 @@ impl Account for LocalUser {
 
     async fn address_update(
         &self,
+        call: &Call,
         user: Id,
         id: Id,
         expected: Option<Version>,
         new: NewAddress,
     ) -> Result<Address, UserError> {
         check_address(&new)?;
-        let now = self.clock.now();
+        let (call, now) = (call.clone(), self.clock.now());
         self.db
             .write(move |conn| {
                 lock(conn, user, None)?;
@@ -115,14 +118,20 @@ impl Account for LocalUser {
                     ..before
                 };
                 store::address::address_update(conn, user, &address)?;
-                audit(conn, user, "address.updated", json!({ "address": id }), now)?;
+                audit(conn, &call, user, "address.updated", json!({ "address": id }), now)?;
                 Ok(address)
             })
             .await
     }
 
-    async fn address_delete(&self, user: Id, id: Id, expected: Option<Version>) -> Result<bool, UserError> {
-        let now = self.clock.now();
+    async fn address_delete(
+        &self,
+        call: &Call,
+        user: Id,
+        id: Id,
+        expected: Option<Version>,
+    ) -> Result<bool, UserError> {
+        let (call, now) = (call.clone(), self.clock.now());
         self.db
             .write(move |conn| {
                 lock(conn, user, None)?;
@@ -132,7 +141,7 @@ impl Account for LocalUser {
                 if before.is_default {
                     store::address::address_default_newest(conn, user, now)?;
                 }
-                audit(conn, user, "address.deleted", json!({ "address": id }), now)?;
+                audit(conn, &call, user, "address.deleted", json!({ "address": id }), now)?;
                 Ok(true)
             })
             .await
@@ -154,18 +163,19 @@ impl Account for LocalUser {
     }
 
     async fn account_delete(&self, origin: &Origin, user: Id, deletion: AccountDeletion) -> Result<(), UserError> {
-        self.password_confirm(origin, user, &deletion.current_password).await?;
-        let now = self.clock.now();
+        let attempt = self.attempt_begin(origin, user).await?;
+        let proof = self.attempt_prove(attempt, &deletion.current_password).await?;
+        let (call, now) = (own_call(user, &origin.address), self.clock.now());
         self.db
             .write(move |conn| {
                 let other_admin = store::profile::admin_lock_others(conn, user)?;
-                let before = existing(conn, user)?;
+                let before = proof.hold(conn, now)?.profile()?;
                 if before.role == Role::Admin && !before.disabled && !other_admin {
                     return Err(UserError::Conflict("the last admin cannot go".into()));
                 }
-                super::admin::keys_revoke(conn, &subject(user), user, now)?;
+                super::admin::keys_revoke(conn, &call, user, now)?;
                 store::profile::user_delete(conn, &before, &normalised(&before.email))?;
-                audit(conn, user, "account.deleted", json!({}), now)?;
+                audit(conn, &call, user, "account.deleted", json!({}), now)?;
                 Ok(store::audit::audit_scrub(conn, &subject(user))?)
             })
             .await
@@ -177,21 +187,30 @@ pub(super) fn subject(user: Id) -> String {
     format!("user:{user}")
 }
 
+/// What somebody does to his own things, from this IP address.
+pub(super) fn own_call(user: Id, address: &str) -> Call {
+    Call::by(subject(user)).from(address)
+}
+
 /// The person's profile, where there is such a person.
 fn find(conn: &mut Connection, user: Id) -> Result<Option<Profile>, UserError> {
     let row = store::user::user_by_id(conn, user)?;
-    Ok(row.map(store::user::UserRow::profile).transpose()?)
+    Ok(row.map(UserRow::profile).transpose()?)
 }
 
 /// The profile of a person who must be there.
 pub(super) fn existing(conn: &mut Connection, user: Id) -> Result<Profile, UserError> {
-    find(conn, user)?.ok_or_else(|| UserError::NotFound { what: "user", name: user.to_string() })
+    known(store::user::user_by_id(conn, user)?, user)
+}
+
+fn known(row: Option<UserRow>, user: Id) -> Result<Profile, UserError> {
+    let row = row.ok_or_else(|| UserError::NotFound { what: "user", name: user.to_string() })?;
+    Ok(row.profile()?)
 }
 
 /// Keeps the person's row to this transaction and reads it. `expected` is what the caller saw.
 pub(super) fn lock(conn: &mut Connection, user: Id, expected: Option<Version>) -> Result<Profile, UserError> {
-    store::profile::user_lock(conn, user)?;
-    let profile = existing(conn, user)?;
+    let profile = known(store::profile::user_lock(conn, user)?, user)?;
     check_version(expected, profile.version())?;
     Ok(profile)
 }
@@ -203,10 +222,9 @@ fn check_version(expected: Option<Version>, actual: Version) -> Result<(), UserE
     }
 }
 
-/// Notes what a person did to his own things. Only ids and names of fields go in: no personal data.
-fn audit(conn: &mut Connection, user: Id, action: &str, data: Value, now: Time) -> Result<(), UserError> {
-    let subject = subject(user);
-    Ok(store::audit::audit_insert(conn, &subject, action, &subject, &data, "", now)?)
+/// Notes what was done to a person's own things. Only ids and names of fields go in: no personal data.
+fn audit(conn: &mut Connection, call: &Call, user: Id, action: &str, data: Value, now: Time) -> Result<(), UserError> {
+    Ok(store::audit::audit_insert(conn, call, action, &subject(user), &data, now)?)
 }
 
 fn fields(new: &NewAddress) -> AddressFields {

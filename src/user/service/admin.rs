@@ -53,8 +53,8 @@ impl Admin for LocalUser {
         expected: Option<Version>,
         patch: UserPatch,
     ) -> Result<Profile, UserError> {
-        let actor = call.actor.clone();
-        if patch.disabled == Some(true) && actor == subject(user) {
+        let call = call.clone();
+        if patch.disabled == Some(true) && call.actor == subject(user) {
             return Err(UserError::Conflict("nobody can disable himself".into()));
         }
         let now = self.clock.now();
@@ -64,7 +64,7 @@ impl Admin for LocalUser {
                     patch.disabled == Some(true) || patch.role.is_some_and(|role| role != Role::Admin);
                 let other_admin = !may_end_an_admin || store::profile::admin_lock_others(conn, user)?;
                 let before = lock(conn, user, expected)?;
-                if is_program(&actor) && (patch.role.is_some() || before.role == Role::Admin) {
+                if is_program(&call.actor) && (patch.role.is_some() || before.role == Role::Admin) {
                     return Err(UserError::Forbidden(PERSON_ONLY));
                 }
                 if before.role == Role::Admin && !before.disabled && !other_admin {
@@ -76,9 +76,9 @@ impl Admin for LocalUser {
                     return Ok(before);
                 }
                 store::profile::user_update(conn, &before, role, disabled, now)?;
-                user_audit(conn, &actor, &before, role, disabled, now)?;
+                user_audit(conn, &call, &before, role, disabled, now)?;
                 if disabled || role != Role::Admin {
-                    keys_revoke(conn, &actor, user, now)?;
+                    keys_revoke(conn, &call, user, now)?;
                 }
                 existing(conn, user)
             })
@@ -97,7 +97,7 @@ impl Admin for LocalUser {
     async fn api_key_create(&self, call: &Call, created_by: Id, new: NewApiKey) -> Result<CreatedApiKey, UserError> {
         let now = self.clock.now();
         check_key(&new, now)?;
-        let actor = call.actor.clone();
+        let call = call.clone();
         let token = token::token(token::API_KEY);
         let key = ApiKey {
             id: Id::new(now),
@@ -120,7 +120,7 @@ impl Admin for LocalUser {
                 }
                 store::api_key::api_key_insert(conn, &row, &hash)?;
                 let data = json!({ "name": row.name, "scopes": row.scopes });
-                key_audit(conn, &actor, "api_key.created", row.id, data, now)
+                key_audit(conn, &call, "api_key.created", row.id, data, now)
             })
             .await?;
         Ok(CreatedApiKey { token, key })
@@ -128,11 +128,11 @@ impl Admin for LocalUser {
 
     async fn api_key_revoke(&self, call: &Call, id: Id) -> Result<bool, UserError> {
         let now = self.clock.now();
-        let actor = call.actor.clone();
+        let call = call.clone();
         self.db
             .write(move |conn| {
                 if store::api_key::api_key_revoke(conn, id, now)? {
-                    key_audit(conn, &actor, "api_key.revoked", id, json!({}), now)?;
+                    key_audit(conn, &call, "api_key.revoked", id, json!({}), now)?;
                     return Ok(true);
                 }
                 // One that is revoked already is there too.
@@ -180,7 +180,7 @@ fn position(cursor: Option<&str>) -> Result<Option<Id>, UserError> {
 /// Notes what somebody did to a user.
 fn user_audit(
     conn: &mut Connection,
-    actor: &str,
+    call: &Call,
     before: &Profile,
     role: Role,
     disabled: bool,
@@ -189,11 +189,11 @@ fn user_audit(
     let subject = subject(before.id);
     if role != before.role {
         let data = json!({ "from": before.role, "to": role });
-        store::audit::audit_insert(conn, actor, "user.role_changed", &subject, &data, "", now)?;
+        store::audit::audit_insert(conn, call, "user.role_changed", &subject, &data, now)?;
     }
     if disabled != before.disabled {
         let action = if disabled { "user.disabled" } else { "user.enabled" };
-        store::audit::audit_insert(conn, actor, action, &subject, &json!({}), "", now)?;
+        store::audit::audit_insert(conn, call, action, &subject, &json!({}), now)?;
     }
     Ok(())
 }
@@ -204,22 +204,22 @@ pub(super) fn is_program(actor: &str) -> bool {
 }
 
 /// Ends the keys that a person made, who is no admin any more; each is noted.
-pub(super) fn keys_revoke(conn: &mut Connection, actor: &str, user: Id, now: Time) -> Result<(), UserError> {
+pub(super) fn keys_revoke(conn: &mut Connection, call: &Call, user: Id, now: Time) -> Result<(), UserError> {
     let ended = store::api_key::api_key_revoke_all(conn, user, now)?;
     let subjects: Vec<String> = ended.iter().map(|key| format!("key:{key}")).collect();
-    Ok(store::audit::audit_insert_all(conn, actor, "api_key.revoked", &subjects, now)?)
+    Ok(store::audit::audit_insert_all(conn, call, "api_key.revoked", &subjects, now)?)
 }
 
 /// Notes what somebody did to an API key.
 fn key_audit(
     conn: &mut Connection,
-    actor: &str,
+    call: &Call,
     action: &str,
     key: Id,
     data: Value,
     now: Time,
 ) -> Result<(), UserError> {
-    Ok(store::audit::audit_insert(conn, actor, action, &format!("key:{key}"), &data, "", now)?)
+    Ok(store::audit::audit_insert(conn, call, action, &format!("key:{key}"), &data, now)?)
 }
 
 fn check_key(new: &NewApiKey, now: Time) -> Result<(), UserError> {

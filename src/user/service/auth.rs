@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::LocalUser;
-use crate::call::{Caller, Role};
+use crate::call::{Call, Caller, Role};
 use crate::clock::Id;
 use crate::user::*;
 
@@ -28,28 +28,28 @@ impl Auth for LocalUser {
         self.account_create(actor, new, role).await
     }
 
-    async fn email_verify(&self, used: TokenUse) -> Result<(), UserError> {
-        self.email_confirm(used).await
+    async fn email_verify(&self, origin: &Origin, used: TokenUse) -> Result<(), UserError> {
+        self.email_confirm(origin, used).await
     }
 
     async fn login(&self, origin: &Origin, login: Login) -> Result<NewSession, UserError> {
         self.session_create(origin, login).await
     }
 
-    async fn logout(&self, user: Id, session: Id) -> Result<(), UserError> {
-        self.session_remove(&format!("user:{user}"), user, session).await.map(|_| ())
+    async fn logout(&self, call: &Call, user: Id, session: Id) -> Result<(), UserError> {
+        self.session_remove(call, user, session).await.map(|_| ())
     }
 
     async fn session_list(&self, user: Id, current: Option<Id>) -> Result<Vec<Session>, UserError> {
         self.sessions_of(user, current).await
     }
 
-    async fn session_end(&self, actor: &str, user: Id, session: Id) -> Result<bool, UserError> {
-        self.session_remove(actor, user, session).await
+    async fn session_end(&self, call: &Call, user: Id, session: Id) -> Result<bool, UserError> {
+        self.session_remove(call, user, session).await
     }
 
-    async fn session_end_all(&self, actor: &str, user: Id, except: Option<Id>) -> Result<u64, UserError> {
-        self.session_remove_all(actor, user, except).await
+    async fn session_end_all(&self, call: &Call, user: Id, except: Option<Id>) -> Result<u64, UserError> {
+        self.session_remove_all(call, user, except).await
     }
 
     async fn password_change(

@@ -33,6 +33,13 @@ impl Faults {
         self.text(pointer, value, max);
     }
 
+    /// The faults that another check found, if it did.
+    pub(super) fn note<T>(&mut self, checked: &Result<T, UserError>) {
+        if let Err(UserError::Invalid(found)) = checked {
+            self.0.extend_from_slice(found);
+        }
+    }
+
     /// The size of a page.
     pub(super) fn limit(&mut self, limit: Option<u32>) -> i64 {
         page::limit(limit).unwrap_or_else(|fault| {

@@ -3,30 +3,30 @@
 use diesel::prelude::*;
 use serde::Serialize;
 
+use crate::call::Call;
 use crate::clock::{Id, Time};
 use crate::db::sql::JsonValue;
 use crate::db::{Connection, MultiBackend};
 use crate::user::AuditEntry;
 use crate::user::schema::audit_log;
 
-/// Notes an act in the caller's transaction. `subject` is `user:ID` or `key:ID`; `address` the caller's IP address, empty when unknown.
+/// Notes an act in the caller's transaction. `subject` is `user:ID` or `key:ID`.
 pub(in crate::user) fn audit_insert(
     conn: &mut Connection,
-    actor: &str,
+    call: &Call,
     action: &str,
     subject: &str,
     data: &impl Serialize,
-    address: &str,
     now: Time,
 ) -> QueryResult<()> {
     diesel::insert_into(audit_log::table)
         .values((
             audit_log::id.eq(Id::new(now)),
-            audit_log::actor.eq(actor),
+            audit_log::actor.eq(&call.actor),
             audit_log::action.eq(action),
             audit_log::subject.eq(subject),
             audit_log::data.eq(JsonValue::of(data)),
-            audit_log::address.eq(address),
+            audit_log::address.eq(&call.address),
             audit_log::created_at.eq(now),
         ))
         .execute(conn)?;
@@ -36,7 +36,7 @@ pub(in crate::user) fn audit_insert(
 /// Notes the same act to each of `subjects`, of which there is no more to say.
 pub(in crate::user) fn audit_insert_all(
     conn: &mut Connection,
-    actor: &str,
+    call: &Call,
     action: &str,
     subjects: &[String],
     now: Time,
@@ -46,11 +46,11 @@ pub(in crate::user) fn audit_insert_all(
         let rows = subjects.iter().map(|subject| {
             (
                 audit_log::id.eq(Id::new(now)),
-                audit_log::actor.eq(actor),
+                audit_log::actor.eq(&call.actor),
                 audit_log::action.eq(action),
                 audit_log::subject.eq(subject),
                 audit_log::data.eq(JsonValue(serde_json::json!({}))),
-                audit_log::address.eq(""),
+                audit_log::address.eq(&call.address),
                 audit_log::created_at.eq(now),
             )
         });
@@ -111,10 +111,13 @@ pub(in crate::user) fn audit_list(
     Ok(rows.into_iter().map(AuditEntry::from).collect())
 }
 
-/// Leaves of what is noted about `subject` only who did what, and when.
-pub(in crate::user) fn audit_scrub(conn: &mut Connection, subject: &str) -> QueryResult<()> {
-    diesel::update(audit_log::table.filter(audit_log::subject.eq(subject)))
+/// Leaves of what is noted about a person, `user:ID`, only who did what, and when; also of what the person did to others.
+pub(in crate::user) fn audit_scrub(conn: &mut Connection, person: &str) -> QueryResult<()> {
+    diesel::update(audit_log::table.filter(audit_log::subject.eq(person)))
         .set((audit_log::data.eq(JsonValue(serde_json::json!({}))), audit_log::address.eq("")))
         .execute(conn)?;
+    // Both conditions as the index has them, which knows only what is done to others: little.
+    let others = audit_log::table.filter(audit_log::actor.eq(person)).filter(audit_log::actor.ne(audit_log::subject));
+    diesel::update(others).set(audit_log::address.eq("")).execute(conn)?;
     Ok(())
 }

@@ -26,8 +26,8 @@ impl Purpose {
 
 /// A token, of which the hash is kept.
 pub(in crate::user) struct OneTimeToken {
-    pub hash: Vec<u8>,
     pub user: Id,
+    pub hash: Vec<u8>,
     pub purpose: Purpose,
     /// The address that is proved by using it.
     pub email: String,
@@ -43,8 +43,8 @@ pub(in crate::user) fn one_time_token_replace(
     one_time_token_delete(conn, token.user, &[token.purpose])?;
     diesel::insert_into(one_time_tokens::table)
         .values((
-            one_time_tokens::token_hash.eq(&token.hash),
             one_time_tokens::user_id.eq(token.user),
+            one_time_tokens::token_hash.eq(&token.hash),
             one_time_tokens::purpose.eq(token.purpose.as_str()),
             one_time_tokens::email.eq(&token.email),
             one_time_tokens::created_at.eq(now),
@@ -54,36 +54,38 @@ pub(in crate::user) fn one_time_token_replace(
     Ok(())
 }
 
-/// Whose token this is and which address it proves, without using it.
-pub(in crate::user) fn one_time_token_get(
+/// Would this token of a person be taken?
+pub(in crate::user) fn one_time_token_is_good(
     conn: &mut Connection,
+    user: Id,
     hash: &[u8],
     purpose: Purpose,
     now: Time,
-) -> QueryResult<Option<(Id, String)>> {
-    one_time_tokens::table
-        .find(hash)
+) -> QueryResult<bool> {
+    let good = one_time_tokens::table
+        .find((user, hash))
         .filter(one_time_tokens::purpose.eq(purpose.as_str()))
-        .filter(one_time_tokens::expires_at.gt(now))
-        .select((one_time_tokens::user_id, one_time_tokens::email))
-        .first(conn)
-        .optional()
+        .filter(one_time_tokens::expires_at.gt(now));
+    diesel::select(diesel::dsl::exists(good)).get_result(conn)
 }
 
-/// Uses a token: it is gone with this very statement, so of two who use it at a time one gets it.
+/// Uses a token of a person, and gives the address that it proves: it is gone with this very statement, so of two who use it at a
+/// time one gets it.
 pub(in crate::user) fn one_time_token_take(
     conn: &mut Connection,
+    user: Id,
     hash: &[u8],
     purpose: Purpose,
     now: Time,
-) -> QueryResult<Option<(Id, String)>> {
+) -> QueryResult<Option<String>> {
     diesel::delete(
         one_time_tokens::table
+            .filter(one_time_tokens::user_id.eq(user))
             .filter(one_time_tokens::token_hash.eq(hash))
             .filter(one_time_tokens::purpose.eq(purpose.as_str()))
             .filter(one_time_tokens::expires_at.gt(now)),
     )
-    .returning((one_time_tokens::user_id, one_time_tokens::email))
+    .returning(one_time_tokens::email)
     .get_result(conn)
     .optional()
 }

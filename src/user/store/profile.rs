@@ -50,17 +50,15 @@ fn containing(text: &str) -> String {
     format!("%{text}%")
 }
 
-/// Keeps the person's row, if there is one, to this transaction until it ends.
-pub(in crate::user) fn user_lock(conn: &mut Connection, user: Id) -> QueryResult<()> {
+/// Keeps the person's row, if there is one, to this transaction until it ends, and gives it as it stands then.
+pub(in crate::user) fn user_lock(conn: &mut Connection, user: Id) -> QueryResult<Option<UserRow>> {
+    let row = users::table.find(user).select(COLUMNS);
     match conn {
-        // Not FOR UPDATE: that would also hold up whoever only refers to the row, as a log-in does.
-        Connection::Postgres(conn) => {
-            users::table.find(user).select(users::id).for_no_key_update().first::<Id>(conn).optional()?;
-        }
+        // Not FOR UPDATE: that would also hold up whoever only refers to the row, as a new address does.
+        Connection::Postgres(conn) => row.for_no_key_update().first(conn).optional(),
         // The transaction has the whole file already.
-        Connection::Sqlite(_) => {}
+        Connection::Sqlite(conn) => row.first(conn).optional(),
     }
-    Ok(())
 }
 
 /// Keeps the rows of `user` and of other admins to this transaction, and tells whether one of the others is an admin who is not
@@ -82,17 +80,11 @@ pub(in crate::user) fn admin_lock_others(conn: &mut Connection, user: Id) -> Que
     ids.sort_unstable();
     let mut other = false;
     for id in ids {
-        user_lock(conn, id)?;
-        // Read after the lock: what was read before it may be over.
-        other |= id != user && is_enabled_admin(conn, id)?;
+        // What was read before the lock may be over.
+        let row = user_lock(conn, id)?.filter(|row| id != user && row.disabled_at.is_none());
+        other |= row.is_some_and(|row| row.role == role_text(Role::Admin));
     }
     Ok(other)
-}
-
-fn is_enabled_admin(conn: &mut Connection, user: Id) -> QueryResult<bool> {
-    let admin =
-        users::table.find(user).filter(users::role.eq(role_text(Role::Admin))).filter(users::disabled_at.is_null());
-    diesel::select(diesel::dsl::exists(admin)).get_result(conn)
 }
 
 /// Writes the person's own part of the profile.

@@ -24,8 +24,8 @@ pub(in crate::user) fn sessions(conn: &mut Connection, end: Time, limit: i64) ->
 /// One-time tokens that ended before `end`.
 pub(in crate::user) fn one_time_tokens(conn: &mut Connection, end: Time, limit: i64) -> QueryResult<usize> {
     diesel::sql_query(
-        "DELETE FROM one_time_tokens WHERE token_hash IN \
-         (SELECT token_hash FROM one_time_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
+        "DELETE FROM one_time_tokens WHERE (user_id, token_hash) IN \
+         (SELECT user_id, token_hash FROM one_time_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
     )
     .bind::<sql::Instant, _>(end)
     .bind::<BigInt, _>(limit)

@@ -85,9 +85,8 @@ pub(in crate::user) struct NewUser {
     pub password_hash: String,
 }
 
-/// Writes an account. A unique violation means that the address has one.
+/// Writes an account, whose address was claimed before.
 pub(in crate::user) fn user_insert(conn: &mut Connection, new: &NewUser, now: Time) -> QueryResult<UserRow> {
-    user_email_insert(conn, &new.email_norm, new.id, now)?;
     let row = diesel::insert_into(users::table)
         .values((
             users::id.eq(new.id),
@@ -111,21 +110,20 @@ pub(in crate::user) fn user_insert(conn: &mut Connection, new: &NewUser, now: Ti
     Ok(row)
 }
 
-/// Gives an address to a person. A unique violation means that somebody has it.
-pub(in crate::user) fn user_email_insert(
+/// Gives an address to a person; false where somebody has it. Of two who claim it at a time, the second waits for the first.
+pub(in crate::user) fn user_email_claim(
     conn: &mut Connection,
     email_norm: &str,
     user: Id,
     now: Time,
-) -> QueryResult<()> {
-    diesel::insert_into(user_emails::table)
-        .values((
-            user_emails::email_norm.eq(email_norm),
-            user_emails::user_id.eq(user),
-            user_emails::created_at.eq(now),
-        ))
-        .execute(conn)?;
-    Ok(())
+) -> QueryResult<bool> {
+    let row = (user_emails::email_norm.eq(email_norm), user_emails::user_id.eq(user), user_emails::created_at.eq(now));
+    let insert = diesel::insert_into(user_emails::table).values(row).on_conflict_do_nothing();
+    let claimed = match conn {
+        Connection::Sqlite(conn) => insert.execute(conn)?,
+        Connection::Postgres(conn) => insert.execute(conn)?,
+    };
+    Ok(claimed > 0)
 }
 
 pub(in crate::user) fn user_by_id(conn: &mut Connection, id: Id) -> QueryResult<Option<UserRow>> {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use emporium::app;
 use emporium::call::Role;
 use serde_json::json;
@@ -82,6 +84,23 @@ on_both! {
         app.clock.advance(Duration::from_secs(1_800));
         assert_eq!(code(&reset(&app, &second, OTHER_PASSWORD).await.1), "token_invalid");
         assert_eq!(app.try_login(ANN, PASSWORD).await.0, 200);
+    }
+
+    async fn a_link_is_good_for_the_person_whom_it_names(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        app.token(ANN, Role::Customer).await;
+        app.token("bob@example.com", Role::Customer).await;
+        forgot(&app, ANN).await;
+        let anns = app.mailed_token(ANN, RESET).await;
+        forgot(&app, "bob@example.com").await;
+        let bobs = app.mailed_token("bob@example.com", RESET).await;
+        assert!(anns.starts_with("emo_") && anns.len() == 68, "{anns}");
+        // Sixteen bytes name the person; the rest is the secret.
+        let [of_ann, of_bob] = [&anns, &bobs].map(|token| URL_SAFE_NO_PAD.decode(&token[4..]).unwrap());
+        let mixed = format!("emo_{}", URL_SAFE_NO_PAD.encode([&of_bob[..16], &of_ann[16..]].concat()));
+        assert_eq!(code(&reset(&app, &mixed, OTHER_PASSWORD).await.1), "token_invalid");
+        assert_eq!(reset(&app, &anns, OTHER_PASSWORD).await.0, 204);
+        assert_eq!(app.try_login("bob@example.com", PASSWORD).await.0, 200);
     }
 
     async fn of_many_who_use_a_link_at_a_time_one_does(backend: Backend) {

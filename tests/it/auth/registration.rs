@@ -57,6 +57,28 @@ on_both! {
         assert_eq!(app.try_login(ANN, PASSWORD).await.0, 200);
     }
 
+    async fn who_registers_again_before_the_proof_gets_another_link(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        assert_eq!(register(&app, "Ann@example.com", PASSWORD).await, (202, Value::Null));
+        let first = app.mailed_token("Ann@example.com", CONFIRM).await;
+        assert_eq!(register(&app, ANN, OTHER_PASSWORD).await, (202, Value::Null));
+        // To the address as it stands in the account.
+        let second = app.mailed_token("Ann@example.com", CONFIRM).await;
+        assert_ne!(first, second);
+        assert_eq!(code(&verify(&app, &first).await.1), "token_invalid", "the newest link counts");
+        assert_eq!(verify(&app, &second).await.0, 204);
+        // Nobody changes a password without knowing it.
+        assert_eq!(app.try_login(ANN, OTHER_PASSWORD).await.0, 401);
+        let (status, body) = app.try_login(ANN, PASSWORD).await;
+        assert_eq!((status, &body["user"]["email_verified"]), (200, &json!(true)));
+        assert_eq!(app.audited("registration.repeated"), 1);
+
+        assert_eq!(register(&app, ANN, OTHER_PASSWORD).await, (202, Value::Null));
+        let mail = app.mail("Ann@example.com", "You have an account already").await.unwrap();
+        assert!(!mail.contains("token="), "{mail}");
+        assert_eq!(app.mails().await.len(), 3);
+    }
+
     async fn of_many_who_register_an_address_at_a_time_one_gets_it(backend: Backend) {
         let app = TestApp::start_with(backend, |config| config.user.throttle.mails_free = 100).await;
         let tries = (0..8).map(|_| register(&app, ANN, PASSWORD));
@@ -65,8 +87,9 @@ on_both! {
         assert_eq!(app.number("SELECT count(*) AS n FROM {}users"), 1);
         assert_eq!(app.number("SELECT count(*) AS n FROM {}user_emails"), 1);
         let mails = app.mails().await;
-        assert_eq!(mails.iter().filter(|mail| mail.contains(CONFIRM)).count(), 1);
+        assert_eq!(mails.iter().filter(|mail| mail.contains("welcome to our shop!")).count(), 1);
         assert_eq!(mails.len(), 8);
+        assert_eq!((app.audited("user.registered"), app.audited("registration.repeated")), (1, 7));
     }
 
     async fn a_link_that_is_too_old_or_forged_proves_nothing(backend: Backend) {

@@ -79,7 +79,7 @@ impl Buyer {
     fn call(&mut self) -> Call {
         self.calls += 1;
         let key = format!("{}-{}", self.name, self.calls);
-        Call { actor: self.name.clone(), key: Some(IdempotencyKey { key, request_hash: vec![1; 32] }) }
+        Call { key: Some(IdempotencyKey { key, request_hash: vec![1; 32] }), ..Call::by(&self.name) }
     }
 
     fn count(&mut self, what: &'static str) {

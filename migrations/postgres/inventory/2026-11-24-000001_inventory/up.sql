@@ -100,7 +100,6 @@ CREATE TABLE skus (
     PRIMARY KEY (product_id, id),
     UNIQUE (product_id, option1, option2, option3)
 );
-CREATE UNIQUE INDEX skus_id_idx ON skus (id);
 
 CREATE TABLE stock (
     product_id  uuid NOT NULL,
@@ -119,7 +118,6 @@ CREATE TABLE stock (
     FOREIGN KEY (product_id, sku_id) REFERENCES skus (product_id, id),
     CONSTRAINT stock_promised CHECK (reserved + allocated <= on_hand + backorder)
 );
-CREATE INDEX stock_sku_idx ON stock (sku_id, location_id);
 
 -- Append-only. Every change of a counter is one row; the counters are its sums.
 CREATE TABLE stock_ledger (

@@ -72,16 +72,17 @@ CREATE TABLE addresses (
 CREATE UNIQUE INDEX addresses_one_default ON addresses (user_id) WHERE is_default;
 
 CREATE TABLE one_time_tokens (
-    -- SHA-256 of the token; the token itself only stands in the mail.
-    token_hash  bytea PRIMARY KEY,
+    -- Named by the token itself.
     user_id     uuid NOT NULL,
+    -- SHA-256 of the token; the token itself only stands in the mail.
+    token_hash  bytea NOT NULL,
     purpose     text NOT NULL CHECK (purpose IN ('verify', 'reset', 'change_email')),
     -- The address that is proved by using it.
     email       text NOT NULL,
     created_at  timestamptz NOT NULL,
-    expires_at  timestamptz NOT NULL
+    expires_at  timestamptz NOT NULL,
+    PRIMARY KEY (user_id, token_hash)
 );
-CREATE INDEX one_time_tokens_user_idx ON one_time_tokens (user_id, purpose);
 CREATE INDEX one_time_tokens_expiry_idx ON one_time_tokens (expires_at);
 
 CREATE TABLE api_keys (
@@ -101,17 +102,21 @@ CREATE INDEX api_keys_token_idx ON api_keys (token_hash);
 
 -- Append-only.
 CREATE TABLE audit_log (
-    id         uuid PRIMARY KEY,
-    actor      text NOT NULL,
-    -- As session.created, user.disabled, api_key.created.
-    action     text NOT NULL,
     -- Whom or what it was done to: user:ID or key:ID.
     subject    text COLLATE "C" NOT NULL,
+    id         uuid NOT NULL,
+    actor      text COLLATE "C" NOT NULL,
+    -- As session.created, user.disabled, api_key.created.
+    action     text NOT NULL,
     data       jsonb NOT NULL,
+    -- The IP address that it came from; empty for what nobody asked over the network.
     address    text NOT NULL DEFAULT '',
-    created_at timestamptz NOT NULL
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (subject, id)
 );
-CREATE INDEX audit_log_subject_idx ON audit_log (subject, id);
+CREATE INDEX audit_log_id_idx ON audit_log (id);
+-- What somebody did to others.
+CREATE INDEX audit_log_actor_idx ON audit_log (actor) WHERE actor <> subject;
 
 -- Failed log-ins: by account, by address, and by both. The keys are hashed, so that no address stands here.
 CREATE TABLE login_throttle (

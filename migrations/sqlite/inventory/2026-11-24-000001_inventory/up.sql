@@ -1,4 +1,5 @@
 -- The inventory module; the same tables and columns as on PostgreSQL. Ids are 16-byte BLOBs, times microseconds since 1970 (UTC).
+-- Tables that are found by several columns are kept in the order of their key (WITHOUT ROWID): one B-tree less to write and to read.
 
 CREATE TABLE categories (
     id          BLOB PRIMARY KEY,
@@ -62,7 +63,7 @@ CREATE TABLE product_tags (
     product_id  BLOB NOT NULL REFERENCES products (id) ON DELETE CASCADE,
     tag         TEXT NOT NULL,
     PRIMARY KEY (product_id, tag)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX product_tags_tag_idx ON product_tags (tag, product_id);
 
 -- The words of a product, cut and stemmed by the app so that both databases find the same products. The index keeps no text of its
@@ -102,8 +103,7 @@ CREATE TABLE skus (
     updated_at          INTEGER NOT NULL,
     PRIMARY KEY (product_id, id),
     UNIQUE (product_id, option1, option2, option3)
-) STRICT;
-CREATE UNIQUE INDEX skus_id_idx ON skus (id);
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE stock (
     product_id  BLOB NOT NULL,
@@ -121,8 +121,7 @@ CREATE TABLE stock (
     PRIMARY KEY (product_id, sku_id, location_id),
     FOREIGN KEY (product_id, sku_id) REFERENCES skus (product_id, id),
     CONSTRAINT stock_promised CHECK (reserved + allocated <= on_hand + backorder)
-) STRICT;
-CREATE INDEX stock_sku_idx ON stock (sku_id, location_id);
+) STRICT, WITHOUT ROWID;
 
 -- Append-only. Every change of a counter is one row; the counters are its sums.
 CREATE TABLE stock_ledger (
@@ -146,7 +145,7 @@ CREATE TABLE stock_ledger (
     reservation_id  BLOB,
     created_at      INTEGER NOT NULL,
     PRIMARY KEY (product_id, sku_id, location_id, seq)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX stock_ledger_time_idx ON stock_ledger (product_id, sku_id, created_at, location_id, seq);
 
 CREATE TABLE reservations (
@@ -180,7 +179,7 @@ CREATE TABLE reservation_lines (
     expires_at     INTEGER NOT NULL,
     PRIMARY KEY (product_id, reservation_id, sku_id, location_id),
     FOREIGN KEY (product_id, sku_id, location_id) REFERENCES stock (product_id, sku_id, location_id)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX reservation_lines_reservation_idx ON reservation_lines (reservation_id);
 CREATE INDEX reservation_lines_due_idx ON reservation_lines (sku_id, location_id, expires_at) WHERE state = 'held';
 CREATE INDEX reservation_lines_holder_idx ON reservation_lines (holder, expires_at) WHERE state = 'held';
@@ -189,7 +188,7 @@ CREATE INDEX reservation_lines_holder_idx ON reservation_lines (holder, expires_
 CREATE TABLE holders (
     holder      TEXT PRIMARY KEY,
     touched_at  INTEGER NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX holders_touched_idx ON holders (touched_at);
 
 CREATE TABLE idempotency_keys (
@@ -211,7 +210,7 @@ CREATE TABLE outbox (
     -- Given in one order after the commit, so that a reader who asks for what comes after N never misses a late commit.
     position     INTEGER,
     PRIMARY KEY (aggregate_id, id)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE UNIQUE INDEX outbox_position_idx ON outbox (position, aggregate_id, id);
 CREATE INDEX outbox_unplaced_idx ON outbox (id) WHERE position IS NULL;
 

@@ -71,16 +71,17 @@ CREATE TABLE addresses (
 CREATE UNIQUE INDEX addresses_one_default ON addresses (user_id) WHERE is_default;
 
 CREATE TABLE one_time_tokens (
-    -- SHA-256 of the token; the token itself only stands in the mail.
-    token_hash  BLOB PRIMARY KEY,
+    -- Named by the token itself.
     user_id     BLOB NOT NULL,
+    -- SHA-256 of the token; the token itself only stands in the mail.
+    token_hash  BLOB NOT NULL,
     purpose     TEXT NOT NULL CHECK (purpose IN ('verify', 'reset', 'change_email')),
     -- The address that is proved by using it.
     email       TEXT NOT NULL,
     created_at  INTEGER NOT NULL,
-    expires_at  INTEGER NOT NULL
+    expires_at  INTEGER NOT NULL,
+    PRIMARY KEY (user_id, token_hash)
 ) STRICT;
-CREATE INDEX one_time_tokens_user_idx ON one_time_tokens (user_id, purpose);
 CREATE INDEX one_time_tokens_expiry_idx ON one_time_tokens (expires_at);
 
 CREATE TABLE api_keys (
@@ -100,17 +101,21 @@ CREATE INDEX api_keys_token_idx ON api_keys (token_hash);
 
 -- Append-only.
 CREATE TABLE audit_log (
-    id         BLOB PRIMARY KEY,
+    -- Whom or what it was done to: user:ID or key:ID.
+    subject    TEXT NOT NULL,
+    id         BLOB NOT NULL,
     actor      TEXT NOT NULL,
     -- As session.created, user.disabled, api_key.created.
     action     TEXT NOT NULL,
-    -- Whom or what it was done to: user:ID or key:ID.
-    subject    TEXT NOT NULL,
     data       TEXT NOT NULL,
+    -- The IP address that it came from; empty for what nobody asked over the network.
     address    TEXT NOT NULL DEFAULT '',
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (subject, id)
 ) STRICT;
-CREATE INDEX audit_log_subject_idx ON audit_log (subject, id);
+CREATE INDEX audit_log_id_idx ON audit_log (id);
+-- What somebody did to others.
+CREATE INDEX audit_log_actor_idx ON audit_log (actor) WHERE actor <> subject;
 
 -- Failed log-ins: by account, by address, and by both. The keys are hashed, so that no address stands here.
 CREATE TABLE login_throttle (

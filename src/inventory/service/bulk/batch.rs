@@ -13,7 +13,7 @@ use crate::inventory::service::catalogue::location::LOCATIONS_MAX;
 use crate::inventory::service::catalogue::product::EventData;
 use crate::inventory::store::event::events_insert;
 use crate::inventory::store::search::{Words, words_insert, words_put};
-use crate::inventory::store::stock_set::{StockSet, backorder_set_many, stock_set_many};
+use crate::inventory::store::stock_set::{StockSet, backorder_set_many, stock_open_many, stock_set_many};
 use crate::inventory::store::{bulk, category, location, product, sku, stock};
 use crate::inventory::{Category, ImportReport, InventoryError, Location, Product, RowFault, Sku};
 
@@ -304,13 +304,13 @@ fn count(plans: &[Plan], report: &mut ImportReport) {
 
 fn write_products(conn: &mut Connection, actor: &str, plans: Vec<Plan>, now: Time) -> Result<(), InventoryError> {
     let (new, old): (Vec<Plan>, Vec<Plan>) = plans.into_iter().partition(|plan| plan.before.is_none());
-    let mut stock = vec![];
-    let (created, words) = parts(new, &mut stock);
+    let (created, words, stock) = parts(new);
     product::products_insert(conn, &created)?;
     words_insert(conn, &words)?;
     events_insert(conn, "product.created", created.iter().map(|product| (product.id, EventData::from(product))), now)?;
+    stock_open_many(conn, &stock, REASON, actor, now)?;
     let backorders = write_changes(conn, &old, now)?;
-    stock.extend(old.into_iter().flat_map(|plan| plan.stock));
+    let stock: Vec<StockSet> = old.into_iter().flat_map(|plan| plan.stock).collect();
     if !stock_set_many(conn, &stock, REASON, actor, now)? {
         return Err(changed_meanwhile());
     }
@@ -318,16 +318,17 @@ fn write_products(conn: &mut Connection, actor: &str, plans: Vec<Plan>, now: Tim
     write_backorders(conn, backorders)
 }
 
-/// The new products and their words; their stock goes to `stock`.
-fn parts(plans: Vec<Plan>, stock: &mut Vec<StockSet>) -> (Vec<Product>, Vec<(Id, Words)>) {
+/// The new products, their words and their stock.
+fn parts(plans: Vec<Plan>) -> (Vec<Product>, Vec<(Id, Words)>, Vec<StockSet>) {
     let mut products = Vec::with_capacity(plans.len());
     let mut words = Vec::with_capacity(plans.len());
+    let mut stock = vec![];
     for plan in plans {
         words.extend(plan.words.map(|words| (plan.product.id, words)));
         products.push(plan.product);
         stock.extend(plan.stock);
     }
-    (products, words)
+    (products, words, stock)
 }
 
 /// SKUs whose stock gets another backorder limit, by limit.

@@ -36,7 +36,7 @@ impl Listing<'_> {
         self.add_conditions(&mut select, Omit::Category);
         select.add("GROUP BY p.category_id) AS n JOIN categories c ON c.id = n.category_id", []);
         let mut counts: HashMap<String, i64> = HashMap::new();
-        for ValueCount { value: path, count } in select.load::<ValueCount>(conn)? {
+        for ValueCount { value: path, count } in self.kept(select).load::<ValueCount>(conn)? {
             // Each part of a path is a category's own path: what is in one is in all above it.
             let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
             for end in ends {
@@ -55,7 +55,7 @@ impl Listing<'_> {
         self.add_conditions(&mut select, Omit::Vendor);
         // No vendor is nothing to choose.
         select.add("AND p.vendor <> '' GROUP BY p.vendor ORDER BY count DESC, value LIMIT ?", [VALUES_MAX.into()]);
-        counts(conn, select)
+        counts(conn, self.kept(select))
     }
 
     fn tags(&self, conn: &mut Connection) -> QueryResult<Vec<FacetCount>> {
@@ -65,7 +65,7 @@ impl Listing<'_> {
         select.add("JOIN product_tags t ON t.product_id = p.id", []);
         self.add_conditions(&mut select, Omit::Tag);
         select.add("GROUP BY t.tag ORDER BY count DESC, value LIMIT ?", [VALUES_MAX.into()]);
-        counts(conn, select)
+        counts(conn, self.kept(select))
     }
 
     /// The range of prices without the price filter, and the number of products with it.
@@ -82,7 +82,7 @@ impl Listing<'_> {
         select.add(") AS total FROM products p", []);
         self.add_conditions(&mut select, Omit::Price);
         let empty = Prices { price_min: None, price_max: None, total: 0 };
-        Ok(select.load(conn)?.pop().unwrap_or(empty))
+        Ok(self.kept(select).load(conn)?.pop().unwrap_or(empty))
     }
 
     fn in_stock(&self, conn: &mut Connection) -> QueryResult<i64> {
@@ -91,7 +91,7 @@ impl Listing<'_> {
         select.add("SELECT count(p.vendor) AS count FROM products p", []);
         self.add_conditions(&mut select, Omit::Stock);
         add_in_stock(&mut select, "AND", self.now);
-        count(conn, select)
+        count(conn, self.kept(select))
     }
 
     /// All filters but one.

@@ -138,9 +138,26 @@ impl<'a> Listing<'a> {
             let before = format!("{union} SELECT '{name}' AS value, count(*) AS count FROM (");
             select.add_statement(&before, probe, ") AS few");
         }
-        let mut few = select.load::<ValueCount>(conn)?;
+        let mut few = self.kept(select).load::<ValueCount>(conn)?;
         few.retain(|row| row.count < FEW);
         Ok(Plan { gather: !few.is_empty(), by_tag: few.iter().any(|row| row.value == "tag") })
+    }
+
+    /// A statement of this list, kept ready where a list has at most one filter: the most that is asked for, in few forms.
+    pub(super) fn kept(&self, select: Statement) -> Statement {
+        let Filter { terms: _, category, vendor, tag, price_min, price_max, in_stock, status: _ } = self.filter;
+        let filters = [
+            category.is_some(),
+            vendor.is_some(),
+            tag.is_some(),
+            price_min.is_some(),
+            price_max.is_some(),
+            in_stock.is_some(),
+        ];
+        match filters.iter().filter(|is_there| **is_there).count() {
+            0 | 1 => select.kept(),
+            _ => select,
+        }
     }
 
     pub(super) fn add_found(&self, select: &mut Statement) {

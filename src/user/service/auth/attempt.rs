@@ -4,16 +4,19 @@ use crate::clock::{Id, Time};
 use crate::config::{Secret, UserConfig};
 use crate::db::Connection;
 use crate::user::email::normalised;
-use crate::user::password::Checked;
 use crate::user::service::LocalUser;
 use crate::user::store::login_throttle::{throttle_block, throttle_blocked_until, throttle_clear, throttle_count};
+use crate::user::store::profile::user_lock;
 use crate::user::store::session::session_addresses;
-use crate::user::store::user::{UserRow, user_by_id, user_with_password};
+use crate::user::store::user::{UserRow, password_rehash, user_by_id, user_with_password};
 use crate::user::throttle::{Counter, network};
 use crate::user::{Origin, UserError};
 
+/// An id that nobody has.
+pub(super) const NOBODY: Id = Id(uuid::Uuid::nil());
+
 /// What is known before the password is looked at.
-pub(super) struct Attempt {
+pub(in crate::user::service) struct Attempt {
     /// The person and the stored hash; `None` where there is no such account.
     pub found: Option<(UserRow, String)>,
     pub counters: Vec<Counter>,
@@ -28,7 +31,7 @@ pub(super) fn begin(
     address: &str,
     now: Time,
 ) -> Result<Attempt, UserError> {
-    let id = user.unwrap_or(Id(uuid::Uuid::nil()));
+    let id = user.unwrap_or(NOBODY);
     let found = user_with_password(conn, id)?;
     let known = session_addresses(conn, id)?;
     let familiar = !address.is_empty() && known.iter().any(|known| network(known) == network(address));
@@ -69,13 +72,6 @@ pub(super) fn count(
     Ok(())
 }
 
-/// Ends a try whose password was right. What failed since it began holds for it too, so that many tries at a time are worth no more
-/// than one after the other.
-pub(super) fn succeed(conn: &mut Connection, counters: &[Counter], now: Time) -> Result<(), UserError> {
-    refuse_blocked(conn, counters, now)?;
-    forget(conn, counters)
-}
-
 /// Clears what a right password, or a reset one, clears.
 pub(super) fn forget(conn: &mut Connection, counters: &[Counter]) -> Result<(), UserError> {
     let cleared = counters.iter().filter(|counter| counter.is_cleared_by_success());
@@ -83,40 +79,64 @@ pub(super) fn forget(conn: &mut Connection, counters: &[Counter]) -> Result<(), 
     Ok(throttle_clear(conn, &keys)?)
 }
 
+/// A password that was right when it was looked at. What is done in its name is one transaction, which begins with [`Proof::hold`].
+pub(in crate::user::service) struct Proof {
+    /// As the person was then.
+    pub user: UserRow,
+    counters: Vec<Counter>,
+    /// The stored hash, and a stronger one of the same password.
+    stronger: Option<(String, String)>,
+}
+
+impl Proof {
+    /// Keeps the person's row to this transaction, gives it as it stands now, and ends the try. `WrongCredentials` where the person's
+    /// generation is another one now: whoever set a new password, or disabled the account, ended what was under way with the old one.
+    pub(in crate::user::service) fn hold(&self, conn: &mut Connection, now: Time) -> Result<UserRow, UserError> {
+        let row = user_lock(conn, self.user.id)?.filter(|row| row.generation == self.user.generation);
+        let row = row.ok_or(UserError::WrongCredentials)?;
+        // What failed since the try began holds for it too, so that many tries at a time are worth no more than one after the other.
+        refuse_blocked(conn, &self.counters, now)?;
+        forget(conn, &self.counters)?;
+        if let Some((stored, stronger)) = &self.stronger {
+            password_rehash(conn, row.id, stored, stronger)?;
+        }
+        Ok(row)
+    }
+}
+
 impl LocalUser {
-    /// Looks at the password of a try.
-    pub(super) async fn attempt_check(&self, attempt: &Attempt, password: &Secret) -> Result<Checked, UserError> {
-        self.passwords.check(password, attempt.found.as_ref().map(|(_, hash)| hash.as_str())).await
-    }
-
-    /// Ends a try that failed; gives the error that says so.
-    pub(super) async fn attempt_fail(&self, counters: Vec<Counter>) -> UserError {
-        let (config, now) = (self.config.clone(), self.clock.now());
-        let counted = self.db.write(move |conn| count(conn, &counters, &config, now));
-        counted.await.err().unwrap_or(UserError::WrongCredentials)
-    }
-
-    /// Makes sure that it is this person who asks for something grave: `WrongCredentials` where the password is wrong, which counts
-    /// as a failed log-in does. Gives the person.
-    pub(in crate::user::service) async fn password_confirm(
+    /// Begins a try of a person who is logged in and asks for something grave.
+    pub(in crate::user::service) async fn attempt_begin(
         &self,
         origin: &Origin,
         user: Id,
-        password: &Secret,
-    ) -> Result<UserRow, UserError> {
+    ) -> Result<Attempt, UserError> {
         let (address, now) = (origin.address.clone(), self.clock.now());
-        let attempt = self.db.read_primary(move |conn| {
+        let begun = self.db.read_primary(move |conn| {
             let account = user_by_id(conn, user)?;
             let account = account.map_or(String::new(), |row| normalised(&row.email));
             begin(conn, Some(user), &account, &address, now)
         });
-        let attempt = attempt.await?;
-        let checked = self.attempt_check(&attempt, password).await?;
-        let Some((row, _)) = attempt.found.filter(|_| checked.matches) else {
-            return Err(self.attempt_fail(attempt.counters).await);
-        };
-        let now = self.clock.now();
-        self.db.write(move |conn| succeed(conn, &attempt.counters, now)).await?;
-        Ok(row)
+        begun.await
+    }
+
+    /// Looks at the password of a try. `WrongCredentials` where it is wrong, which is counted, or the account is disabled.
+    pub(in crate::user::service) async fn attempt_prove(
+        &self,
+        attempt: Attempt,
+        password: &Secret,
+    ) -> Result<Proof, UserError> {
+        let Attempt { found, counters } = attempt;
+        let checked = self.passwords.check(password, found.as_ref().map(|(_, hash)| hash.as_str())).await?;
+        match found.filter(|(user, _)| checked.matches && user.disabled_at.is_none()) {
+            Some((user, stored)) => {
+                Ok(Proof { user, counters, stronger: checked.stronger.map(|stronger| (stored, stronger)) })
+            }
+            None => {
+                let (config, now) = (self.config.clone(), self.clock.now());
+                self.db.write(move |conn| count(conn, &counters, &config, now)).await?;
+                Err(UserError::WrongCredentials)
+            }
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! Proving an address, and changing it.
 
+use crate::call::Call;
 use crate::clock::{Id, Time};
 use crate::db::Connection;
 use crate::user::email::{Email, normalised};
 use crate::user::mail::Letter;
 use crate::user::service::LocalUser;
-use crate::user::service::auth::attempt;
+use crate::user::service::account::own_call;
+use crate::user::service::auth::attempt::{self, NOBODY};
 use crate::user::store::audit::audit_insert;
 use crate::user::store::mail::mail_insert;
 use crate::user::store::one_time_token::{
@@ -13,86 +15,86 @@ use crate::user::store::one_time_token::{
 };
 use crate::user::store::profile::user_lock;
 use crate::user::store::user::{
-    UserRow, user_by_id, user_email_delete, user_email_insert, user_email_set, user_id_by_email, user_verify,
+    UserRow, user_by_id, user_email_claim, user_email_delete, user_email_set, user_id_by_email, user_verify,
 };
 use crate::user::throttle::Counter;
 use crate::user::{EmailChange, Origin, TokenUse, UserError, token};
 
 impl LocalUser {
     /// See [`crate::user::Auth::email_verify`].
-    pub(super) async fn email_confirm(&self, used: TokenUse) -> Result<(), UserError> {
+    pub(super) async fn email_confirm(&self, origin: &Origin, used: TokenUse) -> Result<(), UserError> {
+        let id = token::person(token::ONE_TIME, used.token.expose()).ok_or(UserError::TokenInvalid)?;
         let (token, now) = (token::hash(used.token.expose()), self.clock.now());
+        let call = own_call(id, &origin.address);
         let written = self.db.write(move |conn| {
-            if let Some((id, proved)) = one_time_token_take(conn, &token, Purpose::Verify, now)? {
-                return verify(conn, id, &proved, now);
+            // Nobody changes the name, the address or the password, or deletes the account, meanwhile.
+            let user = user_lock(conn, id)?.ok_or(UserError::TokenInvalid)?;
+            if let Some(proved) = one_time_token_take(conn, id, &token, Purpose::Verify, now)? {
+                return verify(conn, &call, &user, &proved, now);
             }
-            let taken = one_time_token_take(conn, &token, Purpose::ChangeEmail, now)?;
-            let (id, email) = taken.ok_or(UserError::TokenInvalid)?;
-            // Nobody changes the name or deletes the account meanwhile.
-            user_lock(conn, id)?;
-            let user = user_by_id(conn, id)?.ok_or(UserError::TokenInvalid)?;
-            change(conn, user, &email, now)
+            let email = one_time_token_take(conn, id, &token, Purpose::ChangeEmail, now)?;
+            change(conn, &call, user, &email.ok_or(UserError::TokenInvalid)?, now)
         });
-        written.await.map_err(|error| match error {
-            // Somebody else has got the address since the link was sent.
-            UserError::Db(error) if error.is_unique_violation() => UserError::TokenInvalid,
-            error => error,
-        })
+        written.await
     }
 
     /// See [`crate::user::Auth::email_change`].
     pub(super) async fn email_replace(&self, origin: &Origin, user: Id, change: EmailChange) -> Result<(), UserError> {
         let email = Email::read(&change.email, "/email")?;
-        let row = self.password_confirm(origin, user, &change.current_password).await?;
-        if normalised(&row.email) == email.norm {
+        let attempt = self.attempt_begin(origin, user).await?;
+        if attempt.found.as_ref().is_some_and(|(row, _)| normalised(&row.email) == email.norm) {
             return Err(UserError::invalid("/email", "is your address already"));
         }
+        let proof = self.attempt_prove(attempt, &change.current_password).await?;
         let counters = Counter::of_mail(&email.norm, &origin.address);
-        let (config, now, token) = (self.config.clone(), self.clock.now(), token::token(""));
+        let (config, now) = (self.config.clone(), self.clock.now());
+        let token = token::personal(token::ONE_TIME, user, &token::random());
         let public_url = self.public_url.clone();
         let written = self.db.write(move |conn| {
+            let row = proof.hold(conn, now)?;
             attempt::count(conn, &counters, &config, now)?;
             mail_insert(conn, &row.email, &Letter::email_change_asked(&public_url), now)?;
-            // Whether the address is free is told to whoever reads its mails, and to nobody else.
-            if let Some(owner) = user_id_by_email(conn, &email.norm)? {
-                if let Some(owner) = user_by_id(conn, owner)? {
-                    mail_insert(conn, &owner.email, &Letter::address_taken(&public_url), now)?;
-                }
-                return Ok(());
-            }
+            // Whether the address is free is told to whoever reads its mails, and to nobody else: both ways take the same
+            // statements, and where it is not free the token is mailed to nobody.
+            let owner = user_id_by_email(conn, &email.norm)?;
+            let owner = user_by_id(conn, owner.unwrap_or(NOBODY))?;
             let proof = OneTimeToken {
-                hash: token::hash(&token),
                 user,
+                hash: token::hash(&token),
                 purpose: Purpose::ChangeEmail,
-                email: email.shown.clone(),
+                // Never somebody else's: the mails to it go with this account.
+                email: owner.as_ref().map_or(&email.shown, |_| &row.email).clone(),
                 expires_at: now.plus_seconds(config.verify_link_seconds),
             };
             one_time_token_replace(conn, &proof, now)?;
-            let letter = Letter::change_email(&public_url, &token, config.verify_link_seconds);
-            Ok(mail_insert(conn, &email.shown, &letter, now)?)
+            let (recipient, letter) = match &owner {
+                Some(owner) => (&owner.email, Letter::address_taken(&public_url)),
+                None => (&email.shown, Letter::change_email(&public_url, &token, config.verify_link_seconds)),
+            };
+            Ok(mail_insert(conn, recipient, &letter, now)?)
         });
         written.await
     }
 }
 
 /// The address that somebody registered with is proved, if it still is the account's.
-fn verify(conn: &mut Connection, id: Id, proved: &str, now: Time) -> Result<(), UserError> {
-    let user = user_by_id(conn, id)?.filter(|user| normalised(&user.email) == normalised(proved));
-    if user.is_none() {
+fn verify(conn: &mut Connection, call: &Call, user: &UserRow, proved: &str, now: Time) -> Result<(), UserError> {
+    if normalised(&user.email) != normalised(proved) {
         return Err(UserError::TokenInvalid);
     }
-    user_verify(conn, id, now)?;
-    let actor = format!("user:{id}");
-    Ok(audit_insert(conn, &actor, "email.verified", &actor, &serde_json::json!({}), "", now)?)
+    user_verify(conn, user.id, now)?;
+    Ok(audit_insert(conn, call, "email.verified", &call.actor, &serde_json::json!({}), now)?)
 }
 
 /// Puts a proved address in the place of the old one.
-fn change(conn: &mut Connection, user: UserRow, email: &str, now: Time) -> Result<(), UserError> {
-    user_email_insert(conn, &normalised(email), user.id, now)?;
+fn change(conn: &mut Connection, call: &Call, user: UserRow, email: &str, now: Time) -> Result<(), UserError> {
+    if !user_email_claim(conn, &normalised(email), user.id, now)? {
+        // Somebody else has got it since the link was sent.
+        return Err(UserError::TokenInvalid);
+    }
     user_email_delete(conn, &normalised(&user.email))?;
     user_email_set(conn, &user, email, now)?;
     // Links that were sent to the old address open nothing any more.
     one_time_token_delete(conn, user.id, &[Purpose::Verify, Purpose::Reset])?;
-    let actor = format!("user:{}", user.id);
-    Ok(audit_insert(conn, &actor, "email.changed", &actor, &serde_json::json!({}), "", now)?)
+    Ok(audit_insert(conn, call, "email.changed", &call.actor, &serde_json::json!({}), now)?)
 }

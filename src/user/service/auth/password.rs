@@ -1,17 +1,20 @@
 //! Changing a password, and setting a new one after it was forgotten.
 
 use crate::clock::Id;
+use crate::config::Secret;
 use crate::user::email::{Email, normalised};
 use crate::user::mail::Letter;
 use crate::user::service::LocalUser;
+use crate::user::service::account::own_call;
 use crate::user::service::auth::attempt;
 use crate::user::store::audit::audit_insert;
 use crate::user::store::mail::mail_insert;
 use crate::user::store::one_time_token::{
-    OneTimeToken, Purpose, one_time_token_delete, one_time_token_get, one_time_token_replace, one_time_token_take,
+    OneTimeToken, Purpose, one_time_token_delete, one_time_token_is_good, one_time_token_replace, one_time_token_take,
 };
+use crate::user::store::profile::user_lock;
 use crate::user::store::session::session_delete_all;
-use crate::user::store::user::{password_set, user_by_id, user_id_by_email, user_verify};
+use crate::user::store::user::{UserRow, password_set, user_by_id, user_id_by_email, user_verify};
 use crate::user::throttle::Counter;
 use crate::user::{Origin, PasswordChange, PasswordForgotten, PasswordReset, UserError, token};
 
@@ -27,18 +30,22 @@ impl LocalUser {
         session: Id,
         change: PasswordChange,
     ) -> Result<(), UserError> {
-        let row = self.password_confirm(origin, user, &change.current_password).await?;
-        let email = Email::read(&row.email, "/email").ok();
-        let hash = self.new_password_hash(&change.new_password, email.as_ref(), &row.name, "/new_password").await?;
-        let (address, letter, now) =
-            (origin.address.clone(), Letter::password_changed(&self.public_url), self.clock.now());
+        let attempt = self.attempt_begin(origin, user).await?;
+        if let Some((row, _)) = &attempt.found {
+            self.new_password_of(row, &change.new_password).await?;
+        }
+        let proof = self.attempt_prove(attempt, &change.current_password).await?;
+        let hash = self.passwords.hash(&change.new_password).await?;
+        let (call, letter) = (own_call(user, &origin.address), Letter::password_changed(&self.public_url));
+        let now = self.clock.now();
         let written = self.db.write(move |conn| {
+            let row = proof.hold(conn, now)?;
             password_set(conn, user, &hash, now)?;
             let ended = session_delete_all(conn, user, Some(session))?;
             one_time_token_delete(conn, user, KILLED)?;
             mail_insert(conn, &row.email, &letter, now)?;
-            let (actor, data) = (format!("user:{user}"), serde_json::json!({ "sessions_ended": ended }));
-            Ok(audit_insert(conn, &actor, "password.changed", &actor, &data, &address, now)?)
+            let data = serde_json::json!({ "sessions_ended": ended });
+            Ok(audit_insert(conn, &call, "password.changed", &call.actor, &data, now)?)
         });
         written.await
     }
@@ -47,23 +54,24 @@ impl LocalUser {
     pub(super) async fn reset_ask(&self, origin: &Origin, forgotten: PasswordForgotten) -> Result<(), UserError> {
         let email = Email::read(&forgotten.email, "/email")?;
         let counters = Counter::of_reset(&email.norm, &origin.address);
-        let (config, now, token) = (self.config.clone(), self.clock.now(), token::token(""));
-        let letter = Letter::reset(&self.public_url, &token, config.reset_link_seconds);
-        let (hash, nobody) = (token::hash(&token), nobody(&email.norm));
+        let (config, now, secret) = (self.config.clone(), self.clock.now(), token::random());
+        let (public_url, nobody) = (self.public_url.clone(), nobody(&email.norm));
         let written = self.db.write(move |conn| {
             attempt::count(conn, &counters, &config, now)?;
             // Where there is no account the same statements write a token that nobody has and a mail that nobody gets: so
             // both take the same time. A mail goes to the address as it stands in the account, never as it was asked for.
             let id = user_id_by_email(conn, &email.norm)?.unwrap_or(nobody);
             let recipient = user_by_id(conn, id)?.map_or(String::new(), |user| user.email);
+            let token = token::personal(token::ONE_TIME, id, &secret);
             let reset = OneTimeToken {
-                hash: hash.clone(),
                 user: id,
+                hash: token::hash(&token),
                 purpose: Purpose::Reset,
                 email: recipient,
                 expires_at: now.plus_seconds(config.reset_link_seconds),
             };
             one_time_token_replace(conn, &reset, now)?;
+            let letter = Letter::reset(&public_url, &token, config.reset_link_seconds);
             Ok(mail_insert(conn, &reset.email, &letter, now)?)
         });
         written.await
@@ -71,36 +79,45 @@ impl LocalUser {
 
     /// See [`crate::user::Auth::password_reset`].
     pub(super) async fn reset_use(&self, origin: &Origin, reset: PasswordReset) -> Result<(), UserError> {
+        let id = token::person(token::ONE_TIME, reset.token.expose()).ok_or(UserError::TokenInvalid)?;
         let (token, now) = (token::hash(reset.token.expose()), self.clock.now());
         let looked_up = token.clone();
         let found = self.db.read_primary(move |conn| {
-            let Some((id, _)) = one_time_token_get(conn, &looked_up, Purpose::Reset, now)? else { return Ok(None) };
-            Ok::<_, UserError>(user_by_id(conn, id)?)
+            match one_time_token_is_good(conn, id, &looked_up, Purpose::Reset, now)? {
+                true => Ok::<_, UserError>(user_by_id(conn, id)?),
+                false => Ok(None),
+            }
         });
         let user = found.await?.ok_or(UserError::TokenInvalid)?;
         // A password that is not taken must not cost the token.
-        let email = Email::read(&user.email, "/email").ok();
-        let hash = self.new_password_hash(&reset.new_password, email.as_ref(), &user.name, "/new_password").await?;
-        let (address, letter, now) =
-            (origin.address.clone(), Letter::password_changed(&self.public_url), self.clock.now());
+        self.new_password_of(&user, &reset.new_password).await?;
+        let hash = self.passwords.hash(&reset.new_password).await?;
+        let (call, letter) = (own_call(id, &origin.address), Letter::password_changed(&self.public_url));
+        let now = self.clock.now();
         let written = self.db.write(move |conn| {
-            let taken = one_time_token_take(conn, &token, Purpose::Reset, now)?;
-            let (id, proved) = taken.ok_or(UserError::TokenInvalid)?;
-            let user = user_by_id(conn, id)?.ok_or(UserError::TokenInvalid)?;
+            // The person first, then the throttle, then the tokens: everybody locks them in this order.
+            let user = user_lock(conn, id)?.ok_or(UserError::TokenInvalid)?;
             let account = normalised(&user.email);
+            attempt::forget(conn, &Counter::of_login(&account, &call.address, false))?;
+            attempt::forget(conn, &Counter::of_reset(&account, &call.address))?;
+            let proved = one_time_token_take(conn, id, &token, Purpose::Reset, now)?.ok_or(UserError::TokenInvalid)?;
             password_set(conn, id, &hash, now)?;
             let ended = session_delete_all(conn, id, None)?;
             one_time_token_delete(conn, id, KILLED)?;
             if normalised(&proved) == account {
                 user_verify(conn, id, now)?;
             }
-            attempt::forget(conn, &Counter::of_login(&account, &address, false))?;
-            attempt::forget(conn, &Counter::of_reset(&account, &address))?;
             mail_insert(conn, &user.email, &letter, now)?;
-            let (actor, data) = (format!("user:{id}"), serde_json::json!({ "sessions_ended": ended }));
-            Ok(audit_insert(conn, &actor, "password.reset", &actor, &data, &address, now)?)
+            let data = serde_json::json!({ "sessions_ended": ended });
+            Ok(audit_insert(conn, &call, "password.reset", &call.actor, &data, now)?)
         });
         written.await
+    }
+
+    /// Looks whether this person may have this new password.
+    async fn new_password_of(&self, user: &UserRow, password: &Secret) -> Result<(), UserError> {
+        let email = Email::read(&user.email, "/email").ok();
+        self.new_password_check(password, email.as_ref(), &user.name, "/new_password").await
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::call::{Caller, Role};
+use crate::call::{Call, Caller, Role};
 use crate::clock::{Id, Time};
 use crate::config::Secret;
 use crate::db::Connection;
 use crate::user::email::Email;
 use crate::user::service::LocalUser;
+use crate::user::service::account::{own_call, subject};
 use crate::user::service::admin::{PERSON_ONLY, is_program};
 use crate::user::service::auth::attempt;
 use crate::user::service::last_seen::LastSeen;
@@ -17,7 +18,7 @@ use crate::user::store::profile::user_lock;
 use crate::user::store::session::{
     SessionRow, session_by_token, session_delete, session_delete_all, session_insert, session_list, session_trim,
 };
-use crate::user::store::user::{UserRow, password_rehash, user_by_id, user_id_by_email};
+use crate::user::store::user::{UserRow, role_of, user_by_id, user_id_by_email};
 use crate::user::{Login, NewSession, Origin, Session, UserError, password, token};
 
 /// So many a person; when there are more, the oldest ends.
@@ -30,7 +31,7 @@ impl LocalUser {
     pub(super) async fn caller_of_token(&self, token: &str) -> Result<Option<Caller>, UserError> {
         let now = self.clock.now();
         let hash = token::hash(token);
-        if let Some(user) = token::session_user(token) {
+        if let Some(user) = token::person(token::SESSION, token) {
             let found = self.db.read_primary(move |conn| Ok::<_, UserError>(session_by_token(conn, user, &hash, now)?));
             let Some((session, role)) = found.await? else { return Ok(None) };
             if now >= self.session_end(role, &session) {
@@ -85,39 +86,29 @@ impl LocalUser {
             attempt::begin(conn, user, &account, &address, now)
         });
         let attempt = begun.await?;
-        let checked = self.attempt_check(&attempt, password).await?;
         *disabled = attempt.found.as_ref().is_some_and(|(user, _)| user.disabled_at.is_some());
-        let Some((user, stored)) = attempt.found.filter(|_| checked.matches && !*disabled) else {
-            return Err(self.attempt_fail(attempt.counters).await);
-        };
-        let (now, token, generation) = (self.clock.now(), token::session_token(user.id), user.generation);
-        let user = user.profile()?;
+        let proof = self.attempt_prove(attempt, password).await?;
+        let now = self.clock.now();
+        let token = token::personal(token::SESSION, proof.user.id, &token::random());
         let row = Arc::new(SessionRow {
-            user_id: user.id,
+            user_id: proof.user.id,
             id: Id::new(now),
             user_agent: device_text(&origin.user_agent),
             address: origin.address.clone(),
             created_at: now,
             last_seen_at: now,
-            expires_at: self.session_end_time(user.role, now),
+            expires_at: self.session_end_time(role_of(&proof.user.role)?, now),
         });
-        let (written, hash, actor) = (row.clone(), token::hash(&token), format!("user:{}", user.id));
+        let (written, hash) = (row.clone(), token::hash(&token));
         let write = self.db.write(move |conn| {
-            attempt::succeed(conn, &attempt.counters, now)?;
-            if let Some(stronger) = &checked.stronger {
-                password_rehash(conn, written.user_id, &stored, stronger)?;
-            }
-            // Of the generation for which the password was right: if that ends meanwhile, so has this session.
-            session_insert(conn, &written, &hash, generation)?;
-            session_trim(conn, written.user_id, SESSIONS_MAX)?;
-            let data = serde_json::json!({ "session": written.id });
-            Ok::<_, UserError>(audit_insert(conn, &actor, "session.created", &actor, &data, &written.address, now)?)
+            let user = proof.hold(conn, now)?;
+            session_insert(conn, &written, &hash, user.generation)?;
+            session_trim(conn, user.id, SESSIONS_MAX)?;
+            let (call, data) = (own_call(user.id, &written.address), serde_json::json!({ "session": written.id }));
+            audit_insert(conn, &call, "session.created", &call.actor, &data, now)?;
+            Ok::<_, UserError>(user.profile()?)
         });
-        write.await.map_err(|error| match error {
-            // The account was deleted since the password was looked at.
-            UserError::Db(error) if error.is_foreign_key_violation() => UserError::WrongCredentials,
-            error => error,
-        })?;
+        let user = write.await?;
         Ok(NewSession { token, session: row.session(Some(row.id)), user })
     }
 
@@ -135,14 +126,14 @@ impl LocalUser {
     }
 
     /// Ends one session; gives whether there was one.
-    pub(super) async fn session_remove(&self, actor: &str, user: Id, session: Id) -> Result<bool, UserError> {
-        let (actor, now) = (actor.to_owned(), self.clock.now());
+    pub(super) async fn session_remove(&self, call: &Call, user: Id, session: Id) -> Result<bool, UserError> {
+        let (call, now) = (call.clone(), self.clock.now());
         let ended = self.db.write(move |conn| {
-            refuse_program(conn, &actor, user)?;
+            refuse_program(conn, &call.actor, user)?;
             let ended = session_delete(conn, user, session)?;
             if ended {
                 let data = serde_json::json!({ "session": session });
-                audit_insert(conn, &actor, "session.ended", &format!("user:{user}"), &data, "", now)?;
+                audit_insert(conn, &call, "session.ended", &subject(user), &data, now)?;
             }
             Ok(ended)
         });
@@ -150,13 +141,13 @@ impl LocalUser {
     }
 
     /// See [`crate::user::Auth::session_end_all`].
-    pub(super) async fn session_remove_all(&self, actor: &str, user: Id, except: Option<Id>) -> Result<u64, UserError> {
-        let (actor, now) = (actor.to_owned(), self.clock.now());
+    pub(super) async fn session_remove_all(&self, call: &Call, user: Id, except: Option<Id>) -> Result<u64, UserError> {
+        let (call, now) = (call.clone(), self.clock.now());
         let ended = self.db.write(move |conn| {
-            refuse_program(conn, &actor, user)?;
+            refuse_program(conn, &call.actor, user)?;
             let ended = session_delete_all(conn, user, except)?;
             let data = serde_json::json!({ "ended": ended });
-            audit_insert(conn, &actor, "sessions.ended", &format!("user:{user}"), &data, "", now)?;
+            audit_insert(conn, &call, "sessions.ended", &subject(user), &data, now)?;
             Ok(ended)
         });
         ended.await
@@ -185,8 +176,7 @@ fn refuse_program(conn: &mut Connection, actor: &str, user: Id) -> Result<(), Us
     if !is_program(actor) {
         return Ok(());
     }
-    user_lock(conn, user)?;
-    let profile = user_by_id(conn, user)?.map(UserRow::profile).transpose()?;
+    let profile = user_lock(conn, user)?.map(UserRow::profile).transpose()?;
     match profile {
         Some(profile) if profile.role == Role::Admin => Err(UserError::Forbidden(PERSON_ONLY)),
         _ => Ok(()),
