@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use checks::Checks;
+use serde::de::DeserializeOwned;
 
 use crate::clock::SharedClock;
 use crate::config::InventoryConfig;
 use crate::db::Database;
+use crate::inventory::InventoryError;
+use crate::page;
 
 mod bulk;
 mod catalogue;
@@ -31,4 +34,14 @@ pub struct LocalInventory {
 /// Makes the module's local form.
 pub fn local(db: Database, clock: SharedClock, config: InventoryConfig) -> Arc<LocalInventory> {
     Arc::new(LocalInventory { db, clock, config, checks: Checks::default() })
+}
+
+/// The size of a page.
+fn limit(limit: Option<u32>) -> Result<i64, InventoryError> {
+    page::limit(limit).map_err(|fault| InventoryError::Invalid(vec![fault]))
+}
+
+/// The position after which a page begins, where the client has a cursor.
+fn position<T: DeserializeOwned>(cursor: Option<&str>) -> Result<Option<T>, InventoryError> {
+    cursor.map(|cursor| page::position(cursor).ok_or(InventoryError::InvalidCursor)).transpose()
 }

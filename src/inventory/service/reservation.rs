@@ -19,8 +19,8 @@
 
 use async_trait::async_trait;
 
-use super::LocalInventory;
 use super::idempotency::once;
+use super::{LocalInventory, position};
 use crate::call::{Answer, Call};
 use crate::clock::{Id, Time};
 use crate::db::{Connection, DbError, Failure};
@@ -231,8 +231,8 @@ impl Reservations for LocalInventory {
         if !faults.is_empty() {
             return Err(InventoryError::Invalid(faults));
         }
-        let before = query.cursor.map(|cursor| page::position(&cursor).ok_or(InventoryError::InvalidCursor));
-        let filter = ReservationFilter { holder: query.holder, state: query.state, before: before.transpose()? };
+        let before = position(query.cursor.as_deref())?;
+        let filter = ReservationFilter { holder: query.holder, state: query.state, before };
         let now = self.clock.now();
         self.db
             .read(move |conn| {

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 
-use super::LocalInventory;
+use super::{LocalInventory, limit, position};
 use crate::call::{Answer, Call};
 use crate::inventory::store::event::{event_is_unplaced, event_list, event_place};
 use crate::inventory::store::ledger::{LedgerPosition, ledger_list};
 use crate::inventory::store::level::{LevelFilter, Sellable, level_list, sellable_list};
 use crate::inventory::store::stock::skus_by_code;
 use crate::inventory::*;
-use crate::page::{self, Page};
+use crate::page::Page;
 
 mod batch;
 mod change;
@@ -26,7 +26,7 @@ const PLACED_MAX: i64 = 1_000;
 impl Stock for LocalInventory {
     async fn stock_list(&self, query: StockQuery) -> Result<Page<StockLevel>, InventoryError> {
         let limit = limit(query.limit)?;
-        let after = query.cursor.map(|cursor| position::<(String, String)>(&cursor)).transpose()?;
+        let after = position::<(String, String)>(query.cursor.as_deref())?;
         let texts = [&query.sku, &query.location].into_iter().flatten();
         if texts.chain(after.iter().flat_map(|(sku, location)| [sku, location])).any(|text| text.contains('\0')) {
             return Ok(Page { items: vec![], next_cursor: None });
@@ -80,7 +80,7 @@ impl Stock for LocalInventory {
 
     async fn ledger(&self, sku: &str, query: LedgerQuery) -> Result<Option<Page<LedgerEntry>>, InventoryError> {
         let limit = limit(query.limit)?;
-        let after = query.cursor.map(|cursor| position::<LedgerPosition>(&cursor)).transpose()?;
+        let after = position::<LedgerPosition>(query.cursor.as_deref())?;
         // A forged cursor may name a time that PostgreSQL cannot.
         if after.is_some_and(|(time, ..)| time.micros() < 0) {
             return Err(InventoryError::InvalidCursor);
@@ -139,12 +139,4 @@ fn availability(sellable: &Sellable) -> Availability {
     };
     let left = (status == AvailabilityStatus::Few).then_some(sellable.in_stock);
     Availability { sku: sellable.sku.clone(), status, left }
-}
-
-fn limit(limit: Option<u32>) -> Result<i64, InventoryError> {
-    page::limit(limit).map_err(|error| InventoryError::Invalid(vec![error]))
-}
-
-fn position<T: serde::de::DeserializeOwned>(cursor: &str) -> Result<T, InventoryError> {
-    page::position(cursor).ok_or(InventoryError::InvalidCursor)
 }

@@ -11,7 +11,7 @@ use crate::inventory::format::csv::{self, ExportRow};
 use crate::inventory::format::jsonl::{
     self, CategoryKind, CategoryLine, LocationKind, LocationLine, ProductKind, ProductLine, SkuLine, StockLine,
 };
-use crate::inventory::service::LocalInventory;
+use crate::inventory::service::{LocalInventory, position};
 use crate::inventory::store::stock::Levels;
 use crate::inventory::store::{bulk, location};
 use crate::inventory::{BulkFormat, Category, ExportChunk, InventoryError, Location, Product, Sku};
@@ -36,11 +36,8 @@ impl LocalInventory {
         format: BulkFormat,
         after: Option<String>,
     ) -> Result<ExportChunk, InventoryError> {
-        let position: Option<Position> = match after {
-            Some(cursor) => Some(page::position(&cursor).ok_or(InventoryError::InvalidCursor)?),
-            None => None,
-        };
-        let part = move |conn: &mut Connection| match (&position, format) {
+        let after: Option<Position> = position(after.as_deref())?;
+        let part = move |conn: &mut Connection| match (&after, format) {
             (None, BulkFormat::Csv) => Ok(csv_start()),
             (None, BulkFormat::Jsonl) => locations(conn),
             (Some(Position::Category(after)), _) => categories(conn, after),

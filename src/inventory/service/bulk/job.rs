@@ -8,13 +8,13 @@ use super::import::{ImportEnd, ImportProgress, Log, is_passing, patiently};
 use crate::call::{Answer, Call};
 use crate::clock::{Id, Time};
 use crate::db::{Connection, DbError, Failure};
-use crate::inventory::service::LocalInventory;
 use crate::inventory::service::idempotency::once;
+use crate::inventory::service::{LocalInventory, limit, position};
 use crate::inventory::store::job::{self as store, Claim};
 use crate::inventory::{
     ImportOptions, ImportReport, InventoryError, Job, JobQuery, JobState, PIECE_BYTES_MAX, RowFault,
 };
-use crate::page::{self, Page};
+use crate::page::Page;
 
 /// A running job is given up for dead when nothing was heard of it for so long.
 const ALIVE_SECONDS: u32 = 30;
@@ -67,7 +67,7 @@ impl LocalInventory {
     }
 
     pub(super) async fn list_jobs(&self, query: JobQuery) -> Result<Page<Job>, InventoryError> {
-        let limit = page::limit(query.limit).map_err(|fault| InventoryError::Invalid(vec![fault]))?;
+        let limit = limit(query.limit)?;
         let before: Option<Id> = position(query.cursor.as_deref())?;
         let jobs = self.db.read_primary(move |conn| Ok::<_, InventoryError>(store::job_list(conn, before, limit + 1)?));
         Ok(Page::cut(jobs.await?, limit, |job| job.id))
@@ -78,7 +78,7 @@ impl LocalInventory {
         id: Id,
         query: JobQuery,
     ) -> Result<Option<Page<RowFault>>, InventoryError> {
-        let limit = page::limit(query.limit).map_err(|fault| InventoryError::Invalid(vec![fault]))?;
+        let limit = limit(query.limit)?;
         let after = position(query.cursor.as_deref())?.unwrap_or(-1);
         let faults = self.db.read_primary(move |conn| match store::job_get(conn, id)? {
             Some(_) => Ok::<_, InventoryError>(Some(store::fault_list(conn, id, after, limit + 1)?)),
@@ -206,10 +206,6 @@ impl LocalInventory {
 
 fn unknown_job(id: Id) -> InventoryError {
     InventoryError::NotFound { what: "import that waits for its input", name: id.to_string() }
-}
-
-fn position<T: serde::de::DeserializeOwned>(cursor: Option<&str>) -> Result<Option<T>, InventoryError> {
-    cursor.map(|cursor| page::position(cursor).ok_or(InventoryError::InvalidCursor)).transpose()
 }
 
 fn count_end(state: JobState) {
