@@ -1,12 +1,17 @@
 //! The database as it is on a bad day: busy, gone, and back again.
 
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::sync::Arc;
 
+use diesel::connection::{Connection, SimpleConnection};
 use emporium::app;
+use emporium::clock::SystemClock;
+use emporium::config::DatabaseUrl;
 use emporium::inventory::{self, Catalogue, NewLocation};
 use reqwest::Method;
 
-use crate::testapp::{Backend, Raw, TestApp, call, read};
+use crate::testapp::{Backend, Postgres, Raw, TestApp, call, read, test_config};
 
 fn location(code: String) -> NewLocation {
     NewLocation { name: code.clone(), code, address: Default::default(), priority: 0 }
@@ -111,4 +116,56 @@ async fn a_database_that_goes_away_is_503_and_its_return_is_felt() {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     app.shop.stop().await;
+}
+
+/// Errors of PostgreSQL are told apart by their English words: one that speaks German must be made to speak English, or say so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_speaks_german_is_made_to_speak_english_or_refused() {
+    let locales = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(locales.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let arguments = ["--no-archive", "-i", "de_DE", "-f", "UTF-8"];
+    let made = Command::new("localedef").args(arguments).arg(locales.path().join("de_DE.UTF-8")).status();
+    assert!(
+        made.is_ok_and(|made| made.success()),
+        "no localedef with sources: scripts/test.sh installs the package locales"
+    );
+    let server = Postgres::start(Some(locales.path()));
+    for statement in [
+        "CREATE ROLE german LOGIN",
+        "CREATE ROLE master LOGIN SUPERUSER",
+        "ALTER ROLE german SET lc_messages = 'de_DE.UTF-8'",
+        "ALTER ROLE master SET lc_messages = 'de_DE.UTF-8'",
+        "CREATE DATABASE german OWNER german",
+        "CREATE DATABASE master OWNER master",
+    ] {
+        server.execute(statement).unwrap();
+    }
+    let mut german = diesel::PgConnection::establish(&server.url("german", "german")).unwrap();
+    let told = german.batch_execute("SELECT 1/0").unwrap_err().to_string();
+    assert_eq!(told, "Division durch Null", "the server speaks no German, so this test proves nothing");
+
+    let start = async |role: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = test_config(Backend::Sqlite, &folder);
+        for database in [&mut config.inventory.database, &mut config.user.database] {
+            database.url = DatabaseUrl::Postgres(server.url(role, role));
+            (database.pool_wait_ms, database.lock_timeout_ms) = (1_000, 200);
+        }
+        app::start(config, Arc::new(SystemClock)).await
+    };
+    let refused = start("german").await.err().expect("a role that may not change its language must be refused");
+    let told = refused.to_string();
+    assert!(told.contains("de_DE.UTF-8") && told.contains("ALTER ROLE"), "{told}");
+
+    server.execute("ALTER ROLE german SET lc_messages = 'C'").unwrap();
+    for role in ["german", "master"] {
+        let shop = start(role).await.unwrap();
+        let mut holder = diesel::PgConnection::establish(&server.url(role, role)).unwrap();
+        holder.batch_execute("BEGIN; LOCK TABLE inventory.categories IN ACCESS EXCLUSIVE MODE").unwrap();
+        let answer = reqwest::get(format!("http://{}/api/v1/categories", shop.address)).await.unwrap();
+        let (status, body) = read(answer).await;
+        assert_eq!((status, body["code"].as_str()), (503, Some("timeout")), "{role}");
+        holder.batch_execute("ROLLBACK").unwrap();
+        shop.stop().await;
+    }
 }

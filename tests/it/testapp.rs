@@ -7,7 +7,7 @@
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -191,11 +191,12 @@ pub(crate) struct Postgres {
 /// The server, started at its first use.
 pub(crate) fn postgres() -> &'static Postgres {
     static SERVER: OnceLock<Postgres> = OnceLock::new();
-    SERVER.get_or_init(Postgres::start)
+    SERVER.get_or_init(|| Postgres::start(None))
 }
 
 impl Postgres {
-    fn start() -> Postgres {
+    /// Starts a server; it finds the locales that were made in the folder beside its own.
+    pub(crate) fn start(locales: Option<&Path>) -> Postgres {
         let programs = programs();
         let folder = tempfile::Builder::new().prefix("emporium-postgres-").tempdir().unwrap();
         let data = folder.path().join("data");
@@ -222,6 +223,9 @@ impl Postgres {
         let mut guard = Command::new("sh");
         if let Some((uid, gid)) = user {
             guard.uid(uid).gid(gid);
+        }
+        if let Some(locales) = locales {
+            guard.env("LOCPATH", locales);
         }
         let child = guard
             .arg("-c")
@@ -251,12 +255,17 @@ impl Postgres {
     pub(crate) fn database(&self) -> String {
         let name = format!("shop{}", self.databases.fetch_add(1, Ordering::SeqCst));
         self.execute(&format!("CREATE DATABASE {name}")).unwrap();
-        format!("postgres://emporium@127.0.0.1:{}/{name}", self.port)
+        self.url("emporium", &name)
     }
 
-    fn execute(&self, sql: &str) -> diesel::QueryResult<()> {
+    /// The address at which a role finds a database.
+    pub(crate) fn url(&self, role: &str, database: &str) -> String {
+        format!("postgres://{role}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    pub(crate) fn execute(&self, sql: &str) -> diesel::QueryResult<()> {
         use diesel::connection::{Connection, SimpleConnection};
-        let url = format!("postgres://emporium@127.0.0.1:{}/postgres", self.port);
+        let url = self.url("emporium", "postgres");
         let mut conn = diesel::PgConnection::establish(&url)
             .map_err(|error| diesel::result::Error::QueryBuilderError(error.to_string().into()))?;
         conn.batch_execute(sql)
