@@ -132,7 +132,7 @@ pub struct IdempotencyKey {
     pub request_hash: Vec<u8>,
 }
 
-/// A state of a thing that is changed version by version: which thing, and its how manieth version. Outside it is `ID-NUMBER`.
+/// One version of a thing that is changed version by version: which thing, and the version's number. Outside it is `ID-NUMBER`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Version {
     pub id: Id,
