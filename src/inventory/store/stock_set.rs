@@ -45,6 +45,7 @@ impl StockSet {
     }
 }
 
+/// An import promises nothing, so it leaves those counters alone.
 #[derive(Insertable)]
 #[diesel(table_name = stock, treat_none_as_default_value = false)]
 struct StockValues {
@@ -52,8 +53,6 @@ struct StockValues {
     sku_id: Id,
     location_id: Id,
     on_hand: i64,
-    reserved: i64,
-    allocated: i64,
     safety: i64,
     incoming: i64,
     backorder: i64,
@@ -68,8 +67,6 @@ impl From<&StockSet> for StockValues {
             sku_id: key.sku_id,
             location_id: key.location_id,
             on_hand: after.on_hand,
-            reserved: after.reserved,
-            allocated: after.allocated,
             safety: after.safety,
             incoming: after.incoming,
             backorder: set.backorder,

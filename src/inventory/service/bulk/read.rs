@@ -10,8 +10,9 @@ use super::prepare::{Prepared, Preparer};
 use crate::inventory::format::{Item, Piece as Next, ReadError, Reader, csv, jsonl};
 use crate::inventory::{BulkFormat, ImportReport, RowFault};
 
-/// A batch is written when so many SKUs and products are together: others who want to write wait for a tenth of a second at most.
-const BATCH_WEIGHT: usize = 2_000;
+/// A batch is written when so many SKUs and products are together: others who want to write to SQLite wait a quarter of a second for
+/// it. Smaller ones take longer in all, for each writes most pages of the indexes anew.
+const BATCH_WEIGHT: usize = 8_000;
 /// Or when they came from so many bytes.
 const BATCH_BYTES: u64 = 4 * 1024 * 1024;
 /// Or when so many faults are together.
