@@ -15,6 +15,9 @@ use crate::bulk::{Local, data, options, sample_of};
 use crate::seed::quiet;
 use crate::testapp::{Backend, TestApp, call, on_both, read};
 
+/// SKUs of which several batches are made, so that an import can be met under way.
+const SEVERAL_BATCHES: u64 = 30_000;
+
 mod upload;
 
 /// Sends a file as the HTTP route does.
@@ -243,7 +246,7 @@ on_both! {
 
     async fn a_job_that_was_interrupted_is_taken_up_again(backend: Backend) {
         let local = Local::open(backend).await;
-        let file = sample_of(12_000);
+        let file = sample_of(SEVERAL_BATCHES);
         assert!(file.len() > 2 * PIECE_BYTES_MAX);
         let products = file.split(|byte| *byte == b'\n').filter(|line| line.starts_with(br#"{"type":"product"#)).count();
         let with_fault = [b"{}\n", file.as_slice()].concat();
@@ -277,7 +280,7 @@ on_both! {
 
     async fn a_dry_run_that_was_interrupted_begins_anew(backend: Backend) {
         let local = Local::open(backend).await;
-        let file = sample_of(12_000);
+        let file = sample_of(SEVERAL_BATCHES);
         let dry_run = ImportOptions { dry_run: true, ..options(BulkFormat::Jsonl) };
         let id = start(&local, dry_run.clone(), &file).await;
         run_a_little(&local, id).await;
@@ -290,7 +293,7 @@ on_both! {
 
     async fn a_job_can_be_cancelled(backend: Backend) {
         let local = Local::open(backend).await;
-        let file = sample_of(12_000);
+        let file = sample_of(SEVERAL_BATCHES);
         // Before it runs.
         let waiting = start(&local, options(BulkFormat::Jsonl), &file).await;
         let cancelled = local.inventory.job_cancel(&call(), waiting).await.unwrap().unwrap();
