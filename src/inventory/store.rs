@@ -1,5 +1,9 @@
 //! All SQL of the module. Functions take a connection and never begin a transaction.
 
+use diesel::expression::SqlLiteral;
+
+use crate::db::sql;
+
 /// Adds many rows. On SQLite by one statement that stays prepared: it is called, not sent, so a row at a time costs nothing more. To
 /// PostgreSQL by COPY.
 macro_rules! insert_many {
@@ -18,6 +22,12 @@ macro_rules! insert_many {
             }
         }
     }};
+}
+
+/// A column as no index knows it. Of two `IN` with many values SQLite would look each up with each of the other in the index that
+/// has both; so the first finds the rows, and this one is compared.
+fn unindexed(column: &str) -> SqlLiteral<sql::Id> {
+    diesel::dsl::sql(&format!("coalesce({column}, {column})"))
 }
 
 pub(super) mod bulk;

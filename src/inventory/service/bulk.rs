@@ -22,8 +22,9 @@ pub use import::{ImportEnd, ImportProgress, ImportWatch};
 const DAY: u32 = 86_400;
 /// Ended jobs are kept so many days.
 const JOBS_DAYS: u32 = 30;
-/// An input of which nothing has come for so long will not come any more.
-const UPLOAD_SECONDS: u32 = 3_600;
+/// An input of which nothing has come for so long will not come any more. A piece is kept at a time: at the pace that an upload must
+/// hold, it takes 64 times `request_timeout_ms`, which is eleven hours at most.
+const UPLOAD_SECONDS: u32 = 43_200;
 /// Rows of each table that one call takes away.
 const TIDY_ROWS: i64 = 1_000;
 

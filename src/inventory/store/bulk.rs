@@ -8,6 +8,7 @@ use diesel::upsert::excluded;
 
 use super::product::{ProductRow, ProductValues};
 use super::sku::{SkuRow, SkuValues};
+use super::unindexed;
 use crate::clock::Id;
 use crate::db::{Connection, sql};
 use crate::inventory::schema::{categories, product_tags, products, skus, stock};
@@ -226,7 +227,7 @@ pub(in crate::inventory) fn skus_update(conn: &mut Connection, changed: &[&Sku])
 pub(in crate::inventory) fn sku_options_free(conn: &mut Connection, skus: &[&Sku]) -> QueryResult<()> {
     for chunk in skus.chunks(BINDS / 2) {
         let (product_ids, ids): (Vec<Id>, Vec<Id>) = chunk.iter().map(|sku| (sku.product_id, sku.id)).unzip();
-        let rows = skus::table.filter(skus::product_id.eq_any(product_ids)).filter(skus::id.eq_any(ids));
+        let rows = skus::table.filter(skus::product_id.eq_any(product_ids)).filter(unindexed("skus.id").eq_any(ids));
         // Options are filled from the first on, so no SKU has its third alone.
         diesel::update(rows)
             .set((skus::option1.eq(""), skus::option2.eq(""), skus::option3.eq(skus::code)))

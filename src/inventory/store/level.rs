@@ -7,6 +7,7 @@ use diesel::expression::{SqlLiteral, UncheckedBind};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
+use super::unindexed;
 use crate::clock::{Id, Time};
 use crate::db::{Connection, MultiBackend, sql};
 use crate::inventory::StockLevel;
@@ -115,7 +116,7 @@ pub(in crate::inventory) fn sellable_list(
     let rows: Vec<(Id, i64, i64)> = stock::table
         .inner_join(locations::table.on(stock::location_id.eq(locations::id)))
         .filter(stock::product_id.eq_any(&product_ids))
-        .filter(stock::sku_id.eq_any(&sku_ids))
+        .filter(unindexed("stock.sku_id").eq_any(&sku_ids))
         .filter(locations::active.eq(true))
         .select((
             stock::sku_id,

@@ -9,9 +9,10 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
 use super::stock::{BINDS, Place, StockKey};
+use super::unindexed;
 use crate::clock::{Id, Time};
 use crate::db::sql::JsonValue;
-use crate::db::{Connection, sql};
+use crate::db::{Connection, MultiBackend, sql};
 use crate::inventory::ReservationState;
 use crate::inventory::schema::{holders, locations, reservation_lines, reservations, skus};
 
@@ -149,14 +150,12 @@ pub(in crate::inventory) fn reservation_lines(
     product_ids.sort_unstable();
     product_ids.dedup();
     let mut lines: BTreeMap<Id, Vec<ReservationLineRow>> = BTreeMap::new();
-    // 200 reservations of 100 products each are within SQLite's 32,766 bound values.
-    let found: Vec<LineValues> = reservation_lines::table
+    let mut query = reservation_lines::table
         .inner_join(
             skus::table
                 .on(skus::product_id.eq(reservation_lines::product_id).and(skus::id.eq(reservation_lines::sku_id))),
         )
         .inner_join(locations::table.on(locations::id.eq(reservation_lines::location_id)))
-        .filter(reservation_lines::product_id.eq_any(product_ids))
         .filter(reservation_lines::reservation_id.eq_any(ids))
         .order((reservation_lines::product_id, reservation_lines::sku_id, reservation_lines::location_id))
         .select((
@@ -166,8 +165,14 @@ pub(in crate::inventory) fn reservation_lines(
             (skus::code, skus::low_stock_threshold),
             locations::code,
         ))
-        .load(conn)?;
-    for (id, (product_id, sku_id, location_id), (quantity, shipped), (sku, low_stock_threshold), location) in found {
+        .into_boxed::<MultiBackend>();
+    // So PostgreSQL finds the shards. SQLite has none, and would look each product up with each reservation.
+    if let Connection::Postgres(_) = conn {
+        query = query.filter(reservation_lines::product_id.eq_any(product_ids));
+    }
+    for (id, (product_id, sku_id, location_id), (quantity, shipped), (sku, low_stock_threshold), location) in
+        query.load::<LineValues>(conn)?
+    {
         let key = StockKey { product_id, sku_id, location_id };
         let place = Place { key, sku, location, low_stock_threshold };
         lines.entry(id).or_default().push(ReservationLineRow { place, quantity, shipped });
@@ -287,7 +292,7 @@ pub(in crate::inventory) fn due_units(
         let key = (reservation_lines::product_id, reservation_lines::sku_id, reservation_lines::location_id);
         let found: Vec<((Id, Id, Id), i64)> = reservation_lines::table
             .filter(reservation_lines::product_id.eq_any(product_ids))
-            .filter(reservation_lines::sku_id.eq_any(sku_ids))
+            .filter(unindexed("reservation_lines.sku_id").eq_any(sku_ids))
             .filter(reservation_lines::state.eq(ReservationState::Held.to_string()))
             .filter(reservation_lines::expires_at.le(now))
             .group_by(key)

@@ -58,6 +58,7 @@ pub(in crate::inventory) struct Statement {
 impl Statement {
     /// Appends a part, a blank before it, with a `?` at the place of each value.
     pub(super) fn add<const N: usize>(&mut self, sql: &str, values: [Value; N]) {
+        debug_assert_eq!(sql.matches('?').count(), N, "{sql}");
         let mut texts = sql.split('?');
         self.add_text(" ");
         self.add_text(texts.next().unwrap_or_default());
@@ -88,8 +89,8 @@ impl Statement {
         self.values.push(value);
     }
 
-    /// Has each connection keep it ready, which spares the database most of its work; only for statements of which there are few
-    /// with different texts, because none is ever given up.
+    /// Has each connection keep it ready, which spares the database most of its work; only for statements of which there are some
+    /// hundreds with different texts at most, because none is ever given up.
     pub(super) fn kept(mut self) -> Self {
         self.is_kept = true;
         self

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::event::event_insert;
 use super::reservation::due_units;
+use super::unindexed;
 use crate::clock::{Id, Time};
 use crate::db::{Connection, MultiBackend, sql};
 use crate::inventory::schema::{locations, products, skus, stock, stock_ledger};
@@ -191,7 +192,7 @@ pub(in crate::inventory) fn stock_levels(
         let (product_ids, sku_ids): (Vec<Id>, Vec<Id>) = skus.iter().copied().unzip();
         let rows: Vec<((Id, Id, Id), LevelValues)> = stock::table
             .filter(stock::product_id.eq_any(product_ids))
-            .filter(stock::sku_id.eq_any(sku_ids))
+            .filter(unindexed("stock.sku_id").eq_any(sku_ids))
             .select(((stock::product_id, stock::sku_id, stock::location_id), LEVELS))
             .load(conn)?;
         all.extend(rows.into_iter().map(|((product_id, sku_id, location_id), values)| {

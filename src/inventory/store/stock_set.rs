@@ -9,13 +9,11 @@ use diesel::sql_types::{Array, BigInt, Text};
 use super::event::events_insert;
 use super::reservation::due_units;
 use super::stock::{Levels, Place, low_stock, low_stock_seems};
+use super::unindexed;
 use crate::clock::{Id, Time};
 use crate::db::{Connection, sql};
 use crate::inventory::schema::{stock, stock_ledger};
 use crate::inventory::{Counters, LedgerKind, Sku};
-
-/// Products a statement, below SQLite's limit of 32,766 values.
-const PRODUCTS: usize = 20_000;
 
 /// What a row's counters shall be: other than they are, and within the row's rules; its caller has seen to both.
 pub(in crate::inventory) struct StockSet {
@@ -148,7 +146,8 @@ pub(in crate::inventory) fn stock_set_many(
     Ok(true)
 }
 
-/// Writes the first stock rows of products that are new, and the ledger, which a statement copies from them.
+/// Writes the first stock rows of new products, at most 30,000 (SQLite takes 32,766 values), and the ledger, which a statement copies
+/// from them.
 pub(in crate::inventory) fn stock_open_many(
     conn: &mut Connection,
     sets: &[StockSet],
@@ -160,9 +159,7 @@ pub(in crate::inventory) fn stock_open_many(
     insert_many!(conn, stock::table, &rows);
     let mut products: Vec<Id> = rows.iter().map(|row| row.product_id).collect();
     products.dedup();
-    for chunk in products.chunks(PRODUCTS) {
-        ledger_open(conn, chunk, reason, actor, now)?;
-    }
+    ledger_open(conn, &products, reason, actor, now)?;
     tell_low_stock(conn, sets, now)
 }
 
@@ -257,7 +254,8 @@ fn update(conn: &mut Connection, changed: &[&StockSet]) -> QueryResult<usize> {
 pub(in crate::inventory) fn backorder_set_many(conn: &mut Connection, skus: &[&Sku], limit: i64) -> QueryResult<()> {
     for chunk in skus.chunks(10_000) {
         let (product_ids, ids): (Vec<Id>, Vec<Id>) = chunk.iter().map(|sku| (sku.product_id, sku.id)).unzip();
-        let rows = stock::table.filter(stock::product_id.eq_any(product_ids)).filter(stock::sku_id.eq_any(ids));
+        let rows =
+            stock::table.filter(stock::product_id.eq_any(product_ids)).filter(unindexed("stock.sku_id").eq_any(ids));
         diesel::update(rows).set(stock::backorder.eq(limit)).execute(conn)?;
     }
     Ok(())

@@ -45,7 +45,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
     tag = "account",
     params(("If-None-Match" = Option<String>, Header, description = "An ETag that you have")),
     responses(
-        (status = 200, body = Profile, headers(("ETag" = String, description = "The version"))),
+        (status = 200, body = Profile, headers(("ETag" = String))),
         (status = 304, description = "You have this version"),
         Errors,
     ),
@@ -67,7 +67,7 @@ async fn profile_get(
     tag = "account",
     params(("If-Match" = String, Header, description = "The ETag of what you change, or *")),
     request_body = ProfilePatch,
-    responses((status = 200, body = Profile, headers(("ETag" = String, description = "The version"))), Errors),
+    responses((status = 200, body = Profile, headers(("ETag" = String))), Errors),
     security(("token" = [])),
 )]
 #[patch("/me")]
@@ -147,7 +147,7 @@ async fn address_list(user: web::Data<dyn User>, person: Person, _: Params<NoPar
     responses(
         (status = 201, body = Address, headers(
             ("Location" = String, description = "The address's path"),
-            ("ETag" = String, description = "The version"),
+            ("ETag" = String),
         )),
         Errors,
     ),
@@ -176,7 +176,7 @@ async fn address_create(
         ("If-None-Match" = Option<String>, Header, description = "An ETag that you have"),
     ),
     responses(
-        (status = 200, body = Address, headers(("ETag" = String, description = "The version"))),
+        (status = 200, body = Address, headers(("ETag" = String))),
         (status = 304, description = "You have this version"),
         Errors,
     ),
@@ -205,7 +205,7 @@ async fn address_get(
         ("If-Match" = String, Header, description = "The ETag of what you change, or *"),
     ),
     request_body = NewAddress,
-    responses((status = 200, body = Address, headers(("ETag" = String, description = "The version"))), Errors),
+    responses((status = 200, body = Address, headers(("ETag" = String))), Errors),
     security(("token" = [])),
 )]
 #[put("/me/addresses/{address}")]

@@ -79,7 +79,7 @@ async fn user_list(user: web::Data<dyn User>, request: HttpRequest, query: Param
         ("If-None-Match" = Option<String>, Header, description = "An ETag that you have"),
     ),
     responses(
-        (status = 200, body = Profile, headers(("ETag" = String, description = "The version"))),
+        (status = 200, body = Profile, headers(("ETag" = String))),
         (status = 304, description = "You have this version"),
         Errors,
     ),
@@ -107,7 +107,7 @@ async fn user_get(
         ("If-Match" = String, Header, description = "The ETag of what you change, or *"),
     ),
     request_body = UserPatch,
-    responses((status = 200, body = Profile, headers(("ETag" = String, description = "The version"))), Errors),
+    responses((status = 200, body = Profile, headers(("ETag" = String))), Errors),
     security(("token" = [])),
 )]
 #[patch("/users/{user}")]

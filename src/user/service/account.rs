@@ -152,11 +152,15 @@ impl Account for LocalUser {
         self.db
             .read(move |conn| {
                 let Some(profile) = find(conn, user)? else { return Ok(None) };
+                let subject = subject(user);
+                let mut audit_log = store::audit::audit_list(conn, Some(&subject), None, AUDIT_ENTRIES_MAX)?;
+                // From where others acted is theirs.
+                audit_log.iter_mut().filter(|entry| entry.actor != subject).for_each(|entry| entry.address.clear());
                 Ok(Some(PersonalData {
                     profile,
                     addresses: store::address::address_list(conn, user)?,
                     sessions,
-                    audit_log: store::audit::audit_list(conn, Some(&subject(user)), None, AUDIT_ENTRIES_MAX)?,
+                    audit_log,
                 }))
             })
             .await

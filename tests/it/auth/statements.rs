@@ -126,8 +126,12 @@ async fn what_is_wrong_with_a_registration_costs_no_hash() {
     let (hashed, result) = register(ANN, PASSWORD, "Ann").await;
     result.unwrap();
     for (email, password, name) in [("ann", PASSWORD, "Ann"), (ANN, PASSWORD, "A\u{7}"), (ANN, "password1234", "Ann")] {
-        let (refused, result) = register(email, password, name).await;
-        assert!(matches!(&result, Err(UserError::Invalid(faults)) if faults.len() == 1), "{result:?}");
+        let mut refused = Duration::MAX;
+        for _ in 0..3 {
+            let (took, result) = register(email, password, name).await;
+            assert!(matches!(&result, Err(UserError::Invalid(faults)) if faults.len() == 1), "{result:?}");
+            refused = refused.min(took);
+        }
         assert!(refused * 4 < hashed, "{email:?} {name:?}: {refused:?}, and {hashed:?} with a hash");
     }
 }

@@ -1,7 +1,5 @@
 //! Products: their life, their handles, and who may see them.
 
-use std::time::{Duration, Instant};
-
 use emporium::call::Role;
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -249,18 +247,15 @@ async fn a_large_description_keeps_nobody_waiting() {
     let app = TestApp::start_with(Backend::Sqlite, |config| config.server.workers = 1).await;
     let token = app.token("staff@shop.example", Role::Staff).await;
     let body = json!({ "title": "Large", "description_html": "<div>".repeat(4_900) });
-    let start = Instant::now();
     let request = app.request_as(&token, Method::POST, "/api/v1/products").json(&body);
     let post = tokio::spawn(request.send());
-    let mut longest = Duration::ZERO;
+    let mut answered = 0;
     while !post.is_finished() {
-        let begin = Instant::now();
         assert_eq!(app.request(Method::GET, "/livez").send().await.unwrap().status(), 200);
-        longest = longest.max(begin.elapsed());
+        answered += 1;
     }
-    let whole = start.elapsed();
     assert_eq!(post.await.unwrap().unwrap().status(), 201);
-    assert!(whole > Duration::from_millis(100), "{whole:?} is too short to see anything");
-    assert!(longest < whole / 2, "a request waited for {longest:?} of {whole:?}");
+    // The one thread would answer once before it begins with the text, and once when it is done.
+    assert!(answered > 3, "{answered} requests of others were answered meanwhile");
     app.shop.stop().await;
 }

@@ -231,7 +231,7 @@ CREATE TABLE jobs (
     message     text NOT NULL DEFAULT '',
     created_at  timestamptz NOT NULL,
     started_at  timestamptz,
-    -- A running job renews it; one whose time has passed is taken up again.
+    -- A running job renews it, an upload with each piece; one whose time has passed is taken up again, or given up.
     alive_until timestamptz,
     finished_at timestamptz
 );

@@ -1,5 +1,5 @@
 -- The inventory module; the same tables and columns as on PostgreSQL. Ids are 16-byte BLOBs, times microseconds since 1970 (UTC).
--- Tables that are found by several columns are kept in the order of their key (WITHOUT ROWID): one B-tree less to write and to read.
+-- Tables of short rows whose key is not one id are kept in its order (WITHOUT ROWID): one B-tree less to write and to read.
 
 CREATE TABLE categories (
     id          BLOB PRIMARY KEY,
@@ -235,7 +235,7 @@ CREATE TABLE jobs (
     message     TEXT NOT NULL DEFAULT '',
     created_at  INTEGER NOT NULL,
     started_at  INTEGER,
-    -- A running job renews it; one whose time has passed is taken up again.
+    -- A running job renews it, an upload with each piece; one whose time has passed is taken up again, or given up.
     alive_until INTEGER,
     finished_at INTEGER
 ) STRICT;

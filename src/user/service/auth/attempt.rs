@@ -90,7 +90,7 @@ pub(in crate::user::service) struct Proof {
 
 impl Proof {
     /// Keeps the person's row to this transaction, gives it as it stands now, and ends the try. `WrongCredentials` where the person's
-    /// generation is another one now: whoever set a new password, or disabled the account, ended what was under way with the old one.
+    /// generation is another one now: whoever set a new password, disabled the account or ended all sessions, ended what was under way, too.
     pub(in crate::user::service) fn hold(&self, conn: &mut Connection, now: Time) -> Result<UserRow, UserError> {
         let row = user_lock(conn, self.user.id)?.filter(|row| row.generation == self.user.generation);
         let row = row.ok_or(UserError::WrongCredentials)?;

@@ -59,9 +59,10 @@ impl LocalUser {
         let written = self.db.write(move |conn| {
             attempt::count(conn, &counters, &config, now)?;
             // Where there is no account the same statements write a token that nobody has and a mail that nobody gets: so
-            // both take the same time. A mail goes to the address as it stands in the account, never as it was asked for.
+            // both take the same time. A mail goes to the address as it stands in the account, never as it was asked for, and to none
+            // that is deleted meanwhile.
             let id = user_id_by_email(conn, &email.norm)?.unwrap_or(nobody);
-            let recipient = user_by_id(conn, id)?.map_or(String::new(), |user| user.email);
+            let recipient = user_lock(conn, id)?.map_or(String::new(), |user| user.email);
             let token = token::personal(token::ONE_TIME, id, &secret);
             let reset = OneTimeToken {
                 user: id,

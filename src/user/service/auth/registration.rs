@@ -13,7 +13,8 @@ use crate::user::service::faults::Faults;
 use crate::user::store::audit::audit_insert;
 use crate::user::store::mail::mail_insert;
 use crate::user::store::one_time_token::{OneTimeToken, Purpose, one_time_token_replace};
-use crate::user::store::user::{NewUser, UserRow, user_by_id, user_email_claim, user_id_by_email, user_insert};
+use crate::user::store::profile::user_lock;
+use crate::user::store::user::{NewUser, UserRow, user_email_claim, user_id_by_email, user_insert};
 use crate::user::throttle::Counter;
 use crate::user::{Origin, Profile, Registration, UserError, token};
 
@@ -134,5 +135,6 @@ fn letters(text: &str) -> String {
 /// Who has this address. `Busy` where the account went just now: the next try finds the address free.
 fn owner(conn: &mut Connection, email_norm: &str) -> Result<UserRow, UserError> {
     let id = user_id_by_email(conn, email_norm)?.ok_or(UserError::Busy)?;
-    user_by_id(conn, id)?.ok_or(UserError::Busy)
+    // Nobody deletes the account meanwhile: what is written of it now would stay.
+    user_lock(conn, id)?.ok_or(UserError::Busy)
 }
