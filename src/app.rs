@@ -16,7 +16,8 @@ use utoipa_actix_web::AppExt;
 use crate::clock::SharedClock;
 use crate::config::{Config, ServerConfig};
 use crate::db::{Database, DbError, Migrations};
-use crate::error::FieldError;
+use crate::error::{ErrorCode, FieldError};
+use crate::http::ProblemBody;
 use crate::http::gate::{Access, Gate, Rule, gate};
 use crate::http::health::{Draining, Meters, livez, metrics, readyz};
 use crate::http::observe::{Deadline, observe};
@@ -238,6 +239,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     let components = document.components.get_or_insert_with(Default::default);
     // Named only by parameters, and by the answers that all routes share: there the generator does not look.
     components.schemas.extend([
+        (ProblemBody::name().into(), ProblemBody::schema()),
+        (ErrorCode::name().into(), ErrorCode::schema()),
         (FieldError::name().into(), FieldError::schema()),
         (BulkFormat::name().into(), BulkFormat::schema()),
         (ProductSort::name().into(), ProductSort::schema()),

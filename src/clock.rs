@@ -80,7 +80,9 @@ impl Serialize for Time {
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let time = DateTime::<Utc>::deserialize(deserializer)?;
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        let wrong = |_| serde::de::Error::custom("is not a time by RFC 3339, as 2026-11-24T12:00:00Z");
+        let time: DateTime<Utc> = text.parse().map_err(wrong)?;
         Ok(Time::from_micros(time.timestamp_micros()))
     }
 }

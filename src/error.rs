@@ -10,8 +10,9 @@ use utoipa::ToSchema;
 macro_rules! error_codes {
     ($($variant:ident $code:literal $status:literal $retry:literal $title:literal;)*) => {
         /// A stable word for what went wrong. Clients may match on [`ErrorCode::code`]; it never changes its meaning.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-        pub enum ErrorCode { $(#[serde(rename = $code)] $variant,)* }
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum ErrorCode { $($variant,)* }
 
         impl ErrorCode {
             pub const ALL: &[ErrorCode] = &[$(ErrorCode::$variant,)*];
@@ -52,7 +53,7 @@ error_codes! {
     CountMismatch         "count_mismatch"                 409  false  "The stock is not what was expected";
     StockPromised         "stock_promised"                 409  false  "These units are promised to reservations";
     IdempotencyKeyInUse   "idempotency_key_in_use"         409  true   "A call with this key is still running";
-    VersionMismatch       "version_mismatch"               412  false  "It was changed by somebody else";
+    VersionMismatch       "version_mismatch"               412  false  "It is not at the version that was named";
     PayloadTooLarge       "payload_too_large"              413  false  "The request is too large";
     UnsupportedMediaType  "unsupported_media_type"         415  false  "The content type is not taken here";
     Validation            "validation"                     422  false  "Some values are not allowed";

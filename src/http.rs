@@ -63,6 +63,7 @@ pub struct ProblemBody {
     /// The path that was asked for.
     pub instance: String,
     /// A stable word; clients may match on it.
+    #[schema(value_type = ErrorCode)]
     pub code: String,
     /// The values that are not allowed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -79,29 +80,29 @@ pub struct ProblemBody {
 #[allow(dead_code, reason = "read by the OpenAPI generator only")]
 pub enum Errors {
     #[response(status = 400, description = "The request cannot be read", content_type = "application/problem+json")]
-    BadRequest(#[to_schema] ProblemBody),
+    BadRequest(ProblemBody),
     #[response(status = 401, description = "Sign in first", content_type = "application/problem+json")]
-    Unauthenticated(#[to_schema] ProblemBody),
+    Unauthenticated(ProblemBody),
     #[response(status = 403, description = "Not allowed for this caller", content_type = "application/problem+json")]
-    Forbidden(#[to_schema] ProblemBody),
+    Forbidden(ProblemBody),
     #[response(status = 404, description = "There is no such thing", content_type = "application/problem+json")]
-    NotFound(#[to_schema] ProblemBody),
+    NotFound(ProblemBody),
     #[response(status = 409, description = "Conflicts with what is there", content_type = "application/problem+json")]
-    Conflict(#[to_schema] ProblemBody),
+    Conflict(ProblemBody),
     #[response(status = 412, description = "Changed by somebody else", content_type = "application/problem+json")]
-    VersionMismatch(#[to_schema] ProblemBody),
+    VersionMismatch(ProblemBody),
     #[response(status = 413, description = "Too large", content_type = "application/problem+json")]
-    TooLarge(#[to_schema] ProblemBody),
+    TooLarge(ProblemBody),
     #[response(status = 415, description = "Content type not taken", content_type = "application/problem+json")]
-    MediaType(#[to_schema] ProblemBody),
+    MediaType(ProblemBody),
     #[response(status = 422, description = "Some values are not allowed", content_type = "application/problem+json")]
-    Validation(#[to_schema] ProblemBody),
+    Validation(ProblemBody),
     #[response(status = 428, description = "If-Match is missing", content_type = "application/problem+json")]
-    VersionRequired(#[to_schema] ProblemBody),
+    VersionRequired(ProblemBody),
     #[response(status = 429, description = "Too many requests", content_type = "application/problem+json")]
-    TooManyRequests(#[to_schema] ProblemBody),
+    TooManyRequests(ProblemBody),
     #[response(status = 503, description = "Too busy; see Retry-After", content_type = "application/problem+json")]
-    Unavailable(#[to_schema] ProblemBody),
+    Unavailable(ProblemBody),
 }
 
 /// Who answers for a request: the caller whom the gate left with it.
@@ -171,12 +172,40 @@ fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         }
         let text = inner.to_string();
         let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
-        Problem::validation(vec![FieldError::new(json_pointer(error.path()), message)])
+        let pointer = json_pointer(error.path());
+        Problem::validation(vec![match missing(message) {
+            Some(field) => FieldError::new(format!("{pointer}/{field}"), "must be there"),
+            None => FieldError::new(pointer, plain(message)),
+        }])
     })?;
     reader
         .end()
         .map_err(|error| Problem::new(ErrorCode::BadRequest, format!("The body is not valid JSON: {error}")))?;
     Ok(value)
+}
+
+/// What a library says of a value, in words for those who do not know Rust.
+fn plain(message: &str) -> String {
+    const WORDS: &[(&str, &str)] = &[
+        ("invalid digit found in string", "must be a whole number"),
+        ("number too large to fit in target type", "is too large"),
+        ("provided string was not `true` or `false`", "must be true or false"),
+        ("expected a string", "expected a text"),
+        ("expected i64", "expected a whole number"),
+        ("expected u64", "expected a whole number of 0 or more"),
+        ("expected u32", "expected a whole number of 0 or more"),
+        ("expected struct ", "expected an object: "),
+        (", expected a sequence", ", expected a list"),
+    ];
+    if message.starts_with("UUID parsing failed") {
+        return "is not an id: ids are UUIDs".to_owned();
+    }
+    WORDS.iter().fold(message.to_owned(), |text, (theirs, ours)| text.replace(theirs, ours))
+}
+
+/// The field that is missing, when that is what a library says.
+fn missing(message: &str) -> Option<&str> {
+    message.strip_prefix("missing field `")?.split('`').next()
 }
 
 /// The query's parameters. T denies unknown fields, so that a mistyped filter is told and not ignored.
@@ -187,16 +216,19 @@ impl<T: DeserializeOwned> FromRequest for Params<T> {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(match web::Query::<T>::from_query(request.query_string()) {
-            Ok(query) => Ok(Params(query.into_inner())),
-            Err(error) => {
-                let text = error.to_string();
-                let text = text.trim_start_matches("Query deserialize error: ");
-                let code =
-                    if text.contains("unknown field") { ErrorCode::UnknownParameter } else { ErrorCode::BadRequest };
-                Err(Problem::new(code, format!("The query is wrong: {text}")).into())
-            }
-        })
+        let query = url::form_urlencoded::parse(request.query_string().as_bytes());
+        let read = serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(query));
+        ready(read.map(Params).map_err(|error| {
+            let (name, text) = (error.path().to_string(), error.inner().to_string());
+            let problem = match text.contains("unknown field") {
+                true => Problem::new(ErrorCode::UnknownParameter, format!("The query is wrong: {text}")),
+                false => Problem::validation(vec![match missing(&text) {
+                    Some(name) => FieldError::new(name, "must be there"),
+                    None => FieldError::new(name.trim_matches('.'), plain(&text)),
+                }]),
+            };
+            problem.into()
+        }))
     }
 }
 

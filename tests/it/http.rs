@@ -41,7 +41,7 @@ on_both! {
             (Method::GET, "/api/v1/nowhere", "", 404),
             (Method::DELETE, "/api/v1/products", "", 405),
             (Method::GET, "/api/v1/products?colour=red", "", 400),
-            (Method::GET, "/api/v1/products?limit=abc", "", 400),
+            (Method::GET, "/api/v1/products?limit=abc", "", 422),
             (Method::GET, "/api/v1/products?limit=0", "", 422),
             (Method::GET, "/api/v1/products?cursor=forged", "", 400),
             (Method::POST, "/api/v1/auth/login", "{", 400),
@@ -57,6 +57,42 @@ on_both! {
         }
         app.shop.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_is_told_in_plain_words_and_where() {
+    let app = TestApp::start(Backend::Sqlite).await;
+    let token = app.token("staff@shop.example", Role::Staff).await;
+    let told = async |request: reqwest::RequestBuilder| -> Vec<(String, String)> {
+        let (status, problem) = read(request.send().await.unwrap()).await;
+        assert_eq!((status, &problem["code"]), (422, &json!("validation")), "{problem}");
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let errors = problem["errors"].as_array().unwrap();
+        errors.iter().map(|error| (text(&error["pointer"]), text(&error["message"]))).collect()
+    };
+    for (query, name, message) in [
+        ("limit=abc", "limit", "must be a whole number"),
+        ("price_min=x", "price_min", "must be a whole number"),
+        ("in_stock=yes", "in_stock", "must be true or false"),
+    ] {
+        let errors = told(app.request(Method::GET, &format!("/api/v1/products?{query}"))).await;
+        assert_eq!(errors, [(name.to_owned(), message.to_owned())]);
+    }
+    for (body, pointer, message) in [
+        (json!({}), "/title", "must be there"),
+        (json!({ "title": 5 }), "/title", "invalid type: integer `5`, expected a text"),
+        (json!({ "title": "A", "category_id": "toys" }), "/category_id", "is not an id: ids are UUIDs"),
+        (
+            json!({ "title": "A", "skus": [{ "code": "A", "price": 14.5 }] }),
+            "/skus/0/price",
+            "expected an amount in the",
+        ),
+    ] {
+        let request = app.request_as(&token, Method::POST, "/api/v1/products").json(&body);
+        let errors = told(request).await;
+        assert!(errors.len() == 1 && errors[0].0 == pointer && errors[0].1.contains(message), "{errors:?}");
+    }
+    app.shop.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use emporium::call::Role;
+use emporium::error::ErrorCode;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -34,6 +35,35 @@ fn every_operation_is_described() {
             assert!(good, "{method} {path} never succeeds");
         }
     }
+}
+
+/// What takes no body, beside all that is read or deleted.
+const WITHOUT_BODY: &[&str] = &[
+    "/api/v1/auth/logout",
+    "/api/v1/jobs/{id}/cancel",
+    "/api/v1/reservations/{id}/cancel",
+    "/api/v1/reservations/{id}/commit",
+    "/api/v1/reservations/{id}/release",
+];
+
+#[test]
+fn every_body_is_described() {
+    let document = serde_json::to_value(emporium::app::openapi()).unwrap();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in ["post", "put", "patch"] {
+            let Some(operation) = item.get(method) else { continue };
+            let is_told = operation.get("requestBody").is_some();
+            assert_eq!(is_told, !WITHOUT_BODY.contains(&path.as_str()), "the body of {method} {path}");
+        }
+    }
+}
+
+#[test]
+fn every_error_code_is_told() {
+    let document = serde_json::to_value(emporium::app::openapi()).unwrap();
+    let codes: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.code()).collect();
+    assert_eq!(document["components"]["schemas"]["ErrorCode"]["enum"], json!(codes));
+    assert_eq!(serde_json::to_value(ErrorCode::ALL).unwrap(), json!(codes));
 }
 
 #[test]

@@ -19,7 +19,10 @@ pub const NO_OPTION: (&str, &str) = ("Title", "Default Title");
 
 /// An amount in minor units (cents) and its ISO 4217 currency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "an amount in the currency's smallest unit and the currency, as {\"amount\": 1450, \"currency\": \"USD\"}"
+)]
 pub struct Money {
     #[schema(minimum = 0, example = 1999)]
     pub amount: i64,

@@ -34,6 +34,7 @@ async fn list(inventory: web::Data<dyn Inventory>, caller: Caller, _: Params<NoP
 /// Create a category
 #[utoipa::path(
     tag = "catalogue",
+    request_body = NewCategory,
     params(("Idempotency-Key" = Option<String>, Header, description = "Repeated with the same one, the call makes nothing new")),
     responses(
         (status = 201, body = Category, headers(
@@ -85,6 +86,7 @@ async fn read(
 /// Moving or renaming changes the paths of all categories below it.
 #[utoipa::path(
     tag = "catalogue",
+    request_body = CategoryPatch,
     params(("id" = Id, Path), ("If-Match" = String, Header, description = "The ETag of what is changed")),
     responses((status = 200, body = Category, headers(("ETag" = String))), crate::http::Errors),
     security(("token" = []))

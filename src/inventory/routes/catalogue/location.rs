@@ -30,6 +30,7 @@ async fn list(inventory: web::Data<dyn Inventory>, _: Params<NoParams>) -> ApiRe
 /// Create a location
 #[utoipa::path(
     tag = "catalogue",
+    request_body = NewLocation,
     params(("Idempotency-Key" = Option<String>, Header, description = "Repeated with the same one, the call makes nothing new")),
     responses(
         (status = 201, body = Location, headers(
@@ -81,6 +82,7 @@ async fn read(
 /// `active: false` takes what it holds off sale.
 #[utoipa::path(
     tag = "catalogue",
+    request_body = LocationPatch,
     params(("code" = String, Path), ("If-Match" = String, Header, description = "The ETag of what is changed")),
     responses((status = 200, body = Location, headers(("ETag" = String))), crate::http::Errors),
     security(("token" = []))

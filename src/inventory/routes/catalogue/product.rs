@@ -18,6 +18,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 /// The description is sanitised: scripts, styles, frames and event handlers are dropped.
 #[utoipa::path(
     tag = "catalogue",
+    request_body = NewProduct,
     params(("Idempotency-Key" = Option<String>, Header, description = "Repeated with the same one, the call makes nothing new")),
     responses(
         (status = 201, body = Product, headers(
@@ -74,6 +75,7 @@ async fn read(
 /// Change a product
 #[utoipa::path(
     tag = "catalogue",
+    request_body = ProductPatch,
     params(
         ("product" = String, Path, description = "Its id or its handle"),
         ("If-Match" = String, Header, description = "The ETag of what is changed")

@@ -17,6 +17,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 /// Add a SKU to a product
 #[utoipa::path(
     tag = "catalogue",
+    request_body = NewSku,
     params(
         ("product" = String, Path, description = "Its id or its handle"),
         ("Idempotency-Key" = Option<String>, Header, description = "Repeated with the same one, the call makes nothing new")
@@ -74,6 +75,7 @@ async fn read(
 /// Change a SKU
 #[utoipa::path(
     tag = "catalogue",
+    request_body = SkuPatch,
     params(("code" = String, Path), ("If-Match" = String, Header, description = "The ETag of what is changed")),
     responses((status = 200, body = Sku, headers(("ETag" = String))), crate::http::Errors),
     security(("token" = []))
