@@ -353,7 +353,7 @@ on_both! {
         let open = local.inventory.import_begin(&call(), options(BulkFormat::Jsonl)).await.unwrap();
         local.inventory.import_add(open, 0, b"{}".to_vec()).await.unwrap();
         assert_eq!(local.inventory.tidy().await.unwrap(), 0);
-        local.clock.advance(Duration::from_secs(3_700));
+        local.clock.advance(Duration::from_secs(43_300));
         local.inventory.tidy().await.unwrap();
         assert_eq!(job(&local, open).await.state, JobState::Cancelled);
         assert_eq!(pieces(&local), 0);
@@ -361,7 +361,7 @@ on_both! {
         let slow = local.inventory.import_begin(&call(), options(BulkFormat::Jsonl)).await.unwrap();
         for seq in 0..3 {
             local.inventory.import_add(slow, seq, b"{}\n".to_vec()).await.unwrap();
-            local.clock.advance(Duration::from_secs(3_000));
+            local.clock.advance(Duration::from_secs(40_000));
             local.inventory.tidy().await.unwrap();
         }
         assert_eq!(local.inventory.import_start(&call(), slow).await.unwrap().value.total, 9);
