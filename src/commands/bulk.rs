@@ -105,6 +105,9 @@ fn summary(report: &ImportReport) {
         report.stock_changed,
         report.rows_failed
     );
+    if !report.columns_ignored.is_empty() {
+        println!("Columns that are not known and were ignored: {}.", report.columns_ignored.join(", "));
+    }
 }
 
 /// Writes all products into a file, which gets its name when it is whole.

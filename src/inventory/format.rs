@@ -2,6 +2,7 @@
 //!
 //! What a file does not say (an absent column, an absent member) is `None` and stays as it is in the shop.
 
+use std::collections::HashSet;
 use std::io;
 
 use crate::inventory::{LocationAddress, ProductPatch, RowFault, SkuPatch};
@@ -12,6 +13,9 @@ mod money;
 
 /// The longest row of a file: room for a product of 2,048 SKUs with stock at many locations.
 pub(super) const ROW_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// More faults are not told of one product.
+const FAULTS_KEPT: usize = 20_000;
 
 /// A location as a file has it.
 #[derive(Debug)]
@@ -42,7 +46,7 @@ pub(super) struct CategoryPath {
 }
 
 /// A product as a file has it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ImportProduct {
     pub(super) handle: String,
     /// Its values, but for handle and category.
@@ -50,9 +54,59 @@ pub(super) struct ImportProduct {
     pub(super) category: Option<Option<CategoryPath>>,
     pub(super) skus: Vec<ImportSku>,
     pub(super) source: Source,
+    /// What has been found wrong with it and with its SKUs.
+    pub(super) faults: Vec<RowFault>,
+    /// Where a fault stands that leaves it out whole.
+    pub(super) fault_line: Option<u64>,
 }
 
-#[derive(Debug)]
+impl ImportProduct {
+    /// Notes that the value at this JSON Pointer is wrong. In a CSV, what stands in a SKU's own row leaves out that SKU alone.
+    pub(super) fn fault(&mut self, pointer: &str, message: impl Into<String>) {
+        let fault = self.source.fault(pointer, message);
+        match (csv::item_of(pointer), &self.source) {
+            (("skus", Some(index)), Source::Csv { .. }) if index < self.skus.len() => {
+                self.skus[index].is_faulty = true;
+            }
+            _ => self.fault_line = self.fault_line.or(Some(fault.line)),
+        }
+        if self.faults.len() < FAULTS_KEPT {
+            self.faults.push(fault);
+        }
+    }
+
+    /// The product with its good SKUs, and the faults of the rows that are left out. An error: there is nothing to take, and what is
+    /// wrong with which row.
+    pub(super) fn sound(mut self) -> Result<(Self, Vec<RowFault>), Vec<RowFault>> {
+        let faults = std::mem::take(&mut self.faults);
+        let Some(first) = faults.iter().map(|fault| fault.line).min() else { return Ok((self, faults)) };
+        let has_good_sku = self.skus.iter().any(|sku| !sku.is_faulty);
+        if let Some(line) = self.fault_line.or((!has_good_sku).then_some(first)) {
+            return Err(self.left_out(line, faults));
+        }
+        if let Source::Csv { lines, sku_lines, .. } = &mut self.source {
+            let told: HashSet<u64> = faults.iter().map(|fault| fault.line).collect();
+            lines.retain(|line| !told.contains(line));
+            let mut skus = self.skus.iter();
+            sku_lines.retain(|_| skus.next().is_some_and(|sku| !sku.is_faulty));
+        }
+        self.skus.retain(|sku| !sku.is_faulty);
+        Ok((self, faults))
+    }
+
+    /// These faults, of which the one in `cause` leaves out the product whole, and one for each of its other rows.
+    pub(super) fn left_out(&self, cause: u64, mut faults: Vec<RowFault>) -> Vec<RowFault> {
+        if let Source::Csv { lines, .. } = &self.source {
+            let told: HashSet<u64> = faults.iter().map(|fault| fault.line).collect();
+            let message = format!("left out with its product, see line {cause}");
+            let others = lines.iter().filter(|line| !told.contains(line));
+            faults.extend(others.map(|line| RowFault { line: *line, column: String::new(), message: message.clone() }));
+        }
+        faults
+    }
+}
+
+#[derive(Clone, Debug)]
 pub(super) struct ImportSku {
     pub(super) code: String,
     /// The file gives no code, so `code` was made; the SKU may be there under another one, with the same options.
@@ -62,10 +116,12 @@ pub(super) struct ImportSku {
     /// CSV's policy `continue`: some backorder limit above 0.
     pub(super) sells_beyond: bool,
     pub(super) stock: Vec<ImportStock>,
+    /// It is left out.
+    pub(super) is_faulty: bool,
 }
 
 /// The counters of a SKU at a location; what is given is set.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ImportStock {
     /// `None`: the location of the whole import.
     pub(super) location: Option<String>,
@@ -77,10 +133,19 @@ pub(super) struct ImportStock {
 }
 
 /// Where the values of a product stand in its file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Source {
-    Jsonl { line: u64 },
-    Csv { line: u64, category_column: csv::Column, sku_lines: Vec<u64>, image_lines: Vec<u64> },
+    Jsonl {
+        line: u64,
+    },
+    Csv {
+        line: u64,
+        category_column: csv::Column,
+        /// All rows of it.
+        lines: Vec<u64>,
+        sku_lines: Vec<u64>,
+        image_lines: Vec<u64>,
+    },
 }
 
 impl Source {
@@ -88,7 +153,7 @@ impl Source {
     pub(super) fn fault(&self, pointer: &str, message: impl Into<String>) -> RowFault {
         let (line, column) = match self {
             Source::Jsonl { line } => (*line, pointer.to_owned()),
-            Source::Csv { line, category_column, sku_lines, image_lines } => {
+            Source::Csv { line, category_column, sku_lines, image_lines, .. } => {
                 let (list, index) = csv::item_of(pointer);
                 let lines = match list {
                     "skus" => sku_lines,
@@ -136,4 +201,8 @@ pub(super) trait Reader {
     fn bytes(&self) -> u64;
     /// The rows that have been read.
     fn rows(&self) -> u64;
+    /// The names of columns that nobody knows, so that what stands in them is not read.
+    fn columns_ignored(&self) -> &[String] {
+        &[]
+    }
 }

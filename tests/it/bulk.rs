@@ -312,6 +312,7 @@ on_both! {
         let (report, faults) = local.import(BulkFormat::Csv, file.as_bytes()).await;
         assert_told(&faults, &[
             "5 Variant Price: \"abc\" is not a price",
+            "6 : left out with its product, see line 5",
             "7 Handle: must not be empty",
             "8 Handle: must be 1 to 200 lower-case letters",
             "9 Status: \"gone\" is not one of",
@@ -331,7 +332,8 @@ on_both! {
             "20 Variant Price: must be there for a new SKU",
             "21 Handle: stands in this file before",
         ]);
-        assert_eq!((report.products_created, report.rows_failed), (2, 14), "{report:?}");
+        assert_eq!((report.products_created, report.skus_created, report.rows_failed), (3, 4, 15), "{report:?}");
+        assert_eq!(report.columns_ignored, ["Extra"]);
         let good = local.product("good").await;
         assert_eq!(good.description_html, "<p>two\nlines</p>");
         assert_eq!((good.skus[0].backorder_limit, good.skus[1].backorder_limit), (0, 1_000_000_000));

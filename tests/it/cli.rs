@@ -178,6 +178,29 @@ fn a_bad_row_is_told_with_line_and_column_and_the_exit_code_says_so() {
     assert_eq!(unknown.status.code(), Some(1));
 }
 
+#[test]
+fn a_fresh_shop_gets_its_location_by_import() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("goods.csv"), "Handle,Title,Variant Price,Variant Inventory Qnt\na,A,1,2\n")
+        .unwrap();
+    let early = run(folder.path(), &["import", "goods.csv"]);
+    assert_eq!(early.status.code(), Some(1));
+    let told = text(&early.stderr);
+    assert!(told.contains("POST /api/v1/locations"), "{told}");
+    // What it says is to be written works as it stands.
+    let line = &told[told.find('{').unwrap()..=told.rfind('}').unwrap()];
+    std::fs::write(folder.path().join("locations.jsonl"), line).unwrap();
+    for file in ["locations.jsonl", "goods.csv"] {
+        let output = run(folder.path(), &["import", file]);
+        assert!(output.status.success(), "{file}: {}", text(&output.stderr));
+        let told = text(&output.stdout);
+        assert_eq!(
+            told.contains("Columns that are not known and were ignored: Variant Inventory Qnt."),
+            file == "goods.csv"
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_under_load_is_whole() {
     let folder = TempDir::new().unwrap();

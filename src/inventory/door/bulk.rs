@@ -56,8 +56,10 @@ pub struct ImportReport {
     pub locations_changed: u64,
     /// Created or updated.
     pub categories_changed: u64,
-    /// Rows with a fault. What such a row belongs to is left out whole.
+    /// Rows that were left out: those with a fault, and those of a product that has one in its own values or no good SKU.
     pub rows_failed: u64,
+    /// Columns of a CSV that the shop does not know, so that what stands in them was not imported: at most 100.
+    pub columns_ignored: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -112,8 +114,11 @@ pub trait Bulk: Send + Sync {
     async fn import_begin(&self, call: &Call, options: ImportOptions) -> Result<Id, InventoryError>;
     /// Keeps a piece of the input: of at most [`PIECE_BYTES_MAX`]; `seq` counts the pieces from 0.
     async fn import_add(&self, import: Id, seq: i64, bytes: Vec<u8>) -> Result<(), InventoryError>;
-    /// The input is whole: queues its import. A repeated call gives the first job; this import waits on, and is yet to be cancelled.
+    /// The input is whole: queues its import. A repeated call gives the first job; this import waits on, and is yet to be
+    /// forgotten.
     async fn import_start(&self, call: &Call, import: Id) -> Result<Answer<Job>, InventoryError>;
+    /// Forgets an import that was not started, as if it had not been begun.
+    async fn import_forget(&self, import: Id) -> Result<(), InventoryError>;
     async fn job_get(&self, id: Id) -> Result<Option<Job>, InventoryError>;
     /// Newest first.
     async fn job_list(&self, query: JobQuery) -> Result<Page<Job>, InventoryError>;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::call::{Answer, Call};
@@ -110,12 +110,19 @@ pub struct Extension {
     pub hold_seconds: Option<u32>,
 }
 
-/// What is shipped now; without lines: all that is left.
+/// What is shipped now.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Shipment {
-    #[serde(default)]
-    pub lines: Vec<ShipmentLine>,
+    /// All that is left when absent; an empty list is refused, so that a choice of nothing does not ship everything.
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, min_items = 1)]
+    pub lines: Option<Vec<ShipmentLine>>,
+}
+
+/// What is there is told: null is none of it.
+fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]

@@ -1,7 +1,7 @@
 //! Shopify's product CSV: its columns, and what they mean in ours.
 //!
 //! A product has a row for each SKU and each image; its own values stand in its first row. Beside Shopify's columns we write
-//! `Category Path`, since a category's name does not tell its path; Shopify ignores what it does not know, and so do we.
+//! `Category Path`, since a category's name does not tell its path; Shopify ignores what it does not know. So do we, and tell it.
 
 mod read;
 mod record;
@@ -61,6 +61,41 @@ columns! {
     VariantImage      "Variant Image";
     Status            "Status";
     CategoryPath      "Category Path";
+}
+
+/// Columns of Shopify's own files that say nothing that we keep; one that ends in `/` stands for all that begin with it.
+const NOT_KEPT: &[&str] = &[
+    "Collection",
+    "Compare At Price /",
+    "Cost per item",
+    "Custom Product Type",
+    "Gift Card",
+    "Google Shopping /",
+    "Included /",
+    "Option1 Linked To",
+    "Option2 Linked To",
+    "Option3 Linked To",
+    "Price /",
+    "Standard Product Type",
+    "Unit Price Base Measure",
+    "Unit Price Base Measure Unit",
+    "Unit Price Total Measure",
+    "Unit Price Total Measure Unit",
+    "Variant Tax Code",
+    "Variant Weight Unit",
+];
+
+/// Is it a column of ours or one of Shopify's? Shopify lets shops add columns of their own, its metafields.
+fn is_known(name: &str) -> bool {
+    let is_of_family = |known: &str| {
+        let start = name.get(..known.len());
+        (known.ends_with('/') || name.len() == known.len())
+            && start.is_some_and(|start| start.eq_ignore_ascii_case(known))
+    };
+    Column::ALL.iter().any(|column| column.name().eq_ignore_ascii_case(name))
+        || NOT_KEPT.iter().any(|known| is_of_family(known))
+        || name.contains("(product.metafields.")
+        || name.contains("(variant.metafields.")
 }
 
 const OPTION_NAMES: [Column; 3] = [Column::Option1Name, Column::Option2Name, Column::Option3Name];

@@ -301,6 +301,8 @@ fn product(line: ProductLine, number: u64) -> ImportProduct {
         category,
         skus: line.skus.into_iter().map(sku).collect(),
         source: Source::Jsonl { line: number },
+        faults: vec![],
+        fault_line: None,
     }
 }
 
@@ -330,5 +332,6 @@ fn sku(line: SkuLine) -> ImportSku {
         },
         sells_beyond: false,
         stock: line.stock.into_iter().map(stock).collect(),
+        is_faulty: false,
     }
 }

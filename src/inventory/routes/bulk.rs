@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use crate::call::{Call, IdempotencyKey, Role, Scope};
+use crate::call::{IdempotencyKey, Role, Scope};
 use crate::clock::Id;
 use crate::config::ServerConfig;
 use crate::error::{ErrorCode, Problem};
@@ -111,7 +111,7 @@ async fn import_start(
         Err(problem) => Err(problem),
     };
     if !started.as_ref().is_ok_and(|started| !started.replayed) {
-        forget(&**inventory, &call, import).await;
+        forget(&**inventory, import).await;
     }
     let started = started?;
     let job = &started.value;
@@ -207,9 +207,9 @@ async fn keep(
     Ok(())
 }
 
-async fn forget(inventory: &dyn Inventory, call: &Call, import: Id) {
+async fn forget(inventory: &dyn Inventory, import: Id) {
     // What cannot be forgotten now is forgotten by tidying.
-    if let Err(error) = inventory.job_cancel(call, import).await {
+    if let Err(error) = inventory.import_forget(import).await {
         tracing::warn!(%import, %error, "a refused import is kept for now");
     }
 }

@@ -42,6 +42,10 @@ impl Bulk for LocalInventory {
         self.start_import(call, import).await
     }
 
+    async fn import_forget(&self, import: Id) -> Result<(), InventoryError> {
+        self.forget_import(import).await
+    }
+
     async fn job_get(&self, id: Id) -> Result<Option<Job>, InventoryError> {
         self.get_job(id).await
     }

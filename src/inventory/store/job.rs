@@ -277,6 +277,12 @@ pub(in crate::inventory) fn job_cancel(conn: &mut Connection, id: Id, now: Time)
     job_get(conn, id)
 }
 
+/// Removes a job that nothing refers to.
+pub(in crate::inventory) fn job_delete(conn: &mut Connection, id: Id) -> QueryResult<()> {
+    diesel::delete(jobs::table.filter(jobs::id.eq(id))).execute(conn)?;
+    Ok(())
+}
+
 #[derive(Insertable)]
 #[diesel(table_name = job_errors, treat_none_as_default_value = false)]
 struct FaultValues<'a> {

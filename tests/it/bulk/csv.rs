@@ -1,6 +1,6 @@
 //! The CSV's round trip: what a file says comes back as it was, in the same shop and in another one.
 
-use emporium::inventory::{BulkFormat, Catalogue, ImportReport, InventoryError, Product};
+use emporium::inventory::{BulkFormat, Catalogue, ImportReport, InventoryError, Product, ProductQuery};
 
 use super::{Local, assert_told, data};
 use crate::testapp::{Backend, call, on_both};
@@ -95,7 +95,105 @@ on_both! {
             "4 Option2 Value: has a value, but the product's first row has no name",
             "5 Option1 Name: differs from the names",
         ]);
-        assert_eq!(report.products_created, 0);
+        let left_out = faults.iter().filter(|fault| fault.line < 4).map(|fault| fault.line).collect::<Vec<_>>();
+        assert_eq!((report.products_created, left_out), (1, vec![2]));
+        assert_eq!(choices(&local.product("g").await).1, [("G2", vec!["M", "Red"])]);
+    }
+
+    async fn a_bad_sku_is_left_out_alone(backend: Backend) {
+        let local = Local::with_location(backend).await;
+        let head = "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Price,Variant Inventory Qty\n";
+        let rows = "a,A,Size,S,A1,abc,1\n\
+                    a,,,M,A2,2,two\n\
+                    a,,,L,A3,3,3\n\
+                    a,,,XL,A 4,4,4\n\
+                    a,,,XXL,A5\n\
+                    b,B,,,A1,1,1\n\
+                    c,C,Size,S,C1,1,1\n\
+                    c,,,M,A2,1,1\n\
+                    c,,,S,C3,1,1\n\
+                    c,,,L,C4,,1\n";
+        let (report, faults) = local.import(BulkFormat::Csv, format!("{head}{rows}").as_bytes()).await;
+        assert_told(&faults, &[
+            "2 Variant Price: \"abc\" is not a price",
+            "3 Variant Inventory Qty: \"two\" is not a whole number",
+            "5 Variant SKU: must be 1 to 100",
+            "6 : has 5 cells; the header has 7",
+            "7 Variant SKU: stands in this file before",
+            "9 Variant SKU: stands in this file before",
+            "10 Option1 Value: the SKUs \"C1\" and \"C3\" have the same options",
+            "11 Variant Price: must be there for a new SKU",
+        ]);
+        assert_eq!((report.products_created, report.skus_created, report.rows_failed), (2, 2, 8), "{report:?}");
+        assert_eq!(choices(&local.product("a").await), (vec!["Size"], vec![("A3", vec!["L"])]));
+        assert_eq!(choices(&local.product("c").await).1, [("C1", vec!["S"])]);
+        assert_eq!((local.on_hand("A3", "MAIN").await, local.on_hand("A2", "MAIN").await), (Some(3), None));
+        // A product is not found by the code of a SKU that it has not.
+        local.import_well(BulkFormat::Jsonl, br#"{"type":"product","handle":"c","status":"active"}"#).await;
+        let query = |text: &str| ProductQuery { q: Some(text.into()), ..Default::default() };
+        assert_eq!(local.inventory.product_list(query("C1")).await.unwrap().items.len(), 1);
+        assert_eq!(local.inventory.product_list(query("C4")).await.unwrap().items.len(), 0);
+
+        // What is in the shop stays as it is where its row is bad; the others of its product are changed.
+        let better = format!("{head}a,A,Size,L,A3,x,9\na,,,S,A1,1,1\na,,,M,C1,2,2\n");
+        let (report, faults) = local.import(BulkFormat::Csv, better.as_bytes()).await;
+        assert_told(&faults, &["2 Variant Price: \"x\" is not", "4 Variant SKU: \"C1\" belongs to another product"]);
+        assert_eq!((report.products_updated, report.skus_created, report.rows_failed), (1, 1, 2), "{report:?}");
+        assert_eq!(choices(&local.product("a").await).1, [("A3", vec!["L"]), ("A1", vec!["S"])]);
+        assert_eq!(local.on_hand("A3", "MAIN").await, Some(3));
+        local.verify().await;
+    }
+
+    async fn a_bad_product_is_left_out_and_each_of_its_rows_is_told(backend: Backend) {
+        let local = Local::with_location(backend).await;
+        let head = "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Price,Image Src\n";
+        let rows = format!(
+            "a,{},Size,S,A1,1,\na,,,M,A2,x,\na,,,,,,/a.jpg\n\
+             b,B,Size,S,B1,1,\nb,,,M,B2,2,javascript:x\n\
+             c,C,Size,S,C1,1,\nc,,Color,M,C2,2,\n\
+             d,,Size,S,D1,1,\nd,,,M,D2,2,\n\
+             e,E,Size,S,D1,1,\ne,,,M,E2,2,\n",
+            "x".repeat(10_000)
+        );
+        let (report, faults) = local.import(BulkFormat::Csv, format!("{head}{rows}").as_bytes()).await;
+        assert_told(&faults, &[
+            "2 Title: has 10000 characters",
+            "3 Variant Price: \"x\" is not a price",
+            "4 : left out with its product, see line 2",
+            "5 : left out with its product, see line 6",
+            "6 Image Src: must begin with https://",
+            "7 : left out with its product, see line 8",
+            "8 Option1 Name: differs from the names",
+            "9 Title: must not be empty",
+            "10 : left out with its product, see line 9",
+            "11 Variant SKU: stands in this file before",
+        ]);
+        assert_eq!((report.products_created, report.skus_created, report.rows_failed), (1, 1, 10), "{report:?}");
+
+        // What only the database knows: an option that the SKU in the shop has not.
+        let two = "Handle,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Variant SKU,Variant Price\n\
+                   e,Size,S,Color,Red,E3,1\ne,,L,,Red,E4,1\n";
+        let (report, faults) = local.import(BulkFormat::Csv, two.as_bytes()).await;
+        assert_told(&faults, &[
+            "2 Option1 Name: the SKU \"E2\" has 1 values; the product has 2 options",
+            "3 : left out with its product, see line 2",
+        ]);
+        assert_eq!((report.products_updated, report.rows_failed), (0, 2), "{report:?}");
+    }
+
+    async fn columns_that_nobody_knows_are_told(backend: Backend) {
+        let local = Local::with_location(backend).await;
+        let head = "Handle,Title,Variant Inventory Quantity,Variant Price,Gift Card,google shopping / MPN,Price / International,\
+                    Variant Cost,Fabric (product.metafields.custom.fabric),Cost per item,,Gift Card Extra";
+        let file = format!("{head}\na,A,5,1,false,,,,,,,\n");
+        let report = local.import_well(BulkFormat::Csv, file.as_bytes()).await;
+        assert_eq!(report.columns_ignored, ["Variant Inventory Quantity", "Variant Cost", "Gift Card Extra"]);
+        assert_eq!((report.products_created, local.on_hand("a", "MAIN").await), (1, None));
+        // As many and as long as they like.
+        let many: Vec<String> = (0..300).map(|number| format!("{number}\u{7}{}", "é".repeat(200))).collect();
+        let file = format!("Handle,Title,Variant Price,{}\n", many.join(","));
+        let report = local.import_well(BulkFormat::Csv, file.as_bytes()).await;
+        assert_eq!((report.columns_ignored.len(), report.columns_ignored[0].chars().count()), (100, 100));
     }
 
     async fn what_a_file_does_not_say_of_options_stays(backend: Backend) {

@@ -53,6 +53,12 @@ on_both! {
         let part = json!({ "lines": [{ "sku": "A", "location": "EAST", "quantity": 1 }] });
         let (status, part) = shop.post(&staff, &format!("/{id}/ship"), "k4", part).await;
         assert_eq!((status, &part["lines"][0]["shipped"]), (200, &json!(1)), "{part}");
+        // A choice of nothing is not all.
+        for (key, nothing) in [("k6", json!([])), ("k7", Value::Null)] {
+            let (status, refused) = shop.post(&staff, &format!("/{id}/ship"), key, json!({ "lines": nothing })).await;
+            assert_eq!((status, &refused["errors"][0]["pointer"]), (422, &json!("/lines")), "{refused}");
+        }
+        assert_eq!(shop.counters("A", "EAST").await, (4, 0, 1));
         // A step without anything to say needs no body.
         let path = format!("/api/v1/reservations/{id}/cancel");
         let bare = shop.app.request_as(&ann, Method::POST, &path).header("Idempotency-Key", "k5").send().await.unwrap();

@@ -12,7 +12,7 @@ fn shipment(lines: &[(&str, &str, i64)]) -> Shipment {
         location: (*location).into(),
         quantity: *quantity,
     };
-    Shipment { lines: lines.iter().map(line).collect() }
+    Shipment { lines: Some(lines.iter().map(line).collect()) }
 }
 
 fn refused_in<T: std::fmt::Debug>(result: Result<T, InventoryError>) -> ReservationState {

@@ -5,21 +5,25 @@ use std::collections::hash_map::Entry;
 use std::io::Read;
 
 use super::record::Records;
-use super::{Column, OPTION_NAMES, OPTION_VALUES, split_tags, unguarded};
+use super::{Column, OPTION_NAMES, OPTION_VALUES, is_known, split_tags, unguarded};
 use crate::inventory::format::{
-    CategoryPath, ImportProduct, ImportSku, ImportStock, Item, Piece, ReadError, Source, money,
+    CategoryPath, FAULTS_KEPT, ImportProduct, ImportSku, ImportStock, Item, Piece, ReadError, Source, money,
 };
 use crate::inventory::{Image, Money, NO_OPTION, ProductPatch, ProductStatus, RowFault, SKUS_MAX, SkuPatch};
 
+/// So many unknown columns are told, and so much of the name of each.
+const COLUMNS_TOLD: usize = 100;
+const COLUMN_CHARACTERS_TOLD: usize = 100;
 /// More are not kept of one product; the check of the product tells that there are too many.
 const IMAGES_KEPT: usize = 1_000;
-/// More faults are not told of one product.
-const FAULTS_KEPT: usize = 1_000;
+/// Rows of one product that are told when it is left out: more than it can have.
+const ROWS_KEPT: usize = SKUS_MAX + IMAGES_KEPT;
 
 /// Reads a CSV file.
 pub(in crate::inventory) struct Reader<R> {
     records: Records<R>,
     header: Header,
+    columns_ignored: Vec<String>,
     currency: String,
     rows: u64,
     /// The product whose rows are being read.
@@ -43,7 +47,8 @@ impl<R: Read> Reader<R> {
     pub(in crate::inventory) fn new(input: R, currency: &str) -> Result<Self, ReadError> {
         let mut records = Records::new(input);
         let header = read_header(&mut records)?;
-        Ok(Reader { records, header, currency: currency.to_owned(), rows: 0, group: None })
+        let columns_ignored = unknown_columns(&records);
+        Ok(Reader { records, header, columns_ignored, currency: currency.to_owned(), rows: 0, group: None })
     }
 }
 
@@ -70,6 +75,16 @@ fn read_header<R: Read>(records: &mut Records<R>) -> Result<Header, ReadError> {
     }
 }
 
+/// The columns of the header that neither we nor Shopify know.
+fn unknown_columns<R: Read>(header: &Records<R>) -> Vec<String> {
+    (0..header.len())
+        .map(|index| String::from_utf8_lossy(header.cell(index).unwrap_or_default()))
+        .filter(|name| !name.trim().is_empty() && !is_known(name.trim()))
+        .map(|name| name.trim().chars().filter(|c| !c.is_control()).take(COLUMN_CHARACTERS_TOLD).collect())
+        .take(COLUMNS_TOLD)
+        .collect()
+}
+
 impl<R: Read> super::super::Reader for Reader<R> {
     fn next(&mut self) -> Result<Option<Piece>, ReadError> {
         while self.records.advance()? {
@@ -85,14 +100,14 @@ impl<R: Read> super::super::Reader for Reader<R> {
             let done = if goes_on { None } else { self.group.replace(Group::new(handle, row.line())) };
             if let Some(group) = &mut self.group {
                 group.add(&mut row, !goes_on);
-                let room = FAULTS_KEPT.saturating_sub(group.faults.len());
-                group.faults.extend(faults.into_iter().take(room));
+                let room = FAULTS_KEPT.saturating_sub(group.product.faults.len());
+                group.product.faults.extend(faults.into_iter().take(room));
             }
             if let Some(done) = done {
-                return Ok(Some(done.finish()));
+                return Ok(Some(Ok(done.finish())));
             }
         }
-        Ok(self.group.take().map(Group::finish))
+        Ok(self.group.take().map(|group| Ok(group.finish())))
     }
 
     fn bytes(&self) -> u64 {
@@ -101,6 +116,10 @@ impl<R: Read> super::super::Reader for Reader<R> {
 
     fn rows(&self) -> u64 {
         self.rows
+    }
+
+    fn columns_ignored(&self) -> &[String] {
+        &self.columns_ignored
     }
 }
 
@@ -219,7 +238,6 @@ struct Group {
     has_values: bool,
     images: Vec<PlacedImage>,
     has_images: bool,
-    faults: Vec<RowFault>,
 }
 
 struct PlacedImage {
@@ -230,24 +248,52 @@ struct PlacedImage {
 
 impl Group {
     fn new(handle: String, line: u64) -> Self {
-        let source = Source::Csv { line, category_column: Column::Type, sku_lines: vec![], image_lines: vec![] };
-        let values = ProductPatch::default();
-        let product = ImportProduct { handle, values, category: None, skus: vec![], source };
-        Group { product, options: None, has_values: false, images: vec![], has_images: false, faults: vec![] }
+        let source =
+            Source::Csv { line, category_column: Column::Type, lines: vec![], sku_lines: vec![], image_lines: vec![] };
+        let product = ImportProduct {
+            handle,
+            values: ProductPatch::default(),
+            category: None,
+            skus: vec![],
+            source,
+            faults: vec![],
+            fault_line: None,
+        };
+        Group { product, options: None, has_values: false, images: vec![], has_images: false }
     }
 
+    /// Takes a row in. What is wrong in a SKU's own cells leaves out the SKU, anything else the product.
     fn add<R: Read>(&mut self, row: &mut Row<R>, is_first: bool) {
+        if let Source::Csv { lines, .. } = &mut self.product.source
+            && lines.len() < ROWS_KEPT
+        {
+            lines.push(row.line());
+        }
         if row.records.len() != row.header.width {
             let message = format!("has {} cells; the header has {}", row.records.len(), row.header.width);
-            return row.fault("", message);
+            row.fault("", message);
+            // Of a later row nobody can tell what it is; but the product's own values stand in the first.
+            return if is_first {
+                self.is_faulty(row.line())
+            };
         }
         if is_first {
             self.values(row);
             self.category(row);
         }
         self.options(row, is_first);
+        let own = row.faults.len();
         self.sku(row);
+        let with_sku = row.faults.len();
         self.image(row);
+        if own > 0 || row.faults.len() > with_sku {
+            self.is_faulty(row.line());
+        }
+    }
+
+    /// The product is left out, because of this line.
+    fn is_faulty(&mut self, line: u64) {
+        self.product.fault_line = self.product.fault_line.or(Some(line));
     }
 
     fn values<R: Read>(&mut self, row: &mut Row<R>) {
@@ -318,6 +364,7 @@ impl Group {
     }
 
     fn sku<R: Read>(&mut self, row: &mut Row<R>) {
+        let before = row.faults.len();
         self.has_values |= OPTION_VALUES.iter().any(|column| row.header.place(*column).is_some());
         let options: Vec<String> = OPTION_VALUES.map(|column| row.filled(column).unwrap_or_default()).to_vec();
         let code = row.filled(Column::Code).unwrap_or_default();
@@ -346,6 +393,7 @@ impl Group {
             },
             sells_beyond: policy.as_deref() == Some("continue"),
             stock: stock(row),
+            is_faulty: row.faults.len() > before,
         };
         // One beyond what is allowed is kept: it makes the check of the product tell that there are too many.
         if let Source::Csv { sku_lines, .. } = &mut self.product.source
@@ -386,26 +434,25 @@ impl Group {
             None => (0..last_used).collect(),
         };
         let named = self.options.as_ref().map_or(last_used, Vec::len);
+        let mut wrong = vec![];
         for (index, sku) in skus.iter_mut().enumerate() {
             let values = sku.values.options.take().unwrap_or_default();
             let is_none = named == 0 && values[0] == NO_OPTION.1;
             let nameless = (named..values.len()).find(|index| !(values[*index].is_empty() || is_none && *index == 0));
-            if let (Some(column), Source::Csv { sku_lines, .. }) = (nameless, &self.product.source) {
-                let message = "has a value, but the product's first row has no name for this option".to_owned();
-                let (line, column) = (sku_lines[index], OPTION_VALUES[column].name().to_owned());
-                self.faults.push(RowFault { line, column, message });
+            if let Some(column) = nameless {
+                wrong.push(format!("/skus/{index}/options/{column}"));
             }
             sku.values.options = Some(kept.iter().map(|index| values[*index].clone()).collect());
+        }
+        for pointer in wrong {
+            self.product.fault(&pointer, "has a value, but the product's first row has no name for this option");
         }
         let names = self.options.take();
         self.product.values.options = names.map(|names| kept.iter().map(|index| names[*index].clone()).collect());
     }
 
-    fn finish(mut self) -> Piece {
+    fn finish(mut self) -> Item {
         self.settle_options();
-        if !self.faults.is_empty() {
-            return Err(self.faults);
-        }
         if self.has_images {
             self.images.sort_by_key(|placed| placed.position);
             self.images = each_once(self.images);
@@ -414,7 +461,7 @@ impl Group {
             }
             self.product.values.images = Some(self.images.into_iter().map(|placed| placed.image).collect());
         }
-        Ok(Item::Product(self.product))
+        Item::Product(self.product)
     }
 }
 

@@ -73,7 +73,10 @@ pub(super) fn write(
     let mut plans = vec![];
     for BatchProduct { product, words, .. } in products {
         match plan(product, words, &known, context.home.as_ref(), now) {
-            Ok(plan) => plans.push(plan),
+            Ok((plan, faults)) => {
+                plans.push(plan);
+                outcome.faults.extend(faults);
+            }
             Err(faults) => outcome.faults.extend(faults),
         }
     }

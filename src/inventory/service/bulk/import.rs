@@ -128,7 +128,9 @@ impl LocalInventory {
             (None, Some(name)) => Err(InventoryError::NotFound { what: "location", name }),
             (None, None) if options.format == BulkFormat::Jsonl => Ok(None),
             (None, None) => Err(InventoryError::Conflict(
-                "There is no active location to which the quantities could go: make one first.".to_owned(),
+                "There is no active location to which the quantities could go. Make one first: with POST /api/v1/locations, or by \
+                 the import of a JSONL file with the line {\"type\":\"location\",\"code\":\"MAIN\",\"name\":\"Main\"}."
+                    .to_owned(),
             )),
         }
     }
@@ -139,7 +141,7 @@ impl Run<'_> {
     async fn piece(&mut self, piece: Piece) -> Result<bool, InventoryError> {
         let batch = Arc::new(piece.batch);
         let count = batch.products.len();
-        let goal = ImportProgress { report: ImportReport::default(), ..piece.end };
+        let goal = piece.end;
         let faults = piece.faults.iter().flat_map(|(_, faults)| faults).cloned().collect();
         match self.step(&batch, 0..count, &goal, faults).await {
             Err(error) if is_race(&error) && count > 0 => {}
@@ -149,7 +151,7 @@ impl Run<'_> {
         for (index, entry) in batch.products.iter().enumerate() {
             let goal = match index + 1 == count {
                 true => goal.clone(),
-                false => ImportProgress { items: entry.item, ..self.progress.clone() },
+                false => ImportProgress { items: entry.item, report: goal.report.clone(), ..self.progress.clone() },
             };
             let mut until_here = vec![];
             while let Some((_, faults)) = faults.next_if(|(item, _)| *item <= goal.items) {
@@ -158,7 +160,8 @@ impl Run<'_> {
             let goes_on = match self.step(&batch, index..index + 1, &goal, until_here.clone()).await {
                 Err(error) if is_race(&error) => {
                     let message = "was changed by others again and again at the same time; import it once more";
-                    until_here.push(entry.product.source.fault("", message));
+                    let fault = entry.product.source.fault("", message);
+                    until_here.extend(entry.product.left_out(fault.line, vec![fault]));
                     self.step(&batch, 0..0, &goal, until_here).await?
                 }
                 result => result?,
@@ -170,8 +173,8 @@ impl Run<'_> {
         Ok(true)
     }
 
-    /// Writes products of a batch; in a dry run, only tells what would be done. `goal` is how far the import is then, but for the
-    /// report. False: stop here.
+    /// Writes products of a batch; in a dry run, only tells what would be done. `goal` is how far the import is then, but for
+    /// what its report counts. False: stop here.
     async fn step(
         &mut self,
         batch: &Arc<Batch>,
@@ -193,6 +196,7 @@ impl Run<'_> {
             false => None,
         };
         let before = self.progress.clone();
+        let columns_ignored = goal.report.columns_ignored.clone();
         let (bytes, rows, items) =
             (before.bytes.max(goal.bytes), before.rows.max(goal.rows), before.items.max(goal.items));
         let after = move |outcome: Outcome| {
@@ -201,6 +205,7 @@ impl Run<'_> {
             all.sort_by_key(|fault| fault.line);
             let mut progress = ImportProgress { bytes, rows, items, report: before.report.clone() };
             add(&mut progress.report, &outcome.report);
+            progress.report.columns_ignored.clone_from(&columns_ignored);
             progress.report.rows_failed += faulty_rows(&all);
             (progress, all)
         };

@@ -62,6 +62,22 @@ impl LocalInventory {
         self.db.write(move |conn| once(conn, &call, hours, now, queue)).await
     }
 
+    pub(super) async fn forget_import(&self, import: Id) -> Result<(), InventoryError> {
+        let now = self.clock.now();
+        let forget = move |conn: &mut Connection| {
+            if !store::job_is_coming(conn, import, now)? {
+                return Ok::<_, InventoryError>(false);
+            }
+            let pieces = store::input_delete(conn, import, PIECES_FORGOTTEN)?;
+            if pieces == 0 {
+                store::job_delete(conn, import)?;
+            }
+            Ok(pieces > 0)
+        };
+        while self.db.write(forget).await? {}
+        Ok(())
+    }
+
     pub(super) async fn get_job(&self, id: Id) -> Result<Option<Job>, InventoryError> {
         self.db.read_primary(move |conn| Ok(store::job_get(conn, id)?)).await
     }

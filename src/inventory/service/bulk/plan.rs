@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::clock::{Id, Time};
+use crate::error::FieldError;
 use crate::inventory::format::{ImportProduct, ImportSku, ImportStock};
 use crate::inventory::service::catalogue::{product, sku};
 use crate::inventory::service::validate::product::{drop_no_option, without_no_option};
@@ -12,6 +13,9 @@ use crate::inventory::store::stock_set::StockSet;
 use crate::inventory::{
     Counters, Image, Money, Product, ProductPatch, ProductStatus, QUANTITY_MAX, RowFault, SKUS_MAX, Sku,
 };
+
+/// How often a product is planned anew without the SKUs that were found wrong.
+const PLANS_MAX: usize = 8;
 
 /// What the database knows of the things that a batch names.
 #[derive(Default)]
@@ -53,14 +57,45 @@ impl Plan<'_> {
 /// Where quantities go that name no location: its code and id.
 pub(super) type HomeLocation = (String, Id);
 
-/// Plans the import of a product, which is found by `words` if it is new. The faults have JSON Pointers into it.
+/// Plans the import of a product, which is found by `words` if it is new. Where the database knows of a SKU that cannot go in, the
+/// others do: then there are faults beside the plan.
 pub(super) fn plan<'a>(
     import: &ImportProduct,
     words: &Words,
     known: &'a Known,
     home: Option<&HomeLocation>,
     now: Time,
-) -> Result<Plan<'a>, Vec<RowFault>> {
+) -> Result<(Plan<'a>, Vec<RowFault>), Vec<RowFault>> {
+    let mut wrong = match plan_whole(import, Some(words), known, home, now) {
+        Ok(plan) => return Ok((plan, vec![])),
+        Err(wrong) => wrong,
+    };
+    let (mut rest, mut told) = (import.clone(), vec![]);
+    for _ in 0..PLANS_MAX {
+        wrong.into_iter().for_each(|FieldError { pointer, message }| rest.fault(&pointer, message));
+        let faults;
+        (rest, faults) = rest.sound().map_err(|faults| [told.clone(), faults].concat())?;
+        told.extend(faults);
+        wrong = match plan_whole(&rest, None, known, home, now) {
+            Ok(plan) => return Ok((plan, told)),
+            Err(wrong) => wrong,
+        };
+    }
+    // Each time that SKUs are left out, others are wrong because of it.
+    let wrong: Vec<RowFault> =
+        wrong.into_iter().map(|wrong| rest.source.fault(&wrong.pointer, wrong.message)).collect();
+    let cause = wrong.first().map_or(0, |fault| fault.line);
+    Err([told, rest.left_out(cause, wrong)].concat())
+}
+
+/// Plans the import of a product with all its SKUs. The faults have JSON Pointers into it.
+fn plan_whole<'a>(
+    import: &ImportProduct,
+    words: Option<&Words>,
+    known: &'a Known,
+    home: Option<&HomeLocation>,
+    now: Time,
+) -> Result<Plan<'a>, Vec<FieldError>> {
     let before = known.products.get(&import.handle);
     let mut planner = Planner { import, known, home, now, faults: vec![] };
     let mut product = planner.values(before);
@@ -72,7 +107,7 @@ pub(super) fn plan<'a>(
         return Err(planner.faults);
     }
     let Some(before) = before else {
-        let words = Some(words.clone());
+        let words = Some(words.cloned().unwrap_or_else(|| product::words(&product)));
         let new_skus = (0..product.skus.len()).collect();
         return Ok(Plan { before: None, product, new_skus, changed_skus: vec![], words, stock });
     };
@@ -106,12 +141,12 @@ struct Planner<'a> {
     known: &'a Known,
     home: Option<&'a HomeLocation>,
     now: Time,
-    faults: Vec<RowFault>,
+    faults: Vec<FieldError>,
 }
 
 impl Planner<'_> {
     fn fault(&mut self, pointer: &str, message: impl Into<String>) {
-        self.faults.push(self.import.source.fault(pointer, message));
+        self.faults.push(FieldError::new(pointer, message));
     }
 
     /// The product with what the file says of it, but for its SKUs.

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use sha2::{Digest, Sha256};
 
+use crate::error::FieldError;
 use crate::inventory::format::{CategoryPath, ImportCategory, ImportLocation, ImportProduct, ImportSku, Item};
 use crate::inventory::service::catalogue::{category, location};
 use crate::inventory::service::validate::product::{product_patch, without_no_option};
@@ -18,13 +19,13 @@ const MADE_CODE_MAX: usize = 80;
 /// More locations of one SKU are not taken.
 const STOCK_MAX: usize = 1_000;
 
-/// A thing of a file that has no fault of its own.
+/// A thing of a file that can be taken.
 #[expect(clippy::large_enum_variant, reason = "nearly all are products")]
 pub(super) enum Prepared {
     Location(ImportLocation),
     Category(ImportCategory),
-    /// With what it is found by, if it is new.
-    Product(ImportProduct, Words),
+    /// With what it is found by, if it is new; and the faults of those of its rows that are left out.
+    Product(ImportProduct, Words, Vec<RowFault>),
 }
 
 /// Checks the things of one file, in their order.
@@ -50,30 +51,29 @@ impl Preparer {
     }
 
     /// The thing as it is kept; or its faults.
-    pub(super) fn prepare(&mut self, mut item: Item) -> Result<Prepared, Vec<RowFault>> {
+    pub(super) fn prepare(&mut self, item: Item) -> Result<Prepared, Vec<RowFault>> {
         let mut faults = Faults::default();
-        match &mut item {
-            Item::Location(location) => self.location(location, &mut faults),
-            Item::Category(category) => check_category(category, &mut faults),
-            Item::Product(product) => self.product(product, &mut faults),
-        }
+        let (line, prepared) = match item {
+            Item::Location(mut location) => {
+                self.location(&mut location, &mut faults);
+                (location.line, Prepared::Location(location))
+            }
+            Item::Category(mut category) => {
+                check_category(&mut category, &mut faults);
+                (category.line, Prepared::Category(category))
+            }
+            Item::Product(mut product) => {
+                self.product(&mut product);
+                let (product, faults) = product.sound()?;
+                let words = words(&product);
+                return Ok(Prepared::Product(product, words, faults));
+            }
+        };
         let faults = faults.into_vec();
         if faults.is_empty() {
-            return Ok(match item {
-                Item::Location(location) => Prepared::Location(location),
-                Item::Category(category) => Prepared::Category(category),
-                Item::Product(product) => {
-                    let words = words(&product);
-                    Prepared::Product(product, words)
-                }
-            });
+            return Ok(prepared);
         }
-        let in_row = |line, pointer, message| RowFault { line, column: pointer, message };
-        let fault = |error: crate::error::FieldError| match &item {
-            Item::Location(location) => in_row(location.line, error.pointer, error.message),
-            Item::Category(category) => in_row(category.line, error.pointer, error.message),
-            Item::Product(product) => product.source.fault(&error.pointer, error.message),
-        };
+        let fault = |FieldError { pointer, message }| RowFault { line, column: pointer, message };
         Err(faults.into_iter().map(fault).collect())
     }
 
@@ -89,22 +89,32 @@ impl Preparer {
         self.locations.insert(location.code.clone());
     }
 
-    fn product(&mut self, product: &mut ImportProduct, faults: &mut Faults) {
+    /// Checks a product, and notes in it what is wrong.
+    fn product(&mut self, product: &mut ImportProduct) {
+        let mut faults = Faults::default();
         faults.slug("/handle", &product.handle);
         if !self.handles.insert(self.hasher.hash_one(&product.handle)) {
             faults.add("/handle", "stands in this file before; all of a product must stand together");
         }
-        product_patch(&mut product.values, faults);
+        product_patch(&mut product.values, &mut faults);
         if let Some(Some(path)) = &mut product.category {
-            check_path(path, faults);
+            check_path(path, &mut faults);
         }
         faults.count("/skus", product.skus.len(), SKUS_MAX);
+        let mut found = faults.into_vec();
         if product.skus.len() > SKUS_MAX {
-            return;
+            let codes = product.skus.iter().map(|sku| self.hasher.hash_one(&sku.code));
+            self.codes.extend(codes);
+        } else {
+            make_codes(&product.handle, &mut product.skus);
+            for (index, sku) in product.skus.iter_mut().enumerate() {
+                let mut faults = Faults::default();
+                faults.within(&format!("/skus/{index}"), |faults| self.sku(sku, faults));
+                found.extend(faults.into_vec());
+            }
         }
-        make_codes(&product.handle, &mut product.skus);
-        for (index, sku) in product.skus.iter_mut().enumerate() {
-            faults.within(&format!("/skus/{index}"), |faults| self.sku(sku, faults));
+        for FieldError { pointer, message } in found {
+            product.fault(&pointer, message);
         }
     }
 

@@ -24,7 +24,7 @@ pub(super) struct Piece {
     pub(super) batch: Batch,
     /// In the order of the file: the number of a thing among all, from 1, and its faults.
     pub(super) faults: Vec<(u64, Vec<RowFault>)>,
-    /// How far the import is behind this piece; its report is empty.
+    /// How far the import is behind this piece; its report tells no more than the columns that are ignored.
     pub(super) end: ImportProgress,
 }
 
@@ -42,8 +42,10 @@ pub(super) fn read(
         bytes: 0,
         rows: 0,
         items: 0,
+        columns_ignored: vec![],
         piece: Piece::default(),
         weight: 0,
+        faults: 0,
         sender,
     };
     match format {
@@ -63,14 +65,18 @@ struct Cutter<'a> {
     rows: u64,
     /// Things that have been read.
     items: u64,
+    columns_ignored: Vec<String>,
     piece: Piece,
     /// Of the piece, for the database.
     weight: usize,
+    /// Of the piece.
+    faults: usize,
     sender: &'a mpsc::Sender<Piece>,
 }
 
 impl Cutter<'_> {
     fn read(&mut self, mut reader: impl Reader) -> Result<(), ReadError> {
+        self.columns_ignored = reader.columns_ignored().to_vec();
         let mut begin = 0;
         loop {
             let next = reader.next();
@@ -78,9 +84,8 @@ impl Cutter<'_> {
             // Locations and categories hold for the products after them, not for those before.
             let is_new_start = matches!(next, Ok(Some(Ok(Item::Location(_) | Item::Category(_)))))
                 && !self.piece.batch.products.is_empty();
-            let is_full = self.weight >= BATCH_WEIGHT
-                || self.piece.faults.len() >= BATCH_FAULTS
-                || self.bytes - begin >= BATCH_BYTES;
+            let is_full =
+                self.weight >= BATCH_WEIGHT || self.faults >= BATCH_FAULTS || self.bytes - begin >= BATCH_BYTES;
             if is_new_start || is_full {
                 if !self.send() {
                     return Ok(());
@@ -102,7 +107,7 @@ impl Cutter<'_> {
         self.items += 1;
         self.weight += 1;
         let prepared = next.and_then(|item| self.preparer.prepare(item));
-        if let Ok(Prepared::Product(product, _)) = &prepared {
+        if let Ok(Prepared::Product(product, ..)) = &prepared {
             self.weight += product.skus.len();
         }
         if self.items <= self.start {
@@ -112,10 +117,19 @@ impl Cutter<'_> {
         match prepared {
             Ok(Prepared::Location(location)) => batch.locations.push(location),
             Ok(Prepared::Category(category)) => batch.categories.push(category),
-            Ok(Prepared::Product(product, words)) => {
+            Ok(Prepared::Product(product, words, faults)) => {
                 batch.products.push(BatchProduct { product, words, item: self.items });
+                self.tell(faults);
             }
-            Err(faults) => self.piece.faults.push((self.items, faults)),
+            Err(faults) => self.tell(faults),
+        }
+    }
+
+    /// Notes what is wrong with the thing at hand.
+    fn tell(&mut self, faults: Vec<RowFault>) {
+        if !faults.is_empty() {
+            self.faults += faults.len();
+            self.piece.faults.push((self.items, faults));
         }
     }
 
@@ -124,7 +138,7 @@ impl Cutter<'_> {
         if let ReadError::Fault(fault) = &error {
             self.items += 1;
             if self.items > self.start {
-                self.piece.faults.push((self.items, vec![fault.clone()]));
+                self.tell(vec![fault.clone()]);
             }
         }
         self.send();
@@ -133,10 +147,11 @@ impl Cutter<'_> {
 
     /// Gives false when nobody wants it.
     fn send(&mut self) -> bool {
-        self.weight = 0;
+        (self.weight, self.faults) = (0, 0);
         let (bytes, rows, items) = (self.bytes, self.rows, self.items);
         let piece = std::mem::take(&mut self.piece);
-        let end = ImportProgress { bytes, rows, items, report: ImportReport::default() };
+        let report = ImportReport { columns_ignored: self.columns_ignored.clone(), ..ImportReport::default() };
+        let end = ImportProgress { bytes, rows, items, report };
         self.sender.blocking_send(Piece { end, ..piece }).is_ok()
     }
 }

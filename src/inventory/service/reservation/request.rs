@@ -120,10 +120,12 @@ pub(super) fn hold_seconds(asked: Option<u32>, config: &InventoryConfig) -> Resu
 
 /// The form of a shipment; whether its lines are in the reservation is seen in the transaction.
 pub(super) fn check_shipment(shipment: &Shipment) -> Result<(), InventoryError> {
-    if shipment.lines.len() > ROWS_MAX {
-        return Err(InventoryError::invalid("/lines", format!("must be at most {ROWS_MAX} lines")));
+    let Some(lines) = &shipment.lines else { return Ok(()) };
+    if lines.is_empty() || lines.len() > ROWS_MAX {
+        let message = format!("must be 1 to {ROWS_MAX} lines; leave it out to ship all that is left");
+        return Err(InventoryError::invalid("/lines", message));
     }
-    let quantities = shipment.lines.iter().map(|line| line.quantity).enumerate();
+    let quantities = lines.iter().map(|line| line.quantity).enumerate();
     let faults: Vec<_> = quantities
         .filter(|(_, quantity)| !(1..=QUANTITY_MAX).contains(quantity))
         .map(|(line, _)| quantity_fault(line))

@@ -221,7 +221,7 @@ impl Attempt<'_> {
         let (mut row, mut lines) = self.locked(id)?;
         match state_at(&row, self.now) {
             ReservationState::Committed => {}
-            ReservationState::Shipped if shipment.lines.is_empty() => {
+            ReservationState::Shipped if shipment.lines.is_none() => {
                 return Ok((shown(&row, &lines, self.now), None));
             }
             state => return Err(wrong(state, "be shipped").into()),
@@ -275,14 +275,14 @@ impl Attempt<'_> {
 /// The units of a shipment by stock row: all that is left when it names no lines. Every line that is not in the reservation, or
 /// names more than is left of it, is told.
 fn quantities(lines: &[ReservationLineRow], shipment: &Shipment) -> Result<BTreeMap<StockKey, i64>, InventoryError> {
-    if shipment.lines.is_empty() {
+    let Some(wanted_lines) = &shipment.lines else {
         return Ok(lines.iter().map(|line| (line.place.key, line.quantity - line.shipped)).collect());
-    }
+    };
     let by_name: BTreeMap<(&str, &str), &ReservationLineRow> =
         lines.iter().map(|line| ((line.place.sku.as_str(), line.place.location.as_str()), line)).collect();
     let mut quantities = BTreeMap::new();
     let mut faults = Vec::new();
-    for (i, wanted) in shipment.lines.iter().enumerate() {
+    for (i, wanted) in wanted_lines.iter().enumerate() {
         let Some(line) = by_name.get(&(wanted.sku.as_str(), wanted.location.as_str())) else {
             let message = "the reservation has no line of this SKU and location";
             faults.push(FieldError::new(format!("/lines/{i}"), message));
