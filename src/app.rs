@@ -8,6 +8,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::Redirect;
 use actix_web::{App, HttpServer, web};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use utoipa::{PartialSchema, ToSchema};
@@ -103,19 +104,51 @@ pub struct Shop {
     stop: watch::Sender<bool>,
 }
 
-/// Starts everything; returns once requests are taken.
+/// The two addresses, bound: nobody else can take them, and whoever connects waits until requests are taken.
+pub struct Listeners {
+    public: TcpListener,
+    internal: TcpListener,
+    pub address: SocketAddr,
+    pub internal_address: SocketAddr,
+}
+
+impl Listeners {
+    pub fn bind(config: &ServerConfig) -> Result<Listeners, StartError> {
+        let (public, address) = listen(config.listen)?;
+        let (internal, internal_address) = listen(config.internal_listen)?;
+        Ok(Listeners { public, internal, address, internal_address })
+    }
+}
+
+/// Starts everything; returns once requests are taken. Nothing listens before the modules are there.
 pub async fn start(config: Config, clock: SharedClock) -> Result<Shop, StartError> {
     let prometheus = telemetry::start_metrics();
     let modules = modules(&config, clock).await?;
+    let listeners = Listeners::bind(&config.server)?;
+    run(config, prometheus, modules, listeners)
+}
+
+/// The same on addresses that are bound already.
+pub async fn start_on(listeners: Listeners, config: Config, clock: SharedClock) -> Result<Shop, StartError> {
+    let prometheus = telemetry::start_metrics();
+    let modules = modules(&config, clock).await?;
+    run(config, prometheus, modules, listeners)
+}
+
+fn run(
+    config: Config,
+    prometheus: PrometheusHandle,
+    modules: Modules,
+    listeners: Listeners,
+) -> Result<Shop, StartError> {
+    let Listeners { public, internal, address, internal_address } = listeners;
     let draining = Draining::default();
     let gate = web::Data::new(Gate::new(modules.user.clone(), rules(), &config.server));
     let (stop, stopped) = watch::channel(false);
 
-    let (listener, address) = listen(config.server.listen)?;
-    let (internal_listener, internal_address) = listen(config.server.internal_listen)?;
     let meters = web::Data::new(Meters { prometheus, databases: modules.databases.clone() });
-    let public = public_server(&config, &modules, gate.clone(), draining.clone(), listener)?;
-    let internal = internal_server(meters, draining.clone(), internal_listener)?;
+    let public = public_server(&config, &modules, gate.clone(), draining.clone(), public)?;
+    let internal = internal_server(meters, draining.clone(), internal)?;
     let background = background(&config, &modules, gate, &stopped);
     tracing::info!(%address, %internal_address, "emporium {} takes requests", env!("CARGO_PKG_VERSION"));
     let servers = [public, internal].map(|server| (server.handle(), tokio::spawn(server)));

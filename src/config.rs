@@ -3,6 +3,7 @@
 //! A file is one whole stage: no other file stands under it. Environment variables override single keys
 //! (`EMPORIUM__SERVER__LISTEN`). A faulty file is told with all its faults at once.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -145,20 +146,8 @@ impl Config {
     }
 
     /// Reads a configuration from its text and `EMPORIUM__...` variables.
-    pub fn parse(text: &str, environment: std::collections::HashMap<String, String>) -> Result<Config, Vec<Fault>> {
-        // Passwords are taken as they are: 007 is not the number 7.
-        let (secrets, others) = environment.into_iter().partition(|(key, _)| key.ends_with("__PASSWORD"));
-        let variables = |environment, parse| {
-            let variables = config::Environment::with_prefix("EMPORIUM").prefix_separator("__").separator("__");
-            variables.try_parsing(parse).source(Some(environment))
-        };
-        let value: Value = config::Config::builder()
-            .add_source(config::File::from_str(text, config::FileFormat::Toml))
-            .add_source(variables(others, true))
-            .add_source(variables(secrets, false))
-            .build()
-            .and_then(config::Config::try_deserialize)
-            .map_err(|error| vec![fault("", error.to_string())])?;
+    pub fn parse(text: &str, environment: HashMap<String, String>) -> Result<Config, Vec<Fault>> {
+        let value = read(text, environment).map_err(|error| vec![fault("", error.to_string())])?;
         let (config, mut faults) = deserialize(value);
         if let Some(mut config) = config {
             config.read_secret_files(&mut faults);
@@ -231,6 +220,35 @@ impl InventoryConfig {
     }
 }
 
+/// The settings that are lists: in the environment with commas between the values, and empty for none.
+const LISTS: [&str; 1] = ["server.trusted_proxies"];
+
+/// Last names of settings that are texts of any kind. They are taken as they are: the password 007 is not the number 7.
+const TEXTS: [&str; 6] = ["password", "password_file", "username", "host", "path", "tls_root_cert"];
+
+/// What the file says, and over it what the environment says.
+fn read(text: &str, environment: HashMap<String, String>) -> Result<Value, config::ConfigError> {
+    let mut builder = config::Config::builder().add_source(config::File::from_str(text, config::FileFormat::Toml));
+    let (mut keys, mut others) = (Vec::new(), HashMap::new());
+    for (variable, text) in environment {
+        let key = variable.trim_start_matches("EMPORIUM__").to_lowercase().replace("__", ".");
+        if LISTS.contains(&key.as_str()) {
+            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+            builder = builder.set_override(&key, items.map(str::to_owned).collect::<Vec<String>>())?;
+        } else if TEXTS.contains(&key.rsplit('.').next().unwrap_or_default()) {
+            builder = builder.set_override(&key, text)?;
+        } else {
+            others.insert(variable, text);
+        }
+        keys.push(key);
+    }
+    let others =
+        config::Environment::with_prefix("EMPORIUM").prefix_separator("__").separator("__").source(Some(others));
+    let mut value = builder.add_source(others.try_parsing(true)).build()?.try_deserialize()?;
+    mail::choose(&mut value, &keys);
+    Ok(value)
+}
+
 /// Collects what [`Config::validate`] finds.
 struct Check<'a>(&'a mut Vec<Fault>);
 
@@ -267,7 +285,10 @@ fn read_secret(key: &str, file: &Option<PathBuf>, secret: &mut Option<Secret>, f
         return faults.push(fault(key, "cannot stand beside the same setting without _file: keep one of them"));
     }
     match std::fs::read_to_string(path) {
-        Ok(text) => *secret = Some(Secret::new(text.trim_end_matches(['\r', '\n']))),
+        Ok(text) => match text.trim_end_matches(['\r', '\n']) {
+            "" => faults.push(fault(key, format!("{} is empty: must hold the password", path.display()))),
+            password => *secret = Some(Secret::new(password)),
+        },
         Err(error) => faults.push(fault(key, format!("cannot read {}: {error}", path.display()))),
     }
 }
@@ -302,6 +323,9 @@ fn deserialize(mut value: Value) -> (Option<Config>, Vec<Fault>) {
             Some(("unknown field", rest)) => {
                 let allowed = rest.split_once("expected ").map_or("", |(_, allowed)| allowed);
                 format!("is not a setting; known here: {}", allowed.trim_start_matches("one of "))
+            }
+            _ if path == "mail.delivery" && message.ends_with("a single key") => {
+                "must be one of [mail.delivery.folder] and [mail.delivery.smtp]".to_owned()
             }
             _ => message.clone(),
         };
@@ -371,5 +395,64 @@ mod tests {
         assert_eq!(config.server.workers, 3);
         assert_eq!(config.inventory.database.password(), Some("007"));
         assert!(!toml::to_string(&config).unwrap().contains("007"));
+    }
+
+    fn with(variables: &[(&str, &str)]) -> Result<Config, Vec<Fault>> {
+        let variables = variables.iter().map(|(key, value)| (format!("EMPORIUM__{key}"), (*value).to_owned()));
+        Config::parse(DEFAULT, variables.collect())
+    }
+
+    #[test]
+    fn lists_come_from_the_environment_and_nothing_else_with_commas_is_one() {
+        let proxies = |text| with(&[("SERVER__TRUSTED_PROXIES", text)]).map(|config| config.server.trusted_proxies);
+        let both: Vec<std::net::IpAddr> = vec!["10.0.0.1".parse().unwrap(), "::1".parse().unwrap()];
+        assert_eq!(proxies("10.0.0.1,::1").unwrap(), both);
+        assert_eq!(proxies("10.0.0.1, ::1 ,").unwrap(), both);
+        assert_eq!(proxies("10.0.0.1").unwrap(), both[..1]);
+        assert_eq!(proxies("").unwrap(), both[..0]);
+        assert!(proxies("10.0.0.1,here").unwrap_err()[0].key.starts_with("server.trusted_proxies"));
+
+        let config = with(&[
+            ("LOG__LEVEL", "warn,emporium=debug"),
+            ("MAIL__FROM", "\"Shop, the\" <a@b.example>"),
+            ("MAIL__DELIVERY__FOLDER__PATH", "007"),
+        ]);
+        let config = config.unwrap();
+        assert_eq!(
+            (config.log.level.as_str(), config.mail.from.as_str()),
+            ("warn,emporium=debug", "\"Shop, the\" <a@b.example>")
+        );
+        assert!(matches!(config.mail.delivery, MailDelivery::Folder { path } if path == Path::new("007")));
+    }
+
+    #[test]
+    fn every_list_is_known_as_one() {
+        fn lists(value: &Value, key: &str, found: &mut Vec<String>) {
+            match value {
+                Value::Array(_) => found.push(key.trim_start_matches('.').to_owned()),
+                Value::Object(map) => {
+                    map.iter().for_each(|(name, value)| lists(value, &format!("{key}.{name}"), found))
+                }
+                _ => {}
+            }
+        }
+        let mut found = Vec::new();
+        lists(&toml::from_str(DEFAULT).unwrap(), "", &mut found);
+        assert_eq!(found, LISTS);
+    }
+
+    #[test]
+    fn an_empty_password_file_is_a_fault() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "\n").unwrap();
+        let postgres = DEFAULT.replace("sqlite:data/emporium.db", "postgres://shop@db/shop");
+        let text =
+            postgres.replace("tls = \"disable\"", &format!("tls = \"disable\"\npassword_file = {:?}", file.path()));
+        let faults = faults(&text);
+        assert_eq!(faults.len(), 2, "{faults:?}");
+        assert!(
+            faults[0].starts_with("inventory.database.password_file: ") && faults[0].contains("is empty"),
+            "{faults:?}"
+        );
     }
 }

@@ -4,6 +4,9 @@
 //! answer may be stale. `write` is one transaction. Each of them takes a place in a bounded line before it takes a thread, so that a
 //! database that is slow or down costs callers a quick [`DbError`] and never a pile of threads.
 
+use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
 use std::sync::Arc;
 
 use diesel::backend::Backend;
@@ -14,7 +17,7 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 
 use crate::config::{DatabaseConfig, DatabaseUrl};
-use crate::error::{ErrorCode, Problem, chain};
+use crate::error::{ErrorCode, Problem};
 
 mod backup;
 mod connection;
@@ -90,7 +93,7 @@ impl DbError {
                 Problem::new(ErrorCode::Timeout, "The database took too long; try again shortly.").retry_after(1)
             }
             DbError::Query(_) | DbError::Migration(_) | DbError::Backup(_) => {
-                tracing::error!(error = %chain(self), "database query failed");
+                tracing::error!(error = %self, "database query failed");
                 Problem::new(ErrorCode::Internal, "The error has been logged with this request's id.")
             }
         }
@@ -139,12 +142,10 @@ impl Database {
         let manager = |read_only| Manager::new(name, config, read_only);
         let (readers, writers) = match &config.url {
             DatabaseUrl::Sqlite(path) => {
-                if let Some(folder) = path.parent() {
-                    std::fs::create_dir_all(folder).map_err(|error| DbError::Unavailable {
-                        cause: format!("cannot make the folder {}: {error}", folder.display()),
-                        maybe_applied: false,
-                    })?;
-                }
+                make_private(path).map_err(|error| DbError::Unavailable {
+                    cause: format!("cannot make the SQLite file {}: {error}", path.display()),
+                    maybe_applied: false,
+                })?;
                 // SQLite lets one connection write at a time: writers wait their turn here, in order, instead of polling a lock.
                 // So this wait is the wait for the lock.
                 let writers = Lane::new(name, "write", manager(false), 1, config.lock_timeout_ms, config.queue_max);
@@ -217,6 +218,18 @@ impl Database {
     }
 }
 
+/// Makes an SQLite file, and its folder, where they are not there: for the owner's eyes only, since they hold what is known of
+/// people. SQLite gives the files beside it the same permissions.
+fn make_private(file: &Path) -> std::io::Result<()> {
+    if let Some(folder) = file.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// A module's error enum, as this file sees it: it can hold a [`DbError`] and show it.
 pub trait Failure: From<DbError> + From<DieselError> + Send + 'static {
     fn db(&self) -> Option<&DbError>;
@@ -269,14 +282,24 @@ fn transaction_once<T, E: Failure>(
 type Manages = <Connection as diesel::Connection>::TransactionManager;
 
 fn migrate(conn: &mut Connection, migrations: &'static Migrations, name: &str) -> Result<Vec<String>, DbError> {
-    let applied = match conn {
-        Connection::Sqlite(conn) => conn.run_pending_migrations(Borrowed(&migrations.sqlite)),
+    match conn {
+        Connection::Sqlite(conn) => run_pending(conn, &migrations.sqlite),
         Connection::Postgres(conn) => {
             conn.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {name}"))?;
-            conn.run_pending_migrations(Borrowed(&migrations.postgres))
+            run_pending(conn, &migrations.postgres)
         }
-    };
-    Ok(applied.map_err(migration_error)?.iter().map(ToString::to_string).collect())
+    }
+}
+
+fn run_pending<DB: Backend>(
+    conn: &mut impl MigrationHarness<DB>,
+    source: &'static EmbeddedMigrations,
+) -> Result<Vec<String>, DbError> {
+    let applied = conn.run_pending_migrations(Borrowed(source)).map_err(migration_error)?;
+    // Diesel tells their versions, which are only the beginnings of their names.
+    let all: Vec<Box<dyn Migration<DB>>> = Borrowed(source).migrations().map_err(migration_error)?;
+    let names = all.iter().map(|migration| migration.name());
+    Ok(names.filter(|name| applied.contains(&name.version())).map(ToString::to_string).collect())
 }
 
 fn pending(conn: &mut Connection, migrations: &'static Migrations, name: &str) -> Result<Vec<String>, DbError> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
-use emporium::app::{self, StartError};
+use emporium::app::{self, Shop, StartError};
 use emporium::clock::SystemClock;
 use emporium::config::{Config, Fault};
 use emporium::telemetry;
@@ -183,9 +183,14 @@ async fn run(command: Command, file: Option<&Path>) -> Result<ExitCode, Failure>
 
 async fn serve(config: Config) -> Result<ExitCode, Failure> {
     telemetry::start_log(&config.log);
+    until_stopped(app::start(config, Arc::new(SystemClock))).await
+}
+
+/// Runs the shop that `start` gives until a signal stops it.
+async fn until_stopped(start: impl Future<Output = Result<Shop, StartError>>) -> Result<ExitCode, Failure> {
     // Before the start, so that a signal during it is not lost.
     let stop = stop_signal().map_err(|error| Failure::Other(format!("cannot listen for signals: {error}")))?;
-    let shop = app::start(config, Arc::new(SystemClock)).await?;
+    let shop = start.await?;
     stop.await;
     // Who asks twice is in a hurry.
     let again = stop_signal().map_err(|error| Failure::Other(format!("cannot listen for signals: {error}")))?;

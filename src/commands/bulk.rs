@@ -18,6 +18,7 @@ use emporium::inventory::{
     LocalInventory, RowFault,
 };
 
+use super::operate::must_be_there;
 use crate::Failure;
 
 /// The module in this process, its database up to date. Its background work belongs to the shop that serves.
@@ -114,6 +115,7 @@ fn summary(report: &ImportReport) {
 pub(crate) async fn export(config: Config, path: &Path) -> Result<ExitCode, Failure> {
     let format = format(path)?;
     let failed = |error: &dyn std::fmt::Display| Failure::Other(format!("{}: {error}", path.display()));
+    must_be_there(&config)?;
     let inventory = open(&config).await?;
     let partial = path.with_extension("partial");
     let mut file = BufWriter::new(File::create(&partial).map_err(|error| failed(&error))?);

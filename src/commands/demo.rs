@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use emporium::app;
+use emporium::app::{self, Listeners};
 use emporium::call::{Call, Role};
 use emporium::clock::SystemClock;
 use emporium::config::{Config, DEFAULT, DatabaseUrl, MailDelivery, Secret};
 use emporium::inventory::{BulkFormat, ImportOptions, ImportProgress, ImportWatch, InventoryError, RowFault};
+use emporium::telemetry;
 use emporium::user::{Registration, UserError};
 
 use super::bulk::open;
@@ -29,10 +30,10 @@ const ACCOUNTS: [(&str, &str, Role); 3] = [
 ];
 
 /// Serves a demo whose data is in `folder`, made there at the first start: stage 0 with the given addresses, whatever else the
-/// configuration says.
+/// configuration says. Links in its mails begin with the address that it listens on, unless another than stage 0's is given.
 pub(crate) async fn run(given: Config, folder: &Path) -> Result<ExitCode, Failure> {
     let mut config = Config::parse(DEFAULT, Default::default())?;
-    config.server = given.server;
+    let public_url = std::mem::replace(&mut config.server, given.server).public_url;
     config.log = given.log;
     let url = DatabaseUrl::Sqlite(folder.join("emporium.db"));
     config.inventory.database.url = url.clone();
@@ -42,16 +43,22 @@ pub(crate) async fn run(given: Config, folder: &Path) -> Result<ExitCode, Failur
     if ![config.server.listen, config.server.internal_listen].iter().all(|address| address.ip().is_loopback()) {
         return Err(Failure::Other("the demo listens on loopback addresses only: its passwords are printed".into()));
     }
+    // Before anything is made or told: another demo may be running.
+    let listeners = Listeners::bind(&config.server)?;
+    let address = listeners.address;
+    if config.server.public_url == public_url {
+        config.server.public_url = format!("http://{address}");
+    }
     // The mails hold links that open accounts.
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&mail);
     made.map_err(|error| Failure::Other(format!("cannot make {}: {error}", mail.display())))?;
     let accounts = fill(&config, folder).await?;
-    let address = config.server.listen;
     println!("The demo shop is at http://{address}, its API at http://{address}/docs.");
     println!("Its data is in {}, the mails it sends in {}.\n", folder.display(), mail.display());
     print!("{accounts}");
     println!("\nStop it with Ctrl-C.");
-    crate::serve(config).await
+    telemetry::start_log(&config.log);
+    crate::until_stopped(app::start_on(listeners, config, Arc::new(SystemClock))).await
 }
 
 /// Makes goods and accounts where they are not there yet; gives the accounts with their passwords, for people.

@@ -67,12 +67,17 @@ pub(crate) async fn backup(config: Config, file: &Path) -> Result<ExitCode, Fail
 }
 
 /// Opening an SQLite file makes it; who only looks, perhaps from the wrong folder, must not take an empty one for his own.
-fn must_be_there(config: &Config) -> Result<(), Failure> {
+pub(crate) fn must_be_there(config: &Config) -> Result<(), Failure> {
     for database in [&config.inventory.database, &config.user.database] {
         if let DatabaseUrl::Sqlite(path) = &database.url
             && !path.exists()
         {
-            return Err(Failure::Other(format!("there is no database at {}", path.display())));
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            return Err(Failure::Other(format!(
+                "there is no database at {}: run this in the folder that the shop runs in, \
+                 or name the shop's configuration with --config FILE",
+                path.display()
+            )));
         }
     }
     Ok(())
@@ -80,6 +85,7 @@ fn must_be_there(config: &Config) -> Result<(), Failure> {
 
 /// Holds the counters against the ledger; prints each difference.
 pub(crate) async fn verify(config: Config, repair: bool) -> Result<ExitCode, Failure> {
+    must_be_there(&config)?;
     emporium::telemetry::start_log(&config.log);
     let modules = app::modules(&config, Arc::new(SystemClock)).await?;
     let result = modules.inventory.stock_verify(&Call::by("cli"), repair).await;

@@ -23,7 +23,7 @@ pub struct DatabaseConfig {
     pub statement_timeout_ms: u32,
     pub lock_timeout_ms: u32,
     pub tls: Tls,
-    /// The certificate authority that signed the server's certificate; libpq's own default where it is absent.
+    /// The file with the certificate authority that signed the server's certificate; must be there where `tls` verifies it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_root_cert: Option<String>,
 }
@@ -45,9 +45,30 @@ impl DatabaseConfig {
         check.range(&format!("{key}.connect_timeout_seconds"), self.connect_timeout_seconds, 2, 60);
         check.range(&format!("{key}.statement_timeout_ms"), self.statement_timeout_ms, 100, 3_600_000);
         check.range(&format!("{key}.lock_timeout_ms"), self.lock_timeout_ms, 10, self.statement_timeout_ms);
-        if let DatabaseUrl::Sqlite(_) = self.url {
-            check.that(&format!("{key}.tls"), self.tls == Tls::Disable, "must be \"disable\" for SQLite");
-            check.that(&format!("{key}.password"), self.password.is_none(), "SQLite takes no password");
+        match self.url {
+            DatabaseUrl::Sqlite(_) => {
+                check.that(&format!("{key}.tls"), self.tls == Tls::Disable, "must be \"disable\" for SQLite");
+                check.that(&format!("{key}.password"), self.password.is_none(), "SQLite takes no password");
+            }
+            DatabaseUrl::Postgres(_) if matches!(self.tls, Tls::VerifyCa | Tls::VerifyFull) => {
+                let fault = self.root_cert_fault().unwrap_or_default();
+                check.that(&format!("{key}.tls_root_cert"), fault.is_empty(), &fault);
+            }
+            DatabaseUrl::Postgres(_) => {}
+        }
+    }
+
+    /// Why a server's certificate cannot be verified with what is configured.
+    fn root_cert_fault(&self) -> Option<String> {
+        let allowed = "must be a file with the certificate authority in PEM form (-----BEGIN CERTIFICATE-----)";
+        let tls = self.tls.as_str();
+        let Some(path) = &self.tls_root_cert else {
+            return Some(format!("is missing, and tls = \"{tls}\" needs it; {allowed}"));
+        };
+        match std::fs::read(path) {
+            Err(error) => Some(format!("cannot read {path}: {error}; {allowed}")),
+            Ok(bytes) if String::from_utf8_lossy(&bytes).contains("-----BEGIN CERTIFICATE-----") => None,
+            Ok(_) => Some(format!("there is no certificate in {path}; {allowed}")),
         }
     }
 }
@@ -134,7 +155,39 @@ impl<'de> Deserialize<'de> for DatabaseUrl {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Config, DEFAULT};
     use super::*;
+
+    #[test]
+    fn what_cannot_verify_a_server_is_a_fault() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            format!("tls_root_cert = {path:?}")
+        };
+        let faults = |inventory: &str, user: &str| {
+            let text = DEFAULT.replace("sqlite:data/emporium.db", "postgres://shop@db/shop");
+            let text = text.replacen("tls = \"disable\"", inventory, 1).replacen("tls = \"disable\"", user, 1);
+            let faults = Config::parse(&text, Default::default()).err().unwrap_or_default();
+            faults.iter().map(ToString::to_string).collect::<Vec<String>>()
+        };
+        let nowhere = format!("tls_root_cert = {:?}", folder.path().join("nowhere.pem"));
+        let empty = file("empty.pem", "no certificate\n");
+        let good = file("ca.pem", "# ours\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+        for (setting, told) in [("", "is missing"), (&nowhere, "cannot read"), (&empty, "there is no certificate in")] {
+            let [ca, full] = ["verify-ca", "verify-full"].map(|mode| format!("tls = \"{mode}\"\n{setting}"));
+            let faults = faults(&ca, &full);
+            assert_eq!(faults.len(), 2, "{faults:?}");
+            assert!(
+                faults[0].starts_with("inventory.database.tls_root_cert: ") && faults[0].contains(told),
+                "{faults:?}"
+            );
+            assert!(faults[1].starts_with("user.database.tls_root_cert: ") && faults[1].contains(told), "{faults:?}");
+        }
+        let good = faults(&format!("tls = \"verify-full\"\n{good}"), "tls = \"require\"");
+        assert!(good.is_empty(), "{good:?}");
+    }
 
     #[test]
     fn a_password_in_an_address_is_masked() {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Check, Secret};
 
@@ -50,6 +51,19 @@ pub enum SmtpTls {
     Starttls,
     /// From the first byte on.
     Tls,
+}
+
+/// A delivery that the environment sets (`keys`) takes the place of the file's other one.
+pub(super) fn choose(value: &mut Value, keys: &[String]) {
+    let set = |name: &str| keys.iter().any(|key| key.starts_with(&format!("mail.delivery.{name}.")));
+    let other = match (set("folder"), set("smtp")) {
+        (true, false) => "smtp",
+        (false, true) => "folder",
+        _ => return,
+    };
+    if let Some(Value::Object(deliveries)) = value.pointer_mut("/mail/delivery") {
+        deliveries.remove(other);
+    }
 }
 
 impl MailConfig {
@@ -103,6 +117,32 @@ mod tests {
         let super::MailDelivery::Smtp(smtp) = &config.mail.delivery else { panic!("{:?}", config.mail) };
         assert_eq!(smtp.password.as_ref().unwrap().expose(), "hunter2");
         assert!(!toml::to_string(&config).unwrap().contains("hunter2"));
+    }
+
+    #[test]
+    fn the_environment_chooses_the_delivery() {
+        let key = |name: &str| format!("EMPORIUM__MAIL__DELIVERY__{name}");
+        let variables = [
+            ("SMTP__HOST", "mail.example.com"),
+            ("SMTP__PORT", "587"),
+            ("SMTP__TLS", "starttls"),
+            ("SMTP__USERNAME", "42"),
+            ("SMTP__PASSWORD", "1e3"),
+            ("SMTP__TIMEOUT_SECONDS", "30"),
+        ];
+        let variables = variables.map(|(name, value)| (key(name), value.to_owned()));
+        let config = Config::parse(DEFAULT, variables.clone().into()).unwrap();
+        let super::MailDelivery::Smtp(server) = &config.mail.delivery else { panic!("{:?}", config.mail) };
+        assert_eq!((server.port, server.username.as_deref()), (587, Some("42")));
+        assert_eq!(server.password.as_ref().unwrap().expose(), "1e3");
+
+        let folder = (key("FOLDER__PATH"), "mails".to_owned());
+        let config = Config::parse(&smtp("tls = \"none\""), [folder.clone()].into()).unwrap();
+        assert!(matches!(config.mail.delivery, super::MailDelivery::Folder { .. }));
+
+        let both = variables.into_iter().chain([folder]).collect();
+        let faults = Config::parse(DEFAULT, both).unwrap_err();
+        assert!(faults[0].to_string().starts_with("mail.delivery: must be one of"), "{faults:?}");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A copy of an SQLite database, made while it is in use.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use diesel::sql_types::Text;
@@ -17,9 +19,12 @@ pub(super) fn backup(conn: &mut Connection, file: &Path) -> Result<u64, DbError>
     if partial.exists() {
         std::fs::remove_file(&partial).map_err(|error| failed(&error))?;
     }
+    // Empty, for SQLite to fill: so that from the first byte nobody but the owner reads it.
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&partial);
+    made.map_err(|error| failed(&error))?;
     // In one read transaction of its own: what is committed meanwhile is not in it, and nobody waits.
-    diesel::sql_query("VACUUM INTO $1").bind::<Text, _>(partial.to_string_lossy()).execute(conn)?;
-    let result = check(&partial).and_then(|()| {
+    let copied = diesel::sql_query("VACUUM INTO $1").bind::<Text, _>(partial.to_string_lossy()).execute(conn);
+    let result = copied.map_err(DbError::from).and_then(|_| check(&partial)).and_then(|()| {
         let copy = std::fs::File::open(&partial).map_err(|error| failed(&error))?;
         copy.sync_all().map_err(|error| failed(&error))?;
         let bytes = copy.metadata().map_err(|error| failed(&error))?.len();

@@ -116,11 +116,25 @@ fn is_english(locale: &str) -> bool {
     matches!(language, "" | "C" | "POSIX" | "en" | "English")
 }
 
+/// Why there is no connection: the cause alone, since the pool puts it into words of its own, which go into a [`DbError`] again.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct Unreachable(String);
+
+impl From<DbError> for Unreachable {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Unavailable { cause, .. } => Unreachable(cause),
+            other => Unreachable(other.to_string()),
+        }
+    }
+}
+
 impl r2d2::ManageConnection for Manager {
     type Connection = Pooled;
-    type Error = DbError;
+    type Error = Unreachable;
 
-    fn connect(&self) -> Result<Pooled, DbError> {
+    fn connect(&self) -> Result<Pooled, Unreachable> {
         let connection = match &self.config.url {
             DatabaseUrl::Sqlite(path) => self.sqlite(path),
             DatabaseUrl::Postgres(url) => self.postgres(url),
@@ -128,8 +142,8 @@ impl r2d2::ManageConnection for Manager {
         Ok(Pooled { connection, broken: false })
     }
 
-    fn is_valid(&self, pooled: &mut Pooled) -> Result<(), DbError> {
-        Ok(pooled.connection.ping()?)
+    fn is_valid(&self, pooled: &mut Pooled) -> Result<(), Unreachable> {
+        Ok(pooled.connection.ping().map_err(DbError::from)?)
     }
 
     fn has_broken(&self, pooled: &mut Pooled) -> bool {
@@ -245,8 +259,8 @@ impl Lane {
 #[derive(Debug)]
 struct LogErrors(&'static str);
 
-impl r2d2::HandleError<DbError> for LogErrors {
-    fn handle_error(&self, error: DbError) {
+impl r2d2::HandleError<Unreachable> for LogErrors {
+    fn handle_error(&self, error: Unreachable) {
         tracing::warn!(module = self.0, %error, "cannot connect to the database");
     }
 }

@@ -126,7 +126,7 @@ fn transport(config: &SmtpConfig, timeout: Duration) -> Result<AsyncSmtpTranspor
 
 /// Under another name first: whoever looks into the folder sees whole mails only.
 async fn write(folder: &Path, mail: &Mail, bytes: &[u8]) -> std::io::Result<()> {
-    tokio::fs::create_dir_all(folder).await?;
+    tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).await?;
     let (unfinished, path) = (folder.join(format!("{}.part", mail.id)), folder.join(format!("{}.eml", mail.id)));
     tokio::fs::write(&unfinished, bytes).await?;
     tokio::fs::rename(&unfinished, &path).await?;

@@ -1,5 +1,9 @@
 //! The commands, run as an operator runs them.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
 use tempfile::TempDir;
 
 use crate::process::{Process, emporium, run, text};
@@ -50,7 +54,6 @@ fn migrate_says_what_is_missing_and_serve_refuses_until_it_ran() {
     let nothing = run(folder.path(), &["migrate", "--status"]);
     assert_eq!(nothing.status.code(), Some(1));
     assert!(text(&nothing.stderr).contains("there is no database at"), "{}", text(&nothing.stderr));
-    assert_eq!(run(folder.path(), &["backup", "copy.db"]).status.code(), Some(1));
     std::fs::write(folder.path().join("emporium.db"), "").unwrap();
     let missing = run(folder.path(), &["migrate", "--status"]);
     assert_eq!(missing.status.code(), Some(1));
@@ -60,10 +63,138 @@ fn migrate_says_what_is_missing_and_serve_refuses_until_it_ran() {
     assert_eq!(refused.status.code(), Some(1));
     assert!(text(&refused.stderr).contains("run `emporium migrate` first"), "{}", text(&refused.stderr));
 
-    assert!(run(folder.path(), &["migrate"]).status.success());
+    let migrated = run(folder.path(), &["migrate"]);
+    assert!(migrated.status.success());
+    assert_eq!(text(&migrated.stdout), text(&missing.stdout).replace("missing", "applied"), "other names");
     let again = run(folder.path(), &["migrate", "--status"]);
     assert!(again.status.success());
     assert_eq!(text(&again.stdout), "inventory: up to date\nuser: up to date\n");
+}
+
+#[test]
+fn who_only_looks_makes_no_database() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("data/emporium.db");
+    let url = format!("sqlite:{}", file.display());
+    for command in
+        [&["stock", "verify"][..], &["backup", "copy.db"], &["export", "goods.csv"], &["migrate", "--status"]]
+    {
+        let output = emporium(folder.path())
+            .env("EMPORIUM__INVENTORY__DATABASE__URL", &url)
+            .env("EMPORIUM__USER__DATABASE__URL", &url)
+            .args(command)
+            .output()
+            .unwrap();
+        let told = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{command:?}: {told}");
+        assert!(told.contains(&format!("there is no database at {}", file.display())), "{command:?}: {told}");
+        assert!(told.contains("--config"), "{command:?}: {told}");
+        let made: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+        assert!(made.is_empty(), "{command:?} made {made:?}");
+    }
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn what_holds_data_of_people_is_for_its_owner_only() {
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    let url = format!("sqlite:{}", data.join("emporium.db").display());
+    let shop = |arguments: &[&str]| {
+        let mut command = emporium(folder.path());
+        command
+            .env("EMPORIUM__INVENTORY__DATABASE__URL", &url)
+            .env("EMPORIUM__USER__DATABASE__URL", &url)
+            .env("EMPORIUM__MAIL__DELIVERY__FOLDER__PATH", folder.path().join("mail"))
+            .args(arguments);
+        command
+    };
+    let process = Process::start(&mut shop(&[]));
+    assert_eq!(mode(&data), 0o700);
+    for file in ["emporium.db", "emporium.db-wal", "emporium.db-shm"] {
+        assert_eq!(mode(&data.join(file)), 0o600, "{file}");
+    }
+    register(&process);
+    mails(&folder.path().join("mail"));
+    assert_eq!(mode(&folder.path().join("mail")), 0o700);
+    assert!(shop(&["backup", "copy.db"]).output().unwrap().status.success());
+    assert_eq!(mode(&folder.path().join("copy.db")), 0o600);
+    drop(process);
+
+    // What is there keeps what its owner gave it.
+    for (path, bits) in [(&data, 0o750), (&data.join("emporium.db"), 0o640)] {
+        std::fs::set_permissions(path, Permissions::from_mode(bits)).unwrap();
+        assert!(shop(&["migrate"]).output().unwrap().status.success());
+        assert_eq!(mode(path), bits);
+    }
+}
+
+/// Has a mail sent to a new customer.
+fn register(process: &Process) {
+    let url = process.url("/api/v1/auth/register");
+    let body = serde_json::json!({ "email": "me@example.com", "password": "a long enough phrase 7", "name": "Me" });
+    let status = tokio::runtime::Runtime::new()
+        .unwrap()
+        .block_on(async { reqwest::Client::new().post(url).json(&body).send().await.unwrap().status() });
+    assert_eq!(status, 202);
+}
+
+/// Waits for mails in a folder; gives their text.
+fn mails(folder: &Path) -> String {
+    let start = std::time::Instant::now();
+    loop {
+        let files = std::fs::read_dir(folder).into_iter().flatten().map(|file| file.unwrap().path());
+        let whole = files.filter(|path| path.extension().is_some_and(|ending| ending == "eml"));
+        let text: String = whole.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+        if !text.is_empty() {
+            return text;
+        }
+        assert!(start.elapsed().as_secs() < 30, "no mail comes");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_demo_whose_port_is_taken_tells_only_that() {
+    let folder = TempDir::new().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = emporium(folder.path()).arg("demo").env("EMPORIUM__SERVER__LISTEN", &address).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stdout), "");
+    assert!(text(&output.stderr).contains(&format!("cannot listen on {address}")), "{}", text(&output.stderr));
+    assert!(!folder.path().join("emporium-demo").exists());
+}
+
+#[test]
+fn links_in_the_demos_mails_lead_to_the_demo() {
+    for public_url in [None, Some("http://shop.example")] {
+        let folder = TempDir::new().unwrap();
+        let mut command = emporium(folder.path());
+        command.arg("demo").envs(public_url.map(|url| ("EMPORIUM__SERVER__PUBLIC_URL", url)));
+        let process = Process::start(&mut command);
+        register(&process);
+        let text = mails(&folder.path().join("emporium-demo/mail"));
+        let address = public_url.map_or_else(|| format!("http://{}", process.address), str::to_owned);
+        assert!(text.contains(&format!("{address}/")), "{address} is not in {text}");
+    }
+}
+
+#[test]
+fn a_database_that_cannot_be_reached_is_told_once() {
+    let folder = TempDir::new().unwrap();
+    let output = emporium(folder.path())
+        .arg("migrate")
+        .env("EMPORIUM__INVENTORY__DATABASE__URL", "postgres://shop@127.0.0.1:1/shop")
+        .output()
+        .unwrap();
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert_eq!(told.matches("the database cannot be reached").count(), 1, "{told}");
+    assert_eq!(told.matches("refused").count(), 1, "{told}");
 }
 
 #[test]
