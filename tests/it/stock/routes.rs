@@ -32,7 +32,7 @@ async fn the_routes_answer_as_documented(backend: Backend) {
 
     for (body, expected, pointer) in [
         (json!({ "rows": [] }), (422, "validation"), "/rows"),
-        (json!({ "rows": [{ "sku": "A" }] }), (422, "validation"), "/rows/0"),
+        (json!({ "rows": [{ "sku": "A" }] }), (422, "validation"), "/rows/0/location"),
         (json!({ "rows": [{ "sku": "A", "location": "EAST", "delta": 1e30, "reason": "x" }] }), (422, "validation"), "/rows/0/delta"),
         (body(json!([{ "sku": "A", "location": "EAST", "delta": -99, "reason": "x" }])), (422, "validation"), "/rows/0/delta"),
         (body(json!([{ "sku": "X", "location": "EAST", "delta": 1, "reason": "x" }])), (422, "validation"), "/rows/0/sku"),
