@@ -196,7 +196,7 @@ on_both! {
         assert_eq!(code(post("?format=csv").body(large.clone())).await, refused(413, "payload_too_large"));
         assert_eq!(status_of_chunked(&app, &staff, 3_000_001).await, "HTTP/1.1 413 Payload Too Large");
         assert_eq!(code(post("").body("Handle\n")).await, refused(415, "unsupported_media_type"));
-        assert_eq!(code(post("?format=xml").body("Handle\n")).await, refused(400, "bad_request"));
+        assert_eq!(code(post("?format=xml").body("Handle\n")).await, refused(422, "validation"));
         assert_eq!(code(post("?formt=csv").body("Handle\n")).await, refused(400, "unknown_parameter"));
         let zipped = post("?format=csv").header("content-encoding", "gzip").body("Handle\n");
         assert_eq!(code(zipped).await, refused(415, "unsupported_media_type"));
