@@ -17,6 +17,7 @@ use crate::error::{ErrorCode, FieldError, Problem, json_pointer};
 pub mod gate;
 pub mod health;
 pub mod observe;
+mod strict;
 mod unread;
 
 /// What a handler gives when it fails. The answer's body is written by [`observe`], which knows the request.
@@ -165,7 +166,7 @@ fn json_body<T: DeserializeOwned>(request: &HttpRequest, bytes: &[u8]) -> Result
 
 fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value: T = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let value: T = serde_path_to_error::deserialize(strict::Strict(&mut reader)).map_err(|error| {
         let inner = error.inner();
         if inner.classify() != serde_json::error::Category::Data {
             return Problem::new(ErrorCode::BadRequest, format!("The body is not valid JSON: {inner}"));

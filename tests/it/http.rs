@@ -80,6 +80,13 @@ async fn what_is_wrong_is_told_in_plain_words_and_where() {
     }
     for (body, pointer, message) in [
         (json!({}), "/title", "must be there"),
+        (json!(["A"]), "", "invalid type: sequence, expected an object"),
+        (json!({ "title": "A", "skus": [["A"]] }), "/skus/0", "invalid type: sequence, expected an object"),
+        (
+            json!({ "title": "A", "skus": [{ "code": "A", "price": [1450, "USD"] }] }),
+            "/skus/0/price",
+            "expected an amount",
+        ),
         (json!({ "title": 5 }), "/title", "invalid type: integer `5`, expected a text"),
         (json!({ "title": "A", "category_id": "toys" }), "/category_id", "is not an id: ids are UUIDs"),
         (
