@@ -149,7 +149,8 @@ fn run(
     let meters = web::Data::new(Meters { prometheus, databases: modules.databases.clone() });
     let public = public_server(&config, &modules, gate.clone(), draining.clone(), public)?;
     let internal = internal_server(meters, draining.clone(), internal)?;
-    let background = background(&config, &modules, gate, &stopped);
+    let mut background = background(&config, &modules, gate, &stopped);
+    background.push(tokio::spawn(tell_of_setup(modules.user.clone(), config.server.public_url.clone())));
     tracing::info!(%address, %internal_address, "emporium {} takes requests", env!("CARGO_PKG_VERSION"));
     let servers = [public, internal].map(|server| (server.handle(), tokio::spawn(server)));
     Ok(Shop { address, internal_address, modules, config: config.server, draining, servers, background, stop })
@@ -180,6 +181,17 @@ impl Shop {
             }
         }
         tracing::info!("stopped");
+    }
+}
+
+/// Tells the operator how to make the first admin, while there is none. Beside the start: it must not wait for a database that is down.
+async fn tell_of_setup(user: Arc<dyn User>, public_url: String) {
+    match user.setup_token().await {
+        Ok(Some(token)) => {
+            tracing::warn!("This shop has no admin yet: open {public_url}/setup?token={token} to make one");
+        }
+        Ok(None) => {}
+        Err(error) => tracing::warn!(%error, "cannot look whether there is an admin"),
     }
 }
 

@@ -17,17 +17,21 @@ use crate::user::Origin;
 mod account;
 mod admin;
 mod auth;
+mod cart;
+mod delivery;
 
 /// Adds all routes of the module.
 pub fn configure(config: &mut ServiceConfig) {
     account::configure(config);
     admin::configure(config);
     auth::configure(config);
+    cart::configure(config);
+    delivery::configure(config);
 }
 
 /// Who may use which of them.
 pub fn rules() -> Vec<Rule> {
-    [account::RULES, admin::RULES, auth::RULES].concat()
+    [account::RULES, admin::RULES, auth::RULES, cart::RULES, delivery::RULES].concat()
 }
 
 /// Who is signed in, for routes that the access table keeps for people.

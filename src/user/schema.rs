@@ -158,6 +158,44 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::sql;
+
+    cart_lines (user_id, sku) {
+        user_id -> sql::Id,
+        sku -> Text,
+        quantity -> BigInt,
+        position -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::sql;
+
+    deliveries (user_id, order_id) {
+        user_id -> sql::Id,
+        order_id -> sql::Id,
+        name -> Text,
+        company -> Text,
+        line1 -> Text,
+        line2 -> Text,
+        city -> Text,
+        region -> Text,
+        postal_code -> Text,
+        country -> Text,
+        phone -> Text,
+    }
+}
+
+diesel::table! {
+    signing_keys (name) {
+        name -> Text,
+        secret -> Binary,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     user_emails,
@@ -168,5 +206,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     api_keys,
     audit_log,
     login_throttle,
-    mails
+    mails,
+    cart_lines,
+    deliveries,
+    signing_keys
 );

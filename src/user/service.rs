@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use tokio::sync::OnceCell;
+
 use crate::clock::SharedClock;
 use crate::config::{MailConfig, UserConfig};
 use crate::db::Database;
-use crate::user::MailError;
 use crate::user::mail::Mailer;
 use crate::user::password::Passwords;
+use crate::user::{MailError, SigningKey};
 
 mod account;
 mod admin;
@@ -27,6 +29,8 @@ pub struct LocalUser {
     passwords: Passwords,
     mailer: Mailer,
     last_seen: Arc<LastSeen>,
+    /// Known once it was asked for: it never changes.
+    signing_key: OnceCell<SigningKey>,
 }
 
 /// Makes the module's local form. Links in mails begin with `public_url`.
@@ -42,6 +46,7 @@ pub fn local(
         passwords: Passwords::new(&config),
         mailer: Mailer::new(mail)?,
         last_seen: Arc::new(LastSeen::new(db.clone(), clock.clone())),
+        signing_key: OnceCell::new(),
         db,
         clock,
         config,

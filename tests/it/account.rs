@@ -2,13 +2,16 @@
 
 use diesel::prelude::*;
 use emporium::call::Role;
-use emporium::clock::Id;
+use emporium::clock::{Clock, Id};
 use emporium::config::{DatabaseUrl, MailDelivery, Secret, SmtpConfig, SmtpTls};
-use emporium::user::{NewAddress, Registration};
+use emporium::user::{AddressFields, CartLine, Delivery, NewAddress, Registration};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::testapp::{PASSWORD, TestApp, call, on_both, read};
+
+mod cart;
+mod delivery;
 
 const ME: &str = "/api/v1/me";
 const ADDRESSES: &str = "/api/v1/me/addresses";
@@ -105,12 +108,16 @@ on_both! {
             (json!({ "name": "a\u{0}b", "phone": "1".repeat(51) }), vec!["/name", "/phone"]),
             (json!({ "name": "n".repeat(201) }), vec!["/name"]),
             (json!({ "name": 7 }), vec!["/name"]),
+            (json!({ "name": null }), vec!["/name"]),
+            (json!({ "phone": null }), vec!["/phone"]),
             (json!({ "role": "admin" }), vec!["/role"]),
         ] {
             let request = app.request_as(&token, Method::PATCH, ME).header("If-Match", "*").json(&body);
             let (code, problem) = read(request.send().await.unwrap()).await;
             assert_eq!((code, pointers(&problem)), (422, expected), "{body}");
         }
+        let (_, me) = read(app.request_as(&token, Method::GET, ME).send().await.unwrap()).await;
+        assert_eq!((&me["name"], &me["version"]), (&json!("Test Person"), &json!(1)));
         // 200 characters, not bytes.
         let request = app.request_as(&token, Method::PATCH, ME).header("If-Match", "*");
         assert_eq!(request.json(&json!({ "name": "ø".repeat(200) })).send().await.unwrap().status(), 200);
@@ -212,14 +219,28 @@ on_both! {
         let app = TestApp::start(backend).await;
         let token = app.token("ann@example.com", Role::Customer).await;
         let home = add(&app, &token, address("1 First St")).await;
+        let (_, me) = read(app.request_as(&token, Method::GET, ME).send().await.unwrap()).await;
+        let user = &app.shop.modules.user;
+        let ann: Id = me["id"].as_str().unwrap().parse().unwrap();
+        let line = CartLine { sku: "MUG".into(), quantity: 2 };
+        user.cart_add(ann, vec![line.clone()]).await.unwrap();
+        let orders = [Id::new(app.clock.now()), Id::new(app.clock.now())];
+        let to: AddressFields = serde_json::from_value(address("1 First St")).unwrap();
+        for order in orders {
+            user.delivery_set(&call(), ann, order, to.clone()).await.unwrap();
+        }
         let answer = app.request_as(&token, Method::GET, "/api/v1/me/data").send().await.unwrap();
         assert_eq!(answer.headers()["content-disposition"], "attachment; filename=\"personal-data.json\"");
         let (code, data) = read(answer).await;
         assert_eq!((code, &data["profile"]["email"], &data["addresses"]), (200, &json!("ann@example.com"), &json!([home])));
         assert_eq!(data["sessions"].as_array().unwrap().len(), 1);
+        assert_eq!(data["cart"], json!([line]));
+        let deliveries: Vec<Delivery> = serde_json::from_value(data["deliveries"].clone()).unwrap();
+        let newest_first = [orders[1], orders[0]].map(|order| Delivery { order, address: to.clone() });
+        assert_eq!(deliveries, newest_first);
         let actions: Vec<&str> =
             data["audit_log"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
-        assert_eq!(actions[0], "address.created");
+        assert_eq!(actions[..3], ["delivery.set", "delivery.set", "address.created"]);
         assert!(actions.contains(&"session.created"), "{actions:?}");
         let text = data.to_string();
         assert!(!text.contains("argon2") && !text.contains("hash"), "no secret is among it");
@@ -245,6 +266,12 @@ on_both! {
         let app = TestApp::start_with(backend, |config| config.mail.delivery = MailDelivery::Smtp(nowhere)).await;
         let token = app.token("ann@example.com", Role::Customer).await;
         add(&app, &token, address("1 First St")).await;
+        let (_, me) = read(app.request_as(&token, Method::GET, ME).send().await.unwrap()).await;
+        let ann: Id = me["id"].as_str().unwrap().parse().unwrap();
+        let line = CartLine { sku: "MUG".into(), quantity: 2 };
+        app.shop.modules.user.cart_add(ann, vec![line]).await.unwrap();
+        let to: AddressFields = serde_json::from_value(address("1 First St")).unwrap();
+        app.shop.modules.user.delivery_set(&call(), ann, ann, to).await.unwrap();
         let forgotten = json!({ "email": "ann@example.com" });
         let sent = app.request(Method::POST, "/api/v1/auth/password/forgot").json(&forgotten).send().await.unwrap();
         assert!(sent.status().is_success(), "{sent:?}");
@@ -255,6 +282,8 @@ on_both! {
             ("mails", "recipient = 'ann@example.com'"),
             ("mails", "recipient = 'new@example.com'"),
             ("one_time_tokens", "1 = 1"),
+            ("cart_lines", "1 = 1"),
+            ("deliveries", "1 = 1"),
             ("audit_log", "address <> ''"),
         ] {
             assert!(rows(&app, table, condition) > 0, "{table} has something to lose");
@@ -271,7 +300,9 @@ on_both! {
         assert_eq!(delete(&token, PASSWORD).await.0, 204);
         assert_eq!(status(&app, &token, Method::GET, ME).await, 401);
 
-        for table in ["users", "user_emails", "credentials", "sessions", "addresses", "one_time_tokens", "mails"] {
+        for table in [
+            "users", "user_emails", "credentials", "sessions", "addresses", "one_time_tokens", "mails", "cart_lines", "deliveries",
+        ] {
             assert_eq!(rows(&app, table, "1 = 1"), 0, "{table}");
         }
         // The audit log keeps who did what, by the bare id.

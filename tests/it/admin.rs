@@ -96,6 +96,10 @@ on_both! {
         assert_eq!(found("q=%25").await, ["annxlee@shop.test"], "% is a character, not any text");
         assert_eq!(found("q=%5C").await, ["bob@example.com"], "\\ is a character, not an escape");
         assert_eq!(found("q=nobody").await, [""; 0]);
+        assert_eq!(found(&format!("q={bob}")).await, ["bob@example.com"]);
+        assert_eq!(found(&format!("q=%20{}&role=customer", bob.to_string().to_uppercase())).await, ["bob@example.com"]);
+        assert_eq!(found(&format!("q={bob}&role=staff")).await, [""; 0]);
+        assert_eq!(found("q=019345f0-7c1e-7d3a-9b51-2f1c8a0b6c5d").await, [""; 0]);
         assert_eq!(found("role=staff").await, ["annxlee@shop.test"]);
         assert_eq!(found("disabled=true").await, ["bob@example.com"]);
         assert_eq!(found("q=ann&disabled=false&role=customer").await, ["Ann_Lee@Example.com"]);
@@ -124,6 +128,9 @@ on_both! {
         assert_eq!(request.json(&json!({ "name": "Nina NEW" })).send().await.unwrap().status(), 200);
         assert_eq!(found("q=nina%20new").await, ["Ann_Lee@Example.com"]);
         assert_eq!(found("q=%C3%B8rn").await, [""; 0]);
+        let digits = "0".repeat(32);
+        person(&app, &format!("{digits}@relay.example"), "", Role::Staff).await;
+        assert_eq!(found(&format!("q={digits}")).await, [format!("{digits}@relay.example")], "a part of an address");
     }
 
     async fn staff_look_and_admins_change(backend: Backend) {
@@ -188,8 +195,12 @@ on_both! {
         assert_eq!(entries.len(), 1);
         assert_eq!(entries[0]["data"], json!({ "from": "customer", "to": "staff" }));
         assert_eq!(entries[0]["actor"], format!("user:{}", own_id(&app, &admin).await));
-        for wrong in [json!({ "role": "king" }), json!({ "email": "x@example.com" })] {
-            assert_eq!(patch(&app, &admin, ann, wrong).await.0, 422);
+        for (wrong, at) in [
+            (json!({ "role": "king" }), "/role"), (json!({ "email": "x@example.com" }), "/email"),
+            (json!({ "role": null }), "/role"), (json!({ "disabled": null, "role": "staff" }), "/disabled"),
+        ] {
+            let (code, problem) = patch(&app, &admin, ann, wrong).await;
+            assert_eq!((code, pointers(&problem)), (422, vec![at]));
         }
     }
 

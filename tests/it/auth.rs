@@ -15,6 +15,7 @@ mod password;
 mod race;
 mod registration;
 mod session;
+mod setup;
 mod statements;
 mod throttle;
 mod timing;

@@ -1,8 +1,10 @@
 //! The commands, run as an operator runs them.
 
 use std::fs::Permissions;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -260,6 +262,41 @@ fn the_first_admin_is_made_on_the_command_line() {
     let weak = run(folder.path(), &["user", "create-admin", "two@example.com", "--password-file", "password"]);
     assert_eq!(weak.status.code(), Some(1));
     assert!(text(&weak.stderr).contains("password"), "{}", text(&weak.stderr));
+}
+
+/// All that a shop logs from its start to its end.
+fn logged(mut command: Command) -> String {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut seen = String::new();
+    while !seen.contains("takes requests") {
+        assert_ne!(log.read_line(&mut seen).unwrap(), 0, "the process ended before it took requests:\n{seen}");
+    }
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    log.read_to_string(&mut seen).unwrap();
+    assert!(child.wait().unwrap().success(), "{seen}");
+    seen
+}
+
+#[test]
+fn a_shop_without_an_admin_says_how_to_make_one() {
+    let folder = TempDir::new().unwrap();
+    let told = || {
+        let mut command = emporium(folder.path());
+        command.env("EMPORIUM__SERVER__PUBLIC_URL", "https://shop.example");
+        let log = logged(command);
+        let (_, token) = log.split_once("This shop has no admin yet: open https://shop.example/setup?token=")?;
+        Some(token.split_once(" to make one").unwrap().0.to_owned())
+    };
+    let token = told().unwrap();
+    assert_eq!(token.len(), 43, "{token}");
+    assert_eq!(told().unwrap(), token, "the same at every start");
+    assert!(run(folder.path(), &["user", "create-admin", "boss@example.com"]).status.success());
+    assert_eq!(told(), None);
+
+    let mut demo = emporium(folder.path());
+    demo.arg("demo");
+    assert!(!logged(demo).contains("no admin"), "the demo has one");
 }
 
 #[test]

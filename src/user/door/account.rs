@@ -1,7 +1,7 @@
 //! What a person keeps here: the profile and the addresses.
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::call::{Call, Role, Version, Versioned, versioned};
@@ -11,6 +11,10 @@ use crate::user::{Origin, UserError};
 
 /// At most so many addresses a person.
 pub const ADDRESSES_MAX: usize = 50;
+
+/// At most so many lines a cart, and so many pieces a line.
+pub const CART_LINES_MAX: usize = 100;
+pub const CART_QUANTITY_MAX: i64 = 999;
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
 pub struct Profile {
@@ -30,10 +34,19 @@ pub struct Profile {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProfilePatch {
-    #[schema(max_length = 200)]
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200, nullable = false)]
     pub name: Option<String>,
-    #[schema(max_length = 50)]
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 50, nullable = false)]
     pub phone: Option<String>,
+}
+
+/// What may be absent, but not null. Asked for as an option: of a null where a word is expected, as a role, serde_json says that the
+/// JSON is broken.
+pub(super) fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let value: Option<T> = Deserialize::deserialize(deserializer)?;
+    value.map(Some).ok_or_else(|| serde::de::Error::custom("must not be null"))
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
@@ -102,6 +115,26 @@ pub struct NewAddress {
     pub is_default: bool,
 }
 
+/// What somebody wants to buy. Whether there is such a SKU is not known here: who shows the cart looks it up.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CartLine {
+    /// A SKU's code: 1 to 100 visible ASCII characters.
+    #[schema(pattern = "^[!-~]{1,100}$")]
+    pub sku: String,
+    /// 1 to 999; 0, where a line is set, removes it.
+    #[schema(minimum = 0, maximum = 999)]
+    pub quantity: i64,
+}
+
+/// Where one of a person's orders goes.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
+pub struct Delivery {
+    /// A reservation's id.
+    pub order: Id,
+    pub address: AddressFields,
+}
+
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccountDeletion {
@@ -116,6 +149,9 @@ versioned!(Profile, Address);
 pub struct PersonalData {
     pub profile: Profile,
     pub addresses: Vec<Address>,
+    pub cart: Vec<CartLine>,
+    /// Where orders went, newest first; at most 10,000.
+    pub deliveries: Vec<Delivery>,
     pub sessions: Vec<crate::user::Session>,
     /// What was done to the account, newest first; at most 10,000 entries.
     pub audit_log: Vec<crate::user::AuditEntry>,
@@ -148,7 +184,18 @@ pub trait Account: Send + Sync {
     /// Gives whether there was one. The newest one left becomes the default when the default goes.
     async fn address_delete(&self, call: &Call, user: Id, id: Id, expected: Option<Version>)
     -> Result<bool, UserError>;
+    /// In the order in which the lines were added; empty where there is no such person.
+    async fn cart_get(&self, user: Id) -> Result<Vec<CartLine>, UserError>;
+    /// Puts more into the cart: adds up with what is there, each line at most [`CART_QUANTITY_MAX`]. Gives the whole cart. `Conflict`
+    /// beyond [`CART_LINES_MAX`] lines. Whether there are such SKUs is not known here.
+    async fn cart_add(&self, user: Id, lines: Vec<CartLine>) -> Result<Vec<CartLine>, UserError>;
+    /// Sets the quantities of these lines, 0 removes; other lines stay. Otherwise as [`Account::cart_add`].
+    async fn cart_set(&self, user: Id, lines: Vec<CartLine>) -> Result<Vec<CartLine>, UserError>;
+    /// Where one of the person's orders goes, instead of what was set before. Whether `order`, a reservation's id, is the person's is
+    /// not known here: who calls looks that up where it matters.
+    async fn delivery_set(&self, call: &Call, user: Id, order: Id, address: AddressFields) -> Result<(), UserError>;
+    async fn delivery_get(&self, user: Id, order: Id) -> Result<Option<AddressFields>, UserError>;
     async fn personal_data(&self, user: Id) -> Result<Option<PersonalData>, UserError>;
-    /// Removes the person: profile, address, password, sessions, addresses. Reservations keep the bare id. `Conflict` for the last admin.
+    /// Removes the person: profile, address, password, sessions, addresses, cart, deliveries. Reservations keep the bare id. `Conflict` for the last admin.
     async fn account_delete(&self, origin: &Origin, user: Id, deletion: AccountDeletion) -> Result<(), UserError>;
 }

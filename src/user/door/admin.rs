@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::account::some;
 use crate::call::{Call, Role, Scope, Version};
 use crate::clock::{Id, Time};
 use crate::page::Page;
@@ -13,7 +14,7 @@ use crate::user::{Profile, UserError};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct UserQuery {
-    /// A part of the address or the name.
+    /// A part of the address or the name; or an id.
     #[param(max_length = 200)]
     pub q: Option<String>,
     pub role: Option<Role>,
@@ -27,8 +28,12 @@ pub struct UserQuery {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserPatch {
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub role: Option<Role>,
     /// `true` ends all sessions too.
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub disabled: Option<bool>,
 }
 

@@ -1,7 +1,11 @@
-//! Registration, log-in, sessions, passwords, and the one-time tokens that are mailed.
+//! Registration, the first admin, log-in, sessions, passwords, and the one-time tokens that are mailed.
+
+use std::fmt;
 
 use async_trait::async_trait;
+use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 use utoipa::ToSchema;
 
 use crate::call::{Call, Caller, Role};
@@ -103,6 +107,38 @@ pub struct TokenUse {
     pub token: Secret,
 }
 
+/// The secret of the whole shop, the same in every process: 32 random bytes. It signs nothing itself; each use has a key derived
+/// from it.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct SigningKey([u8; 32]);
+
+impl SigningKey {
+    pub(in crate::user) fn new(secret: [u8; 32]) -> Self {
+        SigningKey(secret)
+    }
+
+    /// The key for one purpose, as `cookie`: HMAC-SHA256 of its name. Who knows it knows no other purpose's.
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        self.mac(purpose).finalize().into_bytes().into()
+    }
+
+    /// Is this what [`SigningKey::derive`] gives? How long it takes does not tell how much of it is right.
+    pub fn is_derived(&self, purpose: &str, key: &[u8]) -> bool {
+        self.mac(purpose).verify_slice(key).is_ok()
+    }
+
+    fn mac(&self, purpose: &str) -> Hmac<Sha256> {
+        let mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        mac.chain_update(purpose)
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
 /// Who somebody is. What is told, and how long it takes, is the same for an address with an account and one without.
 #[async_trait]
 pub trait Auth: Send + Sync {
@@ -112,6 +148,13 @@ pub trait Auth: Send + Sync {
     async fn register(&self, origin: &Origin, new: Registration) -> Result<(), UserError>;
     /// Makes an account that is verified at once, for the command line and the demo; `Conflict` where there is one.
     async fn create(&self, actor: &str, new: Registration, role: Role) -> Result<Profile, UserError>;
+    /// The shop's secret; made when it is first asked for, and kept in the database.
+    async fn signing_key(&self) -> Result<SigningKey, UserError>;
+    /// What allows to make the first admin: the same from every process and at every start. `None` once there is an admin, disabled or not.
+    async fn setup_token(&self) -> Result<Option<String>, UserError>;
+    /// Makes the first admin, verified at once. `TokenInvalid`; `Conflict` where there is an admin already, of two at once for the
+    /// second, and where the address has an account.
+    async fn setup(&self, origin: &Origin, token: &Secret, new: Registration) -> Result<Profile, UserError>;
     /// Proves an address (after registration or a change of address).
     async fn email_verify(&self, origin: &Origin, used: TokenUse) -> Result<(), UserError>;
     /// `WrongCredentials`; `Throttled`. An account that is not verified may log in; one that is disabled may not.

@@ -40,7 +40,7 @@ impl Letter {
                 "The password is still the one of the first registration. If you do not",
                 "know it, or somebody else chose it, please set a new one at",
                 "",
-                public_url,
+                &forgot(public_url),
                 "",
                 "If you did not register with us, please ignore this mail.",
             ],
@@ -53,9 +53,13 @@ impl Letter {
             "You have an account already",
             &[
                 "somebody, probably you, tried to register with this address.",
-                "You have an account with us already: log in, or set a new password, at",
+                "You have an account with us already. Please log in at",
                 "",
-                public_url,
+                &login(public_url),
+                "",
+                "or, if you do not know the password, set a new one at",
+                "",
+                &forgot(public_url),
                 "",
                 "If it was not you, there is nothing to do: your account is unchanged.",
             ],
@@ -85,7 +89,7 @@ impl Letter {
                 "the password of your account was changed, and your other devices were",
                 "logged out. If it was not you, please set a new one at once at",
                 "",
-                public_url,
+                &forgot(public_url),
             ],
         )
     }
@@ -111,9 +115,9 @@ impl Letter {
             "You have an account already",
             &[
                 "somebody, probably you, tried to use this address for another account.",
-                "It belongs to the account that you have already at",
+                "It belongs to the account that you have already. Please log in at",
                 "",
-                public_url,
+                &login(public_url),
                 "",
                 "If it was not you, there is nothing to do: your account is unchanged.",
             ],
@@ -129,10 +133,19 @@ impl Letter {
                 "It counts once it is confirmed from there.",
                 "If it was not you, please set a new password at once at",
                 "",
-                public_url,
+                &forgot(public_url),
             ],
         )
     }
+}
+
+fn login(public_url: &str) -> String {
+    format!("{public_url}/login")
+}
+
+/// Where a new password is asked for.
+fn forgot(public_url: &str) -> String {
+    format!("{public_url}/forgot")
 }
 
 fn link(public_url: &str, page: &str, token: &str) -> String {

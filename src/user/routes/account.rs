@@ -13,7 +13,7 @@ use crate::page::Page;
 use crate::user::{AccountDeletion, Address, NewAddress, Origin, PersonalData, Profile, ProfilePatch, User, UserError};
 
 /// A person's own things take a person: no API key opens them.
-const OWN: Access = Access::Role(Role::Customer, None);
+pub(super) const OWN: Access = Access::Role(Role::Customer, None);
 
 pub(super) const RULES: &[Rule] = &[
     ("GET", "/api/v1/me", OWN),
@@ -86,7 +86,7 @@ async fn profile_update(
 
 /// Delete my account
 ///
-/// For good: profile, addresses, password and sessions go.
+/// For good: profile, addresses, cart, password and sessions go.
 #[utoipa::path(
     tag = "account",
     request_body = AccountDeletion,
@@ -107,8 +107,8 @@ async fn account_delete(
 
 /// Take my data
 ///
-/// What is kept about me as a user, as a file: profile, addresses, sessions, and what was done to the account. My reservations are at
-/// `GET /api/v1/reservations`.
+/// What is kept about me as a user, as a file: profile, addresses, cart, where my orders went, sessions, and what was done to the
+/// account. My reservations are at `GET /api/v1/reservations`.
 #[utoipa::path(
     tag = "account",
     responses(
@@ -256,6 +256,6 @@ async fn address_delete(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn not_found(what: &'static str, id: Id) -> UserError {
+pub(super) fn not_found(what: &'static str, id: Id) -> UserError {
     UserError::NotFound { what, name: id.to_string() }
 }

@@ -1,4 +1,4 @@
-//! The rules of what a person keeps here: profile, addresses, the data as a whole, the account's end.
+//! The rules of what a person keeps here: profile, addresses, the data as a whole, the account's end; in the files cart and deliveries.
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -12,12 +12,17 @@ use crate::user::email::normalised;
 use crate::user::store;
 use crate::user::store::user::UserRow;
 use crate::user::{
-    ADDRESSES_MAX, Account, AccountDeletion, Address, AddressFields, Auth, NewAddress, Origin, PersonalData, Profile,
-    ProfilePatch, UserError,
+    ADDRESSES_MAX, Account, AccountDeletion, Address, AddressFields, Auth, CartLine, NewAddress, Origin, PersonalData,
+    Profile, ProfilePatch, UserError,
 };
+
+mod cart;
+mod delivery;
 
 /// At most so many entries of the audit log go into a person's data; the newest.
 const AUDIT_ENTRIES_MAX: i64 = 10_000;
+/// And so many deliveries.
+const DELIVERIES_MAX: i64 = 10_000;
 
 #[async_trait]
 impl Account for LocalUser {
@@ -63,7 +68,8 @@ impl Account for LocalUser {
     }
 
     async fn address_create(&self, call: &Call, user: Id, new: NewAddress) -> Result<Address, UserError> {
-        check_address(&new)?;
+        let fields = fields(new.clone());
+        check_address(&fields)?;
         let (call, now) = (call.clone(), self.clock.now());
         self.db
             .write(move |conn| {
@@ -78,7 +84,7 @@ impl Account for LocalUser {
                 }
                 let address = Address {
                     id: Id::new(now),
-                    fields: fields(&new),
+                    fields: fields.clone(),
                     is_default: new.is_default || count == 0,
                     version: 1,
                     created_at: now,
@@ -99,7 +105,8 @@ impl Account for LocalUser {
         expected: Option<Version>,
         new: NewAddress,
     ) -> Result<Address, UserError> {
-        check_address(&new)?;
+        let fields = fields(new.clone());
+        check_address(&fields)?;
         let (call, now) = (call.clone(), self.clock.now());
         self.db
             .write(move |conn| {
@@ -111,7 +118,7 @@ impl Account for LocalUser {
                     store::address::address_default_clear(conn, user, now)?;
                 }
                 let address = Address {
-                    fields: fields(&new),
+                    fields: fields.clone(),
                     is_default: new.is_default || before.is_default,
                     version: before.version + 1,
                     updated_at: now,
@@ -147,6 +154,26 @@ impl Account for LocalUser {
             .await
     }
 
+    async fn cart_get(&self, user: Id) -> Result<Vec<CartLine>, UserError> {
+        self.cart_of(user).await
+    }
+
+    async fn cart_add(&self, user: Id, lines: Vec<CartLine>) -> Result<Vec<CartLine>, UserError> {
+        self.cart_put(user, lines).await
+    }
+
+    async fn cart_set(&self, user: Id, lines: Vec<CartLine>) -> Result<Vec<CartLine>, UserError> {
+        self.cart_change(user, lines).await
+    }
+
+    async fn delivery_set(&self, call: &Call, user: Id, order: Id, address: AddressFields) -> Result<(), UserError> {
+        self.delivery_write(call, user, order, address).await
+    }
+
+    async fn delivery_get(&self, user: Id, order: Id) -> Result<Option<AddressFields>, UserError> {
+        self.delivery_of(user, order).await
+    }
+
     async fn personal_data(&self, user: Id) -> Result<Option<PersonalData>, UserError> {
         let sessions = self.session_list(user, None).await?;
         self.db
@@ -159,6 +186,8 @@ impl Account for LocalUser {
                 Ok(Some(PersonalData {
                     profile,
                     addresses: store::address::address_list(conn, user)?,
+                    cart: store::cart::cart_list(conn, user)?.into_iter().map(|(line, _)| line).collect(),
+                    deliveries: store::delivery::delivery_list(conn, user, DELIVERIES_MAX)?,
                     sessions,
                     audit_log,
                 }))
@@ -231,36 +260,36 @@ fn audit(conn: &mut Connection, call: &Call, user: Id, action: &str, data: Value
     Ok(store::audit::audit_insert(conn, call, action, &subject(user), &data, now)?)
 }
 
-fn fields(new: &NewAddress) -> AddressFields {
+fn fields(new: NewAddress) -> AddressFields {
     AddressFields {
-        name: new.name.clone(),
-        company: new.company.clone(),
-        line1: new.line1.clone(),
-        line2: new.line2.clone(),
-        city: new.city.clone(),
-        region: new.region.clone(),
-        postal_code: new.postal_code.clone(),
-        country: new.country.clone(),
-        phone: new.phone.clone(),
+        name: new.name,
+        company: new.company,
+        line1: new.line1,
+        line2: new.line2,
+        city: new.city,
+        region: new.region,
+        postal_code: new.postal_code,
+        country: new.country,
+        phone: new.phone,
     }
 }
 
-fn check_address(new: &NewAddress) -> Result<(), UserError> {
+fn check_address(address: &AddressFields) -> Result<(), UserError> {
     let mut faults = Faults::default();
-    for (pointer, value) in [("/name", &new.name), ("/line1", &new.line1), ("/city", &new.city)] {
+    for (pointer, value) in [("/name", &address.name), ("/line1", &address.line1), ("/city", &address.city)] {
         faults.required(pointer, value, 200);
     }
     let optional = [
-        ("/company", &new.company),
-        ("/line2", &new.line2),
-        ("/region", &new.region),
-        ("/postal_code", &new.postal_code),
-        ("/phone", &new.phone),
+        ("/company", &address.company),
+        ("/line2", &address.line2),
+        ("/region", &address.region),
+        ("/postal_code", &address.postal_code),
+        ("/phone", &address.phone),
     ];
     for (pointer, value) in optional {
         faults.text(pointer, value, 200);
     }
-    if new.country.len() != 2 || !new.country.bytes().all(|byte| byte.is_ascii_uppercase()) {
+    if address.country.len() != 2 || !address.country.bytes().all(|byte| byte.is_ascii_uppercase()) {
         faults.add("/country", "must be two capital letters (ISO 3166-1 alpha-2), as US");
     }
     faults.done()

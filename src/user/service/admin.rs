@@ -36,8 +36,11 @@ impl Admin for LocalUser {
         faults.text("q", query.q.as_deref().unwrap_or_default(), 200);
         let limit = faults.limit(query.limit);
         faults.done()?;
+        let text = query.q.filter(|text| !text.is_empty());
+        let id = text.as_deref().and_then(written_id);
         let filter = UserFilter {
-            text: query.q.filter(|text| !text.is_empty()),
+            text: text.filter(|_| id.is_none()),
+            id,
             role: query.role,
             disabled: query.disabled,
             before: position(query.cursor.as_deref())?,
@@ -175,6 +178,12 @@ impl Admin for LocalUser {
 /// The place where a list goes on.
 fn position(cursor: Option<&str>) -> Result<Option<Id>, UserError> {
     cursor.map(|cursor| page::position(cursor).ok_or(UserError::InvalidCursor)).transpose()
+}
+
+/// The id that this text is, written as ids are: 32 digits alone may be a part of an address.
+fn written_id(text: &str) -> Option<Id> {
+    let text = text.trim();
+    text.parse::<Id>().ok().filter(|id| id.to_string().eq_ignore_ascii_case(text))
 }
 
 /// Notes what somebody did to a user.

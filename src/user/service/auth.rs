@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::LocalUser;
 use crate::call::{Call, Caller, Role};
 use crate::clock::Id;
+use crate::config::Secret;
 use crate::user::*;
 
 mod attempt;
@@ -13,6 +14,7 @@ mod outgoing;
 mod password;
 mod registration;
 mod session;
+mod setup;
 
 #[async_trait]
 impl Auth for LocalUser {
@@ -26,6 +28,18 @@ impl Auth for LocalUser {
 
     async fn create(&self, actor: &str, new: Registration, role: Role) -> Result<Profile, UserError> {
         self.account_create(actor, new, role).await
+    }
+
+    async fn signing_key(&self) -> Result<SigningKey, UserError> {
+        self.shop_secret().await
+    }
+
+    async fn setup_token(&self) -> Result<Option<String>, UserError> {
+        self.first_token().await
+    }
+
+    async fn setup(&self, origin: &Origin, token: &Secret, new: Registration) -> Result<Profile, UserError> {
+        self.first_admin(origin, token, new).await
     }
 
     async fn email_verify(&self, origin: &Origin, used: TokenUse) -> Result<(), UserError> {

@@ -15,6 +15,7 @@ const ADMINS_LOCKED_MAX: i64 = 20;
 /// Which users are looked for.
 #[derive(Default)]
 pub(in crate::user) struct UserFilter {
+    pub id: Option<Id>,
     /// A part of the address or the name.
     pub text: Option<String>,
     pub role: Option<Role>,
@@ -26,6 +27,9 @@ pub(in crate::user) struct UserFilter {
 /// Newest first, at most `limit`.
 pub(in crate::user) fn user_list(conn: &mut Connection, filter: &UserFilter, limit: i64) -> QueryResult<Vec<Profile>> {
     let mut query = users::table.select(COLUMNS).order(users::id.desc()).limit(limit).into_boxed::<MultiBackend>();
+    if let Some(id) = filter.id {
+        query = query.filter(users::id.eq(id));
+    }
     if let Some(text) = &filter.text {
         query = query.filter(users::search_text.like(containing(text)).escape('\\'));
     }
@@ -59,6 +63,12 @@ pub(in crate::user) fn user_lock(conn: &mut Connection, user: Id) -> QueryResult
         // The transaction has the whole file already.
         Connection::Sqlite(conn) => row.first(conn).optional(),
     }
+}
+
+/// Is somebody an admin, disabled or not?
+pub(in crate::user) fn admin_exists(conn: &mut Connection) -> QueryResult<bool> {
+    let admin = users::table.filter(users::role.eq(role_text(Role::Admin))).select(users::id).limit(1);
+    Ok(admin.first::<Id>(conn).optional()?.is_some())
 }
 
 /// Keeps the rows of `user` and of other admins to this transaction, and tells whether one of the others is an admin who is not

@@ -92,7 +92,7 @@ impl Meanwhile {
 }
 
 /// Two shops on one database. Neither does anything that it is not asked for.
-async fn pair(backend: Backend) -> (Watch, [Modules; 2], emporium::config::Config, TempDir) {
+pub(super) async fn pair(backend: Backend) -> (Watch, [Modules; 2], emporium::config::Config, TempDir) {
     let folder = TempDir::new().unwrap();
     let mut config = test_config(backend, &folder);
     config.user.throttle.mails_free = 1_000;

@@ -75,6 +75,9 @@ on_both! {
 
         assert_eq!(register(&app, ANN, OTHER_PASSWORD).await, (202, Value::Null));
         let mail = app.mail("Ann@example.com", "You have an account already").await.unwrap();
+        for page in ["/login", "/forgot"] {
+            assert!(mail.contains(&format!("{}{page}\r\n", app.config.server.public_url)), "{mail}");
+        }
         assert!(!mail.contains("token="), "{mail}");
         assert_eq!(app.mails().await.len(), 3);
     }

@@ -1,0 +1,91 @@
+//! Where a person's orders go.
+
+use emporium::user::{AddressFields, UserError};
+
+use super::*;
+
+const ORDER: &str = "019345f0-7c1e-7d3a-9b51-2f1c8a0b6c5d";
+
+fn delivery(order: &str) -> String {
+    format!("/api/v1/me/orders/{order}/delivery")
+}
+
+/// What the shop says of an address that was sent.
+fn whole(address: &Value) -> Value {
+    let mut whole = json!({ "company": "", "line2": "", "region": "", "phone": "" });
+    whole.as_object_mut().unwrap().extend(address.as_object().unwrap().clone());
+    whole
+}
+
+async fn get(app: &TestApp, token: &str, path: &str) -> (u16, Value) {
+    read(app.request_as(token, Method::GET, path).send().await.unwrap()).await
+}
+
+async fn put(app: &TestApp, token: &str, order: &str, body: &Value) -> (u16, Value) {
+    read(app.request_as(token, Method::PUT, &delivery(order)).json(body).send().await.unwrap()).await
+}
+
+on_both! {
+    async fn an_order_goes_where_its_owner_says(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let ann = app.token("ann@example.com", Role::Customer).await;
+        let bob = app.token("bob@example.com", Role::Customer).await;
+        let staff = app.token("staff@example.com", Role::Staff).await;
+        let id = get(&app, &ann, ME).await.1["id"].as_str().unwrap().to_owned();
+        let of_ann = format!("/api/v1/users/{id}/orders/{ORDER}/delivery");
+        assert_eq!(get(&app, &ann, &delivery(ORDER)).await.0, 404);
+        assert_eq!(get(&app, &staff, &of_ann).await.0, 404);
+
+        for line1 in ["1 First St", "2 Second St", "2 Second St"] {
+            let sent = address(line1);
+            assert_eq!(put(&app, &ann, ORDER, &sent).await, (204, Value::Null));
+            assert_eq!(get(&app, &ann, &delivery(ORDER)).await, (200, whole(&sent)));
+            assert_eq!(get(&app, &staff, &of_ann).await, (200, whole(&sent)));
+        }
+        assert_eq!(rows(&app, "deliveries", "1 = 1"), 1);
+        assert_eq!(rows(&app, "audit_log", "action = 'delivery.set'"), 2, "the same again is no change");
+        // Another person's order of the same id is another order.
+        assert_eq!(get(&app, &bob, &delivery(ORDER)).await.0, 404);
+        assert_eq!(get(&app, &bob, &of_ann).await.0, 403);
+        assert_eq!(put(&app, &bob, ORDER, &address("3 Third St")).await.0, 204);
+        assert_eq!(get(&app, &ann, &delivery(ORDER)).await.1["line1"], "2 Second St");
+
+        let admin = app.token("root@example.com", Role::Admin).await;
+        for (scope, expected) in [("reservations:read", 200), ("reservations:write", 403), ("users:read", 403)] {
+            let new = app.request_as(&admin, Method::POST, "/api/v1/api-keys").json(&json!({ "name": "k", "scopes": [scope] }));
+            let (_, key) = read(new.send().await.unwrap()).await;
+            let token = key["token"].as_str().unwrap();
+            assert_eq!(get(&app, token, &of_ann).await.0, expected, "{scope}");
+            assert_eq!(get(&app, token, &delivery(ORDER)).await.0, 403, "{scope}");
+        }
+    }
+
+    async fn a_delivery_takes_only_an_address(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let token = app.token("ann@example.com", Role::Customer).await;
+        let wrong = json!({ "name": " ", "line1": "", "line2": "a\tb", "city": "c".repeat(201), "country": "no" });
+        let (code, problem) = put(&app, &token, ORDER, &wrong).await;
+        assert_eq!((code, pointers(&problem)), (422, vec!["/name", "/line1", "/city", "/line2", "/country"]));
+        let mut unknown = address("1 First St");
+        unknown["is_default"] = json!(true);
+        let (code, problem) = put(&app, &token, ORDER, &unknown).await;
+        assert_eq!((code, pointers(&problem)), (422, vec!["/is_default"]));
+        assert_eq!(put(&app, &token, "x", &address("1 First St")).await.0, 404);
+        assert_eq!(get(&app, &token, &delivery(ORDER)).await.0, 404);
+
+        let nobody = Id(uuid::Uuid::nil());
+        let address: AddressFields = serde_json::from_value(address("1 First St")).unwrap();
+        let refused = app.shop.modules.user.delivery_set(&call(), nobody, ORDER.parse().unwrap(), address).await;
+        assert!(matches!(refused, Err(UserError::NotFound { .. })), "{refused:?}");
+    }
+
+    async fn of_many_addresses_at_once_one_stays(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let token = app.token("ann@example.com", Role::Customer).await;
+        let bodies: Vec<Value> = (0..12).map(|number| address(&format!("{number} Long St"))).collect();
+        let answers = futures_util::future::join_all(bodies.iter().map(|body| put(&app, &token, ORDER, body))).await;
+        assert!(answers.iter().all(|(status, _)| *status == 204), "{answers:?}");
+        let kept = get(&app, &token, &delivery(ORDER)).await.1;
+        assert!(bodies.iter().any(|body| whole(body) == kept), "{kept}");
+    }
+}
