@@ -328,11 +328,14 @@ fn background(
         every(second, stopped, "jobs", move || {
             let (inventory, mut stopped) = (inventory_jobs.clone(), jobs_stopped.clone());
             async move {
+                let mut run = inventory.job_run_next();
                 tokio::select! {
-                    more = inventory.job_run_next() => more,
-                    // A job takes long; it is taken up again when its time without a sign of life has passed.
-                    _ = stopped.wait_for(|stopped| *stopped) => Ok(false),
+                    more = &mut run => return more,
+                    _ = stopped.wait_for(|stopped| *stopped) => {}
                 }
+                // A job takes long: what is left of it is for whoever asks next.
+                inventory.jobs_stop().await;
+                run.await
             }
         }),
         every(second, stopped, "mail", move || {

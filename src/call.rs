@@ -3,7 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::Id;
@@ -170,6 +171,54 @@ macro_rules! versioned {
     };
 }
 pub(crate) use versioned;
+
+/// Makes the type of a PATCH. Of each field, absent leaves the value as it is. The fields behind `or_null` may be null, which takes
+/// the value away; null for any other is refused, so that nobody believes to have emptied what cannot be empty.
+macro_rules! patch {
+    (
+        $(#[$about:meta])*
+        pub struct $name:ident { $($(#[$note:meta])* $field:ident: $type:ty,)* }
+        $(or_null { $($(#[$null_note:meta])* $null:ident: $null_type:ty,)* })?
+    ) => {
+        $(#[$about])*
+        #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            $(
+                $(#[$note])*
+                #[serde(default, deserialize_with = "crate::call::some", skip_serializing_if = "Option::is_none")]
+                #[schema(nullable = false)]
+                pub $field: Option<$type>,
+            )*
+            $($(
+                $(#[$null_note])*
+                #[serde(
+                    default,
+                    deserialize_with = "crate::call::some_or_null",
+                    skip_serializing_if = "Option::is_none"
+                )]
+                #[schema(value_type = Option<$null_type>)]
+                pub $null: Option<Option<$null_type>>,
+            )*)?
+        }
+    };
+}
+pub(crate) use patch;
+
+/// Reads a field that may be absent but not null.
+pub fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let value = Option::<T>::deserialize(deserializer)?;
+    value.map(Some).ok_or_else(|| D::Error::custom("must not be null"))
+}
+
+/// Reads a field that may be absent and may be null, and tells the one from the other.
+pub fn some_or_null<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::<T>::deserialize(deserializer).map(Some)
+}
 
 /// The answer of a call that may be a repetition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

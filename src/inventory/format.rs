@@ -145,6 +145,9 @@ pub(super) enum Source {
         lines: Vec<u64>,
         sku_lines: Vec<u64>,
         image_lines: Vec<u64>,
+        /// For each of the product's options, the number of its columns from 0: an option without a value is none, so its columns
+        /// are left out.
+        option_columns: Vec<usize>,
     },
 }
 
@@ -153,7 +156,7 @@ impl Source {
     pub(super) fn fault(&self, pointer: &str, message: impl Into<String>) -> RowFault {
         let (line, column) = match self {
             Source::Jsonl { line } => (*line, pointer.to_owned()),
-            Source::Csv { line, category_column, sku_lines, image_lines, .. } => {
+            Source::Csv { line, category_column, sku_lines, image_lines, option_columns, .. } => {
                 let (list, index) = csv::item_of(pointer);
                 let lines = match list {
                     "skus" => sku_lines,
@@ -161,7 +164,7 @@ impl Source {
                     _ => &vec![],
                 };
                 let line = index.and_then(|index| lines.get(index)).unwrap_or(line);
-                (*line, csv::column_of(pointer, *category_column).to_owned())
+                (*line, csv::column_of(pointer, *category_column, option_columns).to_owned())
             }
         };
         RowFault { line, column, message: message.into() }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use checks::Checks;
 use serde::de::DeserializeOwned;
+use tokio::sync::watch;
 
 use crate::clock::SharedClock;
 use crate::config::InventoryConfig;
@@ -19,6 +20,7 @@ mod idempotency;
 mod listing;
 mod reservation;
 mod stock;
+mod summary;
 mod validate;
 
 pub use bulk::{ImportEnd, ImportProgress, ImportWatch};
@@ -29,11 +31,14 @@ pub struct LocalInventory {
     clock: SharedClock,
     config: InventoryConfig,
     checks: Checks,
+    /// No job is run any more.
+    jobs_stopped: watch::Sender<bool>,
 }
 
 /// Makes the module's local form.
 pub fn local(db: Database, clock: SharedClock, config: InventoryConfig) -> Arc<LocalInventory> {
-    Arc::new(LocalInventory { db, clock, config, checks: Checks::default() })
+    let jobs_stopped = watch::Sender::new(false);
+    Arc::new(LocalInventory { db, clock, config, checks: Checks::default(), jobs_stopped })
 }
 
 /// The size of a page.

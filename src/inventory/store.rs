@@ -47,5 +47,6 @@ pub(super) mod sku;
 mod statement;
 pub(super) mod stock;
 pub(super) mod stock_set;
+pub(super) mod summary;
 pub(super) mod tidy;
 pub(super) mod verify;

@@ -13,6 +13,7 @@ use crate::testapp::{Backend, TestApp};
 mod category;
 mod key;
 mod location;
+mod offer;
 mod product;
 mod sku;
 mod validation;

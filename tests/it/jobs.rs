@@ -18,6 +18,7 @@ use crate::testapp::{Backend, TestApp, call, on_both, read};
 /// SKUs of which several batches are made, so that an import can be met under way.
 const SEVERAL_BATCHES: u64 = 30_000;
 
+mod stop;
 mod upload;
 
 /// Sends a file as the HTTP route does.

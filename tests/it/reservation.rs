@@ -19,6 +19,7 @@ mod cap;
 mod expiry;
 mod hold;
 mod key;
+mod order;
 mod step;
 
 /// A clock that stands still until it is told to move.

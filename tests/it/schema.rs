@@ -6,6 +6,11 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
+use emporium::clock::{Clock, SystemClock};
+use emporium::db::sql;
+use emporium::inventory::{Money, Reservation};
+
+use crate::seed;
 use crate::testapp::{Backend, TestApp, postgres};
 
 #[derive(QueryableByName)]
@@ -187,25 +192,127 @@ async fn every_unique_key_holds_the_distribution_key() {
     app.shop.stop().await;
 }
 
+/// A module's migrations for a database, oldest first: the statements that make each, and those that undo it.
+fn migrations(dialect: &str, module: &str) -> Vec<(String, String)> {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(dialect).join(module);
+    let mut folders: Vec<_> = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    let read = |folder: &std::path::PathBuf, file| std::fs::read_to_string(folder.join(file)).unwrap();
+    folders.iter().map(|folder| (read(folder, "up.sql"), read(folder, "down.sql"))).collect()
+}
+
 #[test]
 fn migrations_can_be_undone() {
-    let url = postgres().database();
-    let mut on_postgres = PgConnection::establish(&url).unwrap();
+    let mut on_postgres = PgConnection::establish(&postgres().database()).unwrap();
     let mut on_sqlite = SqliteConnection::establish(":memory:").unwrap();
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
     for module in ["inventory", "user"] {
-        let entries = std::fs::read_dir(root.join("postgres").join(module)).unwrap();
-        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
-        names.sort();
-        let mut run = |name: &std::ffi::OsString, file: &str| {
-            let read =
-                |dialect| std::fs::read_to_string(root.join(dialect).join(module).join(name).join(file)).unwrap();
-            on_postgres.batch_execute(&read("postgres")).unwrap();
-            on_sqlite.batch_execute(&read("sqlite")).unwrap();
-        };
         for _ in 0..2 {
-            names.iter().for_each(|name| run(name, "up.sql"));
-            names.iter().rev().for_each(|name| run(name, "down.sql"));
+            for (up, _) in migrations("postgres", module) {
+                on_postgres.batch_execute(&up).unwrap();
+            }
+            for (_, down) in migrations("postgres", module).iter().rev() {
+                on_postgres.batch_execute(down).unwrap();
+            }
+            for (up, _) in migrations("sqlite", module) {
+                on_sqlite.batch_execute(&up).unwrap();
+            }
+            for (_, down) in migrations("sqlite", module).iter().rev() {
+                on_sqlite.batch_execute(down).unwrap();
+            }
         }
     }
+}
+
+/// The answer to a reservation of two `A`, as it was kept before lines had what was sold.
+fn old_answer() -> serde_json::Value {
+    let time = "2026-11-24T12:00:00.000000Z";
+    let lines = serde_json::json!([
+        { "sku": "A", "location": "EAST", "quantity": 2, "shipped": 0 },
+        { "sku": "GONE", "location": "EAST", "quantity": 1, "shipped": 0 },
+    ]);
+    serde_json::json!({
+        "id": "019345f0-7c1e-7d3a-9b51-2f1c8a0b6c5d", "state": "held", "holder": "ann", "reference": "", "lines": lines,
+        "expires_at": time, "expires_max": time, "version": 1, "created_at": time, "updated_at": time,
+    })
+}
+
+#[test]
+fn reservations_of_before_get_what_was_sold() {
+    let mut on_sqlite = emporium::db::Connection::Sqlite(SqliteConnection::establish(":memory:").unwrap());
+    on_sqlite.batch_execute("PRAGMA foreign_keys = ON").unwrap();
+    let url = postgres().database();
+    let mut on_postgres = emporium::db::Connection::Postgres(PgConnection::establish(&url).unwrap());
+    on_postgres.batch_execute("CREATE SCHEMA inventory; SET search_path TO inventory").unwrap();
+    for (conn, dialect) in [(&mut on_sqlite, "sqlite"), (&mut on_postgres, "postgres")] {
+        let all = migrations(dialect, "inventory");
+        conn.batch_execute(&all[0].0).unwrap();
+        let (a, east) = (seed::sku(conn, "A", 0, None), seed::location(conn, "EAST"));
+        conn.batch_execute(
+            "UPDATE products SET title = 'Shirt'; UPDATE skus SET option1 = 'S', option2 = 'Red';
+             INSERT INTO stock (product_id, sku_id, location_id, on_hand)
+             SELECT skus.product_id, skus.id, locations.id, 20 FROM skus CROSS JOIN locations",
+        )
+        .unwrap();
+        let soon = SystemClock.now().plus_seconds(60);
+        for (quantity, state) in [(1, "held"), (2, "committed"), (3, "committed"), (4, "committed")] {
+            seed::reservation(conn, a, east, quantity, state, soon);
+        }
+        // The third has no entry in the ledger that says when; the fourth was cancelled.
+        conn.batch_execute(
+            "UPDATE stock_ledger SET kind = 'committed' WHERE seq IN (2, 4);
+             UPDATE reservations SET state = 'cancelled' WHERE id = (SELECT reservation_id FROM stock_ledger WHERE seq = 4)",
+        )
+        .unwrap();
+        for (key, answer) in [("reserve", old_answer()), ("adjust", serde_json::json!({ "done": 1 }))] {
+            diesel::sql_query(
+                "INSERT INTO idempotency_keys (owner, key, request_hash, response, created_at) VALUES ('ann', $1, $2, $3, $4)",
+            )
+            .bind::<Text, _>(key)
+            .bind::<diesel::sql_types::Binary, _>(vec![0_u8])
+            .bind::<sql::Json, _>(sql::JsonValue(answer))
+            .bind::<sql::Instant, _>(soon)
+            .execute(conn)
+            .unwrap();
+        }
+        conn.batch_execute(&all[1].0).unwrap();
+        assert_filled(conn);
+    }
+}
+
+fn assert_filled(conn: &mut emporium::db::Connection) {
+    let mut count = |condition: &str| seed::number(conn, &format!("SELECT COUNT(*) FROM {condition}"));
+    let sold = "title = 'Shirt' AND option1 = 'S' AND option2 = 'Red' AND option3 = '' AND price_amount = 1000
+                AND price_currency = 'USD'";
+    assert_eq!(count(&format!("reservation_lines WHERE {sold}")), 4);
+    assert_eq!(count("reservations WHERE value = 1000 * units"), 4);
+    for (units, placed) in [
+        (1, "committed_at IS NULL AND state = 'held'"),
+        (2, "committed_at = (SELECT created_at FROM stock_ledger WHERE reservation_id = reservations.id)"),
+        (3, "committed_at = updated_at"),
+        (
+            4,
+            "committed_at = (SELECT created_at FROM stock_ledger WHERE reservation_id = reservations.id) AND state = 'cancelled'",
+        ),
+    ] {
+        assert_eq!(count(&format!("reservations WHERE units = {units} AND {placed}")), 1, "{units}: {placed}");
+    }
+    #[derive(QueryableByName)]
+    struct Kept {
+        #[diesel(sql_type = sql::Json)]
+        response: sql::JsonValue,
+    }
+    let kept: Vec<Kept> = diesel::sql_query("SELECT response FROM idempotency_keys ORDER BY key").load(conn).unwrap();
+    assert_eq!(kept[0].response.0, serde_json::json!({ "done": 1 }));
+    let answer: Reservation = serde_json::from_value(kept[1].response.0.clone()).unwrap();
+    let usd = |amount, currency: &str| Money { amount, currency: currency.into() };
+    let lines: Vec<_> =
+        answer.lines.into_iter().map(|line| (line.sku, line.title, line.options, line.unit_price)).collect();
+    assert_eq!(
+        lines,
+        [
+            ("A".into(), "Shirt".into(), vec!["S".into(), "Red".into()], usd(1_000, "USD")),
+            // Its code has changed since, so nobody knows what it is.
+            ("GONE".to_owned(), String::new(), vec![], usd(0, "")),
+        ]
+    );
 }

@@ -13,6 +13,7 @@ use crate::testapp::{Backend, TestApp, call, on_both};
 
 mod read;
 mod routes;
+mod summary;
 
 /// A shop with the SKUs A and B and the locations EAST and WEST, where nobody sweeps.
 struct Fixture {

@@ -10,7 +10,7 @@ const FUNCTION_LINES_MAX: usize = 70;
 const ARROWS: &[(&str, &[&str])] = &[
     ("src/app.rs", &["call", "clock", "config", "db", "error", "http", "inventory", "telemetry", "user"]),
     ("src/config.rs", &[]),
-    ("src/call.rs", &["clock"]),
+    ("src/call.rs", &["call", "clock"]),
     ("src/clock.rs", &["db"]),
     ("src/db", &["clock", "config", "error"]),
     ("src/error.rs", &[]),

@@ -128,6 +128,9 @@ pub trait Bulk: Send + Sync {
     async fn job_cancel(&self, call: &Call, id: Id) -> Result<Option<Job>, InventoryError>;
     /// Runs the next queued job, and takes up one whose process died; gives whether there was one.
     async fn job_run_next(&self) -> Result<bool, InventoryError>;
+    /// Runs no job any more, until the process ends. The one that runs is handed back after the batch that it is at: whoever asks
+    /// next, in another process, goes on with it at once.
+    async fn jobs_stop(&self);
     /// A piece of all products with their stock, in the order of their handles; `after: None` begins (CSV: with the header).
     async fn export_chunk(&self, format: BulkFormat, after: Option<String>) -> Result<ExportChunk, InventoryError>;
     /// Forgets idempotency keys, events and finished jobs that are past their time: at most 1,000 rows of each table. Gives the

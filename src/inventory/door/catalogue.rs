@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::call::{Answer, Call, Version, Versioned, versioned};
+use crate::call::{Answer, Call, Version, Versioned, patch, versioned};
 use crate::clock::{Id, Time};
-use crate::inventory::{InventoryError, ProductPage, ProductQuery};
+use crate::inventory::{InventoryError, ProductPage, ProductQuery, ProductSummary};
 
 /// At most so many SKUs a product.
 pub const SKUS_MAX: usize = 2_048;
@@ -59,25 +59,16 @@ pub struct NewCategory {
     pub position: i64,
 }
 
-/// What is absent stays. `parent_id: null` moves the category to the root.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CategoryPatch {
-    #[serde(default, deserialize_with = "double_option", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Id>)]
-    pub parent_id: Option<Option<Id>>,
-    pub slug: Option<String>,
-    pub name: Option<String>,
-    pub position: Option<i64>,
-}
-
-/// Tells `null` from absent.
-pub fn double_option<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    Option::<T>::deserialize(deserializer).map(Some)
+patch! {
+    /// What is absent stays. `parent_id: null` moves the category to the root.
+    pub struct CategoryPatch {
+        slug: String,
+        name: String,
+        position: i64,
+    }
+    or_null {
+        parent_id: Id,
+    }
 }
 
 /// A place that holds stock.
@@ -121,14 +112,14 @@ pub struct NewLocation {
     pub priority: i64,
 }
 
-/// What is absent stays.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LocationPatch {
-    pub name: Option<String>,
-    pub address: Option<LocationAddress>,
-    pub priority: Option<i64>,
-    pub active: Option<bool>,
+patch! {
+    /// What is absent stays.
+    pub struct LocationPatch {
+        name: String,
+        address: LocationAddress,
+        priority: i64,
+        active: bool,
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -213,6 +204,15 @@ pub struct Sku {
 
 versioned!(Category, Location, Product, Sku);
 
+/// A SKU and its product, for those who have only its code: carts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SkuOffer {
+    pub sku: Sku,
+    pub product: ProductSummary,
+    /// The names of the product's options, for which the SKU has the values.
+    pub options: Vec<String>,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewProduct {
@@ -278,48 +278,46 @@ fn yes() -> bool {
     true
 }
 
-/// What is absent stays; lists and maps are replaced whole. `category_id: null` takes the product out of its category.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ProductPatch {
-    pub handle: Option<String>,
-    pub title: Option<String>,
-    pub description_html: Option<String>,
-    pub vendor: Option<String>,
-    pub product_type: Option<String>,
-    pub status: Option<ProductStatus>,
-    #[serde(default, deserialize_with = "double_option", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Id>)]
-    pub category_id: Option<Option<Id>>,
-    pub tags: Option<Vec<String>>,
-    /// Only the names can change, not their number, while the product has SKUs.
-    pub options: Option<Vec<String>>,
-    pub attributes: Option<BTreeMap<String, String>>,
-    pub images: Option<Vec<Image>>,
-    pub seo_title: Option<String>,
-    pub seo_description: Option<String>,
+patch! {
+    /// What is absent stays; lists and maps are replaced whole. `category_id: null` takes the product out of its category.
+    pub struct ProductPatch {
+        handle: String,
+        title: String,
+        description_html: String,
+        vendor: String,
+        product_type: String,
+        status: ProductStatus,
+        tags: Vec<String>,
+        /// Only the names can change, not their number, while the product has SKUs.
+        options: Vec<String>,
+        attributes: BTreeMap<String, String>,
+        images: Vec<Image>,
+        seo_title: String,
+        seo_description: String,
+    }
+    or_null {
+        category_id: Id,
+    }
 }
 
-/// What is absent stays.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SkuPatch {
-    pub code: Option<String>,
-    pub options: Option<Vec<String>>,
-    pub position: Option<i64>,
-    pub price: Option<Money>,
-    #[serde(default, deserialize_with = "double_option", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Money>)]
-    pub compare_at_price: Option<Option<Money>>,
-    pub barcode: Option<String>,
-    pub weight_grams: Option<i64>,
-    pub requires_shipping: Option<bool>,
-    pub taxable: Option<bool>,
-    pub image_url: Option<String>,
-    pub backorder_limit: Option<i64>,
-    #[serde(default, deserialize_with = "double_option", skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<i64>)]
-    pub low_stock_threshold: Option<Option<i64>>,
+patch! {
+    /// What is absent stays. `compare_at_price: null` and `low_stock_threshold: null` take them away.
+    pub struct SkuPatch {
+        code: String,
+        options: Vec<String>,
+        position: i64,
+        price: Money,
+        barcode: String,
+        weight_grams: i64,
+        requires_shipping: bool,
+        taxable: bool,
+        image_url: String,
+        backorder_limit: i64,
+    }
+    or_null {
+        compare_at_price: Money,
+        low_stock_threshold: i64,
+    }
 }
 
 /// Names a product by its id or by its handle.
@@ -387,6 +385,8 @@ pub trait Catalogue: Send + Sync {
 
     /// With its product's status.
     async fn sku_get(&self, code: &str) -> Result<Option<(Sku, ProductStatus)>, InventoryError>;
+    /// In the order of `codes`, at most 1,000; unknown ones are left out. Of products of any status.
+    async fn sku_offers(&self, codes: Vec<String>) -> Result<Vec<SkuOffer>, InventoryError>;
     async fn sku_create(&self, call: &Call, product: ProductKey, new: NewSku) -> Result<Answer<Sku>, InventoryError>;
     async fn sku_update(
         &self,

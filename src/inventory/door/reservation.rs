@@ -3,16 +3,20 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::call::{Answer, Call};
+use crate::call::{Answer, Call, some};
 use crate::clock::{Id, Time};
-use crate::inventory::InventoryError;
+use crate::inventory::{InventoryError, Money};
 use crate::page::Page;
 
 /// At most so many lines a reservation.
 pub const LINES_MAX: usize = 100;
+/// At most so many times a summary.
+pub const DAYS_MAX: usize = 63;
+/// A summary counts no more reservations of a state.
+pub const STATE_COUNT_MAX: i64 = 1_000_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -52,6 +56,8 @@ pub struct Reservation {
     pub expires_at: Time,
     /// No extension goes beyond.
     pub expires_max: Time,
+    /// When the order was placed: when the reservation was committed. Null: never.
+    pub committed_at: Option<Time>,
     pub version: i64,
     pub created_at: Time,
     pub updated_at: Time,
@@ -63,6 +69,11 @@ pub struct ReservationLine {
     pub location: String,
     pub quantity: i64,
     pub shipped: i64,
+    /// The product's, and the SKU's values and price: as they were when the goods were reserved; a later change of the product
+    /// does not touch them.
+    pub title: String,
+    pub options: Vec<String>,
+    pub unit_price: Money,
 }
 
 /// A line that cannot be had.
@@ -120,11 +131,6 @@ pub struct Shipment {
     pub lines: Option<Vec<ShipmentLine>>,
 }
 
-/// What is there is told: null is none of it.
-fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
-}
-
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShipmentLine {
@@ -140,8 +146,28 @@ pub struct ReservationQuery {
     /// Staff only; a customer sees his own.
     pub holder: Option<String>,
     pub state: Option<ReservationState>,
+    /// `true`: only what was committed at some time: orders. `false`: only what never was.
+    pub ordered: Option<bool>,
     pub cursor: Option<String>,
     pub limit: Option<u32>,
+}
+
+/// Reservations in numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReservationSummary {
+    /// Each state once, as told at this moment. Of a state with more than [`STATE_COUNT_MAX`] reservations, that number.
+    pub states: Vec<(ReservationState, i64)>,
+    pub days: Vec<OrderDay>,
+}
+
+/// The orders that were placed from one moment until the next, without those that are cancelled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OrderDay {
+    pub from: Time,
+    pub orders: i64,
+    pub units: i64,
+    /// At the prices of their lines, in the shop's currency; exact up to 2^53 minor units.
+    pub value: Money,
 }
 
 /// Reservations. Every step takes the caller's idempotency key, and is idempotent by itself too: a step into the state that is
@@ -159,6 +185,9 @@ pub trait Reservations: Send + Sync {
     async fn reservation_get(&self, id: Id) -> Result<Option<Reservation>, InventoryError>;
     /// Newest first.
     async fn reservation_list(&self, query: ReservationQuery) -> Result<Page<Reservation>, InventoryError>;
+    /// The reservations by state, and the orders between each two neighbours of `days`: 2 to [`DAYS_MAX`] times, each later than the
+    /// one before.
+    async fn reservation_summary(&self, days: Vec<Time>) -> Result<ReservationSummary, InventoryError>;
     /// `ReservationExpired` when its time has passed.
     async fn reservation_extend(
         &self,

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::call::{Answer, Call};
 use crate::clock::{Id, Time};
-use crate::inventory::InventoryError;
+use crate::inventory::{InventoryError, Money};
 use crate::page::Page;
 
 /// At most so many rows a call.
@@ -283,6 +283,24 @@ pub struct Verification {
     pub repaired: bool,
 }
 
+/// All stock in numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StockSummary {
+    /// In the shop, with stock or without.
+    pub skus: i64,
+    /// The counters of all locations, with expired holds already counted as given back.
+    pub on_hand: i64,
+    pub reserved: i64,
+    pub allocated: i64,
+    pub incoming: i64,
+    /// What is on hand at today's prices, in the shop's currency; exact up to 2^53 minor units.
+    pub value: Money,
+    /// SKUs at locations where what is available is at or below the threshold: what a list with `low` gives.
+    pub low: i64,
+    /// SKUs of active products of which nothing can be had at any active location, not even as backorder.
+    pub sold_out: i64,
+}
+
 /// The counters. Each change is in the ledger; each takes the caller's idempotency key, and a repeated call gives the first answer.
 /// A quantity is at most [`QUANTITY_MAX`].
 #[async_trait]
@@ -290,6 +308,7 @@ pub trait Stock: Send + Sync {
     async fn stock_list(&self, query: StockQuery) -> Result<Page<StockLevel>, InventoryError>;
     /// For shoppers, in the order of `skus`; unknown codes are left out. At most 1,000 codes.
     async fn availability(&self, skus: Vec<String>) -> Result<Vec<Availability>, InventoryError>;
+    async fn stock_summary(&self) -> Result<StockSummary, InventoryError>;
     /// With `atomic`, the first row that fails is the call's error, as [`InventoryError::Row`]. Never makes what is promised more than what is there.
     async fn stock_adjust(
         &self,

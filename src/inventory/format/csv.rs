@@ -107,11 +107,14 @@ pub(super) fn item_of(pointer: &str) -> (&str, Option<usize>) {
     (parts.next().unwrap_or_default(), parts.next().and_then(|part| part.parse().ok()))
 }
 
-/// The name of the column in which the value at a product's JSON Pointer stands; empty: it has none.
-pub(super) fn column_of(pointer: &str, category: Column) -> &'static str {
+/// The name of the column in which the value at a product's JSON Pointer stands; empty: it has none. `options` has the number of the
+/// columns of each option, where that is not the option's own.
+pub(super) fn column_of(pointer: &str, category: Column, options: &[usize]) -> &'static str {
     let parts: Vec<&str> = pointer.split('/').skip(1).collect();
-    let numbered =
-        |columns: [Column; 3], part: &str| part.parse().map_or(columns[0], |index: usize| columns[index.min(2)]);
+    let numbered = |columns: [Column; 3], part: &str| {
+        let index = part.parse().unwrap_or(0);
+        columns[options.get(index).copied().unwrap_or(index).min(2)]
+    };
     let column = match parts.as_slice() {
         ["handle", ..] => Column::Handle,
         ["title", ..] => Column::Title,
@@ -121,13 +124,13 @@ pub(super) fn column_of(pointer: &str, category: Column) -> &'static str {
         ["category", ..] => category,
         ["tags", ..] => Column::Tags,
         ["status", ..] => Column::Status,
-        ["options"] => Column::Option1Name,
+        ["options"] => numbered(OPTION_NAMES, "0"),
         ["options", index, ..] => numbered(OPTION_NAMES, index),
         ["images", _, "alt"] => Column::ImageAlt,
         ["images", ..] => Column::ImageSrc,
         ["seo_title", ..] => Column::SeoTitle,
         ["seo_description", ..] => Column::SeoDescription,
-        ["skus", _, "options"] => Column::Option1Value,
+        ["skus", _, "options"] => numbered(OPTION_VALUES, "0"),
         ["skus", _, "options", index, ..] => numbered(OPTION_VALUES, index),
         ["skus", _, "code", ..] => Column::Code,
         ["skus", _, "price", ..] => Column::Price,
@@ -231,8 +234,10 @@ mod tests {
             ("/category", "Type"),
             ("/attributes/a", ""),
         ] {
-            assert_eq!(column_of(pointer, Column::Type), column);
+            assert_eq!(column_of(pointer, Column::Type, &[]), column);
         }
+        assert_eq!(column_of("/skus/0/options/0", Column::Type, &[1, 2]), "Option2 Value");
+        assert_eq!(column_of("/options/1", Column::Type, &[0, 2]), "Option3 Name");
         assert_eq!(item_of("/skus/3/price"), ("skus", Some(3)));
     }
 }

@@ -13,8 +13,9 @@ use super::{
     CategoryPath, ImportCategory, ImportLocation, ImportProduct, ImportSku, ImportStock, Item, Piece, ROW_BYTES_MAX,
     ReadError, Source,
 };
+use crate::call::some_or_null;
 use crate::error::json_pointer;
-use crate::inventory::{Image, LocationAddress, Money, ProductPatch, ProductStatus, RowFault, SkuPatch, double_option};
+use crate::inventory::{Image, LocationAddress, Money, ProductPatch, ProductStatus, RowFault, SkuPatch};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,7 +51,7 @@ pub(in crate::inventory) struct ProductLine {
     pub(in crate::inventory) product_type: Option<String>,
     pub(in crate::inventory) status: Option<ProductStatus>,
     /// Its path; null: none.
-    #[serde(default, deserialize_with = "double_option")]
+    #[serde(default, deserialize_with = "some_or_null")]
     pub(in crate::inventory) category: Option<Option<String>>,
     pub(in crate::inventory) tags: Option<Vec<String>>,
     pub(in crate::inventory) options: Option<Vec<String>>,
@@ -69,7 +70,7 @@ pub(in crate::inventory) struct SkuLine {
     pub(in crate::inventory) code: String,
     pub(in crate::inventory) options: Option<Vec<String>>,
     pub(in crate::inventory) price: Option<Money>,
-    #[serde(default, deserialize_with = "double_option")]
+    #[serde(default, deserialize_with = "some_or_null")]
     pub(in crate::inventory) compare_at_price: Option<Option<Money>>,
     pub(in crate::inventory) barcode: Option<String>,
     pub(in crate::inventory) weight_grams: Option<i64>,
@@ -77,7 +78,7 @@ pub(in crate::inventory) struct SkuLine {
     pub(in crate::inventory) taxable: Option<bool>,
     pub(in crate::inventory) image_url: Option<String>,
     pub(in crate::inventory) backorder_limit: Option<i64>,
-    #[serde(default, deserialize_with = "double_option")]
+    #[serde(default, deserialize_with = "some_or_null")]
     pub(in crate::inventory) low_stock_threshold: Option<Option<i64>>,
     #[serde(default)]
     pub(in crate::inventory) stock: Vec<StockLine>,

@@ -66,6 +66,10 @@ impl Bulk for LocalInventory {
         self.run_next_job().await
     }
 
+    async fn jobs_stop(&self) {
+        self.jobs_stopped.send_replace(true);
+    }
+
     async fn export_chunk(&self, format: BulkFormat, after: Option<String>) -> Result<ExportChunk, InventoryError> {
         self.export(format, after).await
     }

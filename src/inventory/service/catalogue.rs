@@ -141,6 +141,10 @@ impl Catalogue for LocalInventory {
         self.get_sku(code).await
     }
 
+    async fn sku_offers(&self, codes: Vec<String>) -> Result<Vec<SkuOffer>, InventoryError> {
+        self.offer_skus(codes).await
+    }
+
     async fn sku_create(&self, call: &Call, product: ProductKey, new: NewSku) -> Result<Answer<Sku>, InventoryError> {
         self.create_sku(call, product, new).await
     }

@@ -21,7 +21,7 @@ const QUERY_WORDS_MAX: usize = 20;
 const CATEGORY_MAX: usize = 4_000;
 const VALUE_MAX: usize = 255;
 /// 9999-12-31T23:59:59.999999Z: both databases keep all moments from 1970 to it.
-const MICROS_MAX: i64 = 253_402_300_799_999_999;
+pub(super) const MICROS_MAX: i64 = 253_402_300_799_999_999;
 
 /// More products than a shop has.
 const SEEN_MAX: i64 = 1_000_000_000;

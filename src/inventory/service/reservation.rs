@@ -31,7 +31,7 @@ use crate::inventory::store::reservation::{
 };
 use crate::inventory::{
     Extension, InventoryError, NewReservation, Reservation, ReservationLine, ReservationQuery, ReservationState,
-    Reservations, Shipment,
+    ReservationSummary, Reservations, Shipment,
 };
 use crate::page::{self, Page};
 
@@ -167,6 +167,11 @@ fn state_at(row: &ReservationRow, now: Time) -> ReservationState {
     }
 }
 
+/// Is a reservation in this state one that was committed? None in another state ever was.
+fn is_of_orders(state: ReservationState) -> bool {
+    matches!(state, ReservationState::Committed | ReservationState::Shipped | ReservationState::Cancelled)
+}
+
 /// A reservation as everybody is told it, its lines by SKU and location.
 fn shown(row: &ReservationRow, lines: &[ReservationLineRow], now: Time) -> Reservation {
     let mut lines: Vec<ReservationLine> = lines
@@ -176,6 +181,9 @@ fn shown(row: &ReservationRow, lines: &[ReservationLineRow], now: Time) -> Reser
             location: line.place.location.clone(),
             quantity: line.quantity,
             shipped: line.shipped,
+            title: line.sold.title.clone(),
+            options: line.sold.options.clone(),
+            unit_price: line.sold.price.clone(),
         })
         .collect();
     lines.sort_by(|a, b| (&a.sku, &a.location).cmp(&(&b.sku, &b.location)));
@@ -188,6 +196,7 @@ fn shown(row: &ReservationRow, lines: &[ReservationLineRow], now: Time) -> Reser
         shortages: vec![],
         expires_at: row.expires_at,
         expires_max: row.expires_max,
+        committed_at: row.committed_at,
         version: row.version,
         created_at: row.created_at,
         updated_at: row.updated_at,
@@ -232,7 +241,15 @@ impl Reservations for LocalInventory {
             return Err(InventoryError::Invalid(faults));
         }
         let before = position(query.cursor.as_deref())?;
-        let filter = ReservationFilter { holder: query.holder, state: query.state, before };
+        let ordered = match (query.ordered, query.state) {
+            // A state tells it, too: that it is one in which only orders are, or none of them.
+            (Some(ordered), Some(state)) if ordered != is_of_orders(state) => {
+                return Ok(Page { items: vec![], next_cursor: None });
+            }
+            (ordered, None) => ordered,
+            (_, Some(_)) => None,
+        };
+        let filter = ReservationFilter { holder: query.holder, state: query.state, ordered, before };
         let now = self.clock.now();
         self.db
             .read(move |conn| {
@@ -242,6 +259,10 @@ impl Reservations for LocalInventory {
                 Ok(Page { items, next_cursor: rows.next_cursor })
             })
             .await
+    }
+
+    async fn reservation_summary(&self, days: Vec<Time>) -> Result<ReservationSummary, InventoryError> {
+        self.summarise_reservations(days).await
     }
 
     async fn reservation_extend(

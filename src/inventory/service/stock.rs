@@ -50,6 +50,10 @@ impl Stock for LocalInventory {
         Ok(skus.iter().filter_map(|code| found.get(code.as_str()).copied().map(availability)).collect())
     }
 
+    async fn stock_summary(&self) -> Result<StockSummary, InventoryError> {
+        self.summarise_stock().await
+    }
+
     async fn stock_adjust(
         &self,
         call: &Call,

@@ -264,6 +264,14 @@ pub(in crate::inventory) fn job_end(
     Ok(ended > 0)
 }
 
+/// Makes a job that runs and is ours one that waits. What is done of it stays.
+pub(in crate::inventory) fn job_hand_back(conn: &mut Connection, id: Id, held_until: Time) -> QueryResult<bool> {
+    let ours =
+        jobs::table.filter(jobs::id.eq(id)).filter(jobs::state.eq(RUNNING)).filter(jobs::alive_until.eq(held_until));
+    let waiting = (jobs::state.eq(QUEUED), jobs::alive_until.eq(None::<Time>), jobs::started_at.eq(None::<Time>));
+    Ok(diesel::update(ours).set(waiting).execute(conn)? == 1)
+}
+
 /// Cancels a job that waits or runs, also one whose input is still being sent. `None`: there is no such job.
 pub(in crate::inventory) fn job_cancel(conn: &mut Connection, id: Id, now: Time) -> QueryResult<Option<Job>> {
     let unfinished = jobs::table.filter(jobs::id.eq(id)).filter(jobs::state.eq_any([QUEUED, RUNNING]));

@@ -13,6 +13,7 @@ use filter::{Count, Listing, Plan, add_in_stock};
 
 mod facet;
 pub(in crate::inventory) mod filter;
+pub(in crate::inventory) mod offer;
 
 /// Where a page begins: after the product that has this id and this value of what the list is sorted by.
 #[derive(Clone, Debug, PartialEq)]
@@ -246,9 +247,14 @@ impl ProductRow {
             ProductSort::PriceDescending => Key::Price(self.price_min.unwrap_or(NO_PRICE_LAST_DESCENDING)),
             ProductSort::Relevance => Key::Seen(seen),
         };
+        Ok(Hit { place: Place { id: self.id, key }, summary: self.summary(currency)? })
+    }
+
+    /// The product as it is told.
+    fn summary(self, currency: &str) -> QueryResult<ProductSummary> {
         let money = |amount| Money { amount, currency: currency.to_owned() };
         let images: Vec<Image> = self.images.read("products.images")?;
-        let summary = ProductSummary {
+        Ok(ProductSummary {
             id: self.id,
             handle: self.handle,
             title: self.title,
@@ -261,7 +267,6 @@ impl ProductRow {
             in_stock: self.in_stock,
             created_at: self.created_at,
             updated_at: self.updated_at,
-        };
-        Ok(Hit { place: Place { id: self.id, key }, summary })
+        })
     }
 }

@@ -8,7 +8,8 @@ use diesel::dsl::sql as raw_sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
-use super::stock::{BINDS, Place, StockKey};
+use super::sku::option_columns;
+use super::stock::{BINDS, Place, Sold, SoldValues, StockKey};
 use super::unindexed;
 use crate::clock::{Id, Time};
 use crate::db::sql::JsonValue;
@@ -29,6 +30,10 @@ pub(in crate::inventory) struct ReservationRow {
     pub(in crate::inventory) product_ids: Vec<Id>,
     pub(in crate::inventory) expires_at: Time,
     pub(in crate::inventory) expires_max: Time,
+    pub(in crate::inventory) committed_at: Option<Time>,
+    /// Of its lines: the sums of quantity, and of quantity times price.
+    pub(in crate::inventory) units: i64,
+    pub(in crate::inventory) value: i64,
     pub(in crate::inventory) version: i64,
     pub(in crate::inventory) created_at: Time,
     pub(in crate::inventory) updated_at: Time,
@@ -37,6 +42,8 @@ pub(in crate::inventory) struct ReservationRow {
 #[derive(Clone, Debug)]
 pub(in crate::inventory) struct ReservationLineRow {
     pub(in crate::inventory) place: Place,
+    /// As it was when it was reserved.
+    pub(in crate::inventory) sold: Sold,
     pub(in crate::inventory) quantity: i64,
     pub(in crate::inventory) shipped: i64,
 }
@@ -54,6 +61,8 @@ pub(in crate::inventory) struct DueLine {
 pub(in crate::inventory) struct ReservationFilter {
     pub(in crate::inventory) holder: Option<String>,
     pub(in crate::inventory) state: Option<ReservationState>,
+    /// Those that were committed at some time, or those that never were.
+    pub(in crate::inventory) ordered: Option<bool>,
     /// Only those older than this one.
     pub(in crate::inventory) before: Option<Id>,
 }
@@ -122,6 +131,11 @@ pub(in crate::inventory) fn reservation_list(
     if let Some(before) = filter.before {
         query = query.filter(reservations::id.lt(before));
     }
+    query = match filter.ordered {
+        None => query,
+        Some(true) => query.filter(reservations::committed_at.is_not_null()),
+        Some(false) => query.filter(reservations::committed_at.is_null()),
+    };
     let held = ReservationState::Held.to_string();
     query = match filter.state {
         None => query,
@@ -137,8 +151,8 @@ pub(in crate::inventory) fn reservation_list(
     query.order(reservations::id.desc()).limit(limit).load(conn)
 }
 
-/// Reservation; product, SKU and location; quantity and shipped; the SKU's code and threshold; the location's code.
-type LineValues = (Id, (Id, Id, Id), (i64, i64), (String, Option<i64>), String);
+/// Reservation; product, SKU and location; quantity and shipped; what was sold; the SKU's code and threshold; the location's code.
+type LineValues = (Id, (Id, Id, Id), (i64, i64), SoldValues, (String, Option<i64>), String);
 
 /// The lines of these reservations, by reservation and in the order of their stock rows.
 pub(in crate::inventory) fn reservation_lines(
@@ -162,6 +176,12 @@ pub(in crate::inventory) fn reservation_lines(
             reservation_lines::reservation_id,
             (reservation_lines::product_id, reservation_lines::sku_id, reservation_lines::location_id),
             (reservation_lines::quantity, reservation_lines::shipped),
+            (
+                reservation_lines::title,
+                (reservation_lines::option1, reservation_lines::option2, reservation_lines::option3),
+                reservation_lines::price_amount,
+                reservation_lines::price_currency,
+            ),
             (skus::code, skus::low_stock_threshold),
             locations::code,
         ))
@@ -170,12 +190,12 @@ pub(in crate::inventory) fn reservation_lines(
     if let Connection::Postgres(_) = conn {
         query = query.filter(reservation_lines::product_id.eq_any(product_ids));
     }
-    for (id, (product_id, sku_id, location_id), (quantity, shipped), (sku, low_stock_threshold), location) in
+    for (id, (product_id, sku_id, location_id), (quantity, shipped), sold, (sku, low_stock_threshold), location) in
         query.load::<LineValues>(conn)?
     {
         let key = StockKey { product_id, sku_id, location_id };
         let place = Place { key, sku, location, low_stock_threshold };
-        lines.entry(id).or_default().push(ReservationLineRow { place, quantity, shipped });
+        lines.entry(id).or_default().push(ReservationLineRow { place, sold: sold.into(), quantity, shipped });
     }
     Ok(lines)
 }
@@ -195,17 +215,22 @@ pub(in crate::inventory) fn reservation_insert(
             reservations::product_ids.eq(JsonValue::of(&row.product_ids)),
             reservations::expires_at.eq(row.expires_at),
             reservations::expires_max.eq(row.expires_max),
+            reservations::committed_at.eq(row.committed_at),
+            reservations::units.eq(row.units),
+            reservations::value.eq(row.value),
             reservations::version.eq(row.version),
             reservations::created_at.eq(row.created_at),
             reservations::updated_at.eq(row.updated_at),
         ))
         .execute(conn)?;
     let state = row.state.to_string();
-    // 9 values a line, and at most 32,766 a statement on SQLite.
-    for lines in lines.chunks(3_000) {
+    // 15 values a line, and at most 32,766 a statement on SQLite.
+    for lines in lines.chunks(2_000) {
         let values: Vec<_> = lines
             .iter()
             .map(|line| {
+                let Sold { title, options, price } = &line.sold;
+                let [option1, option2, option3] = option_columns(options);
                 (
                     reservation_lines::product_id.eq(line.place.key.product_id),
                     reservation_lines::reservation_id.eq(row.id),
@@ -213,6 +238,12 @@ pub(in crate::inventory) fn reservation_insert(
                     reservation_lines::location_id.eq(line.place.key.location_id),
                     reservation_lines::quantity.eq(line.quantity),
                     reservation_lines::shipped.eq(line.shipped),
+                    reservation_lines::title.eq(title),
+                    reservation_lines::option1.eq(option1),
+                    reservation_lines::option2.eq(option2),
+                    reservation_lines::option3.eq(option3),
+                    reservation_lines::price_amount.eq(price.amount),
+                    reservation_lines::price_currency.eq(&price.currency),
                     reservation_lines::holder.eq(&row.holder),
                     reservation_lines::state.eq(&state),
                     reservation_lines::expires_at.eq(row.expires_at),
@@ -241,6 +272,7 @@ pub(in crate::inventory) fn reservation_update(
         .set((
             reservations::state.eq(&state),
             reservations::expires_at.eq(row.expires_at),
+            reservations::committed_at.eq(row.committed_at),
             reservations::version.eq(row.version),
             reservations::updated_at.eq(row.updated_at),
         ))

@@ -43,11 +43,7 @@ impl From<SkuRow> for Sku {
             id: row.id,
             product_id: row.product_id,
             code: row.code,
-            // No value is empty, so the first empty one ends them.
-            options: [row.option1, row.option2, row.option3]
-                .into_iter()
-                .take_while(|value| !value.is_empty())
-                .collect(),
+            options: option_list([row.option1, row.option2, row.option3]),
             position: row.position,
             price: price(row.price_amount),
             compare_at_price: row.compare_at_amount.map(price),
@@ -119,7 +115,13 @@ impl<'a> From<&'a Sku> for SkuValues<'a> {
     }
 }
 
-fn option_columns(options: &[String]) -> [&str; OPTIONS_MAX] {
+/// The values in the columns. None is empty, so the first empty column ends them.
+pub(super) fn option_list(columns: [String; OPTIONS_MAX]) -> Vec<String> {
+    columns.into_iter().take_while(|value| !value.is_empty()).collect()
+}
+
+/// Undoes [`option_list`].
+pub(super) fn option_columns(options: &[String]) -> [&str; OPTIONS_MAX] {
     std::array::from_fn(|index| options.get(index).map_or("", String::as_str))
 }
 
@@ -147,6 +149,16 @@ pub(in crate::inventory) fn sku_codes_taken(conn: &mut Connection, codes: &[&str
 pub(in crate::inventory) fn sku_by_code(conn: &mut Connection, code: &str) -> QueryResult<Option<Sku>> {
     let row = skus::table.filter(skus::code.eq(code)).select(SkuRow::as_select()).first(conn).optional()?;
     Ok(row.map(Sku::from))
+}
+
+/// The SKUs of these codes, in no order; unknown codes are left out.
+pub(in crate::inventory) fn skus_of_codes(conn: &mut Connection, codes: &[String]) -> QueryResult<Vec<Sku>> {
+    let mut skus = vec![];
+    for chunk in codes.chunks(CODES_PER_SELECT) {
+        let rows = skus::table.filter(skus::code.eq_any(chunk)).select(SkuRow::as_select()).load(conn)?;
+        skus.extend(rows.into_iter().map(Sku::from));
+    }
+    Ok(skus)
 }
 
 /// The SKU of a code, with its product's status.

@@ -8,11 +8,12 @@ use serde::Serialize;
 
 use super::event::event_insert;
 use super::reservation::due_units;
+use super::sku::option_list;
 use super::unindexed;
 use crate::clock::{Id, Time};
 use crate::db::{Connection, MultiBackend, sql};
 use crate::inventory::schema::{locations, products, skus, stock, stock_ledger};
-use crate::inventory::{Counter, Counters, LedgerKind, QUANTITY_MAX};
+use crate::inventory::{Counter, Counters, LedgerKind, Money, QUANTITY_MAX};
 
 /// Names a stock row. Rows are locked in this order everywhere, so that no two transactions wait for each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,7 +24,7 @@ pub(in crate::inventory) struct StockKey {
 }
 
 /// What stock needs to know of a SKU.
-#[derive(Clone, Debug, Queryable)]
+#[derive(Clone, Debug)]
 pub(in crate::inventory) struct SkuRow {
     pub(in crate::inventory) product_id: Id,
     pub(in crate::inventory) sku_id: Id,
@@ -32,6 +33,25 @@ pub(in crate::inventory) struct SkuRow {
     pub(in crate::inventory) low_stock_threshold: Option<i64>,
     /// The product's: `draft`, `active` or `archived`.
     pub(in crate::inventory) status: String,
+    pub(in crate::inventory) sold: Sold,
+}
+
+/// What people buy when they buy a SKU, as it is at some moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::inventory) struct Sold {
+    /// The product's.
+    pub(in crate::inventory) title: String,
+    pub(in crate::inventory) options: Vec<String>,
+    pub(in crate::inventory) price: Money,
+}
+
+/// The title, the options, the price's amount and its currency.
+pub(super) type SoldValues = (String, (String, String, String), i64, String);
+
+impl From<SoldValues> for Sold {
+    fn from((title, (option1, option2, option3), amount, currency): SoldValues) -> Self {
+        Sold { title, options: option_list([option1, option2, option3]), price: Money { amount, currency } }
+    }
 }
 
 /// What stock needs to know of a location.
@@ -105,21 +125,36 @@ pub(in crate::inventory) struct Change<'a> {
 
 /// The SKUs of these codes, in no order; unknown codes are left out.
 pub(in crate::inventory) fn skus_by_code(conn: &mut Connection, codes: &[String]) -> QueryResult<Vec<SkuRow>> {
+    type Row = ((Id, Id), String, i64, Option<i64>, String, SoldValues);
     let mut rows = Vec::with_capacity(codes.len());
     for codes in storable(codes).chunks(BINDS) {
-        let found = skus::table
+        let found: Vec<Row> = skus::table
             .inner_join(products::table.on(products::id.eq(skus::product_id)))
             .filter(skus::code.eq_any(codes))
             .select((
-                skus::product_id,
-                skus::id,
+                (skus::product_id, skus::id),
                 skus::code,
                 skus::backorder_limit,
                 skus::low_stock_threshold,
                 products::status,
+                (
+                    products::title,
+                    (skus::option1, skus::option2, skus::option3),
+                    skus::price_amount,
+                    skus::price_currency,
+                ),
             ))
-            .load::<SkuRow>(conn)?;
-        rows.extend(found);
+            .load(conn)?;
+        let row = |((product_id, sku_id), code, backorder_limit, low_stock_threshold, status, sold): Row| SkuRow {
+            product_id,
+            sku_id,
+            code,
+            backorder_limit,
+            low_stock_threshold,
+            status,
+            sold: sold.into(),
+        };
+        rows.extend(found.into_iter().map(row));
     }
     Ok(rows)
 }

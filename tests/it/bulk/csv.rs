@@ -100,6 +100,27 @@ on_both! {
         assert_eq!(choices(&local.product("g").await).1, [("G2", vec!["M", "Red"])]);
     }
 
+    async fn a_missing_value_is_told_in_its_own_column(backend: Backend) {
+        let local = Local::with_location(backend).await;
+        let head = "Handle,Title,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Option3 Name,Option3 Value,Variant SKU,Variant Price\n";
+        let rows = "a,A,Size,,Color,Red,Fit,Slim,A1,1\n\
+                    a,,,,,,,Wide,A2,1\n\
+                    a,,,,,Blue,,,A3,1\n\
+                    b,B,Size,S,Color,,Fit,Slim,B1,1\n\
+                    b,,,M,,,,,B2,1\n\
+                    c,C,Size,,Color,Red,,,C1,1\n\
+                    c,,,,,Red,,,C2,1\n";
+        let (report, faults) = local.import(BulkFormat::Csv, format!("{head}{rows}").as_bytes()).await;
+        assert_told(&faults, &[
+            "3 Option2 Value: must not be empty",
+            "4 Option3 Value: must not be empty",
+            "6 Option3 Value: must not be empty",
+            "8 Option2 Value: the SKUs \"C1\" and \"C2\" have the same options",
+        ]);
+        assert_eq!((report.products_created, report.rows_failed), (3, 4), "{report:?}");
+        assert_eq!(choices(&local.product("a").await), (vec!["Color", "Fit"], vec![("A1", vec!["Red", "Slim"])]));
+    }
+
     async fn a_bad_sku_is_left_out_alone(backend: Backend) {
         let local = Local::with_location(backend).await;
         let head = "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Price,Variant Inventory Qty\n";

@@ -83,6 +83,51 @@ on_both! {
         shop.get("products/plain-shirt?x=1").await.expect_problem(400, "unknown_parameter");
     }
 
+    async fn null_empties_only_what_may_be_empty(backend: Backend) {
+        let shop = Staffed::start(backend).await;
+        let parent = shop.post("categories", json!({ "name": "Wear" })).await.expect(201);
+        let category = shop.post("categories", json!({ "name": "Shirts", "parent_id": parent["id"] })).await.expect(201);
+        shop.post("locations", json!({ "code": "main", "name": "Main" })).await.expect(201);
+        let mut new = with(shirt(), "/category_id", category["id"].clone());
+        new["skus"][0]["compare_at_price"] = json!({ "amount": 5000, "currency": "USD" });
+        new["skus"][0]["low_stock_threshold"] = json!(3);
+        shop.post("products", new).await.expect(201);
+        let category = format!("categories/{}", category["id"].as_str().unwrap());
+        for (path, fields, nullable) in [
+            (category.as_str(), &["slug", "name", "position"][..], &["parent_id"][..]),
+            ("locations/main", &["name", "address", "priority", "active"], &[]),
+            ("products/plain-shirt", &["handle", "title", "description_html", "vendor", "product_type", "status", "tags",
+                "options", "attributes", "images", "seo_title", "seo_description"], &["category_id"]),
+            ("skus/A-1", &["code", "options", "position", "price", "barcode", "weight_grams", "requires_shipping", "taxable",
+                "image_url", "backorder_limit"], &["compare_at_price", "low_stock_threshold"]),
+        ] {
+            let before = shop.get(path).await.expect(200);
+            for field in fields {
+                let patch = json!({ *field: Value::Null });
+                let problem = shop.patch_any(path, patch).await.expect_problem(422, "validation");
+                assert_eq!(pointers(&problem), [format!("/{field}")]);
+            }
+            assert_eq!(shop.get(path).await.expect(200), before);
+            for field in nullable {
+                assert_ne!(before[*field], Value::Null);
+                let changed = shop.patch_any(path, json!({ *field: Value::Null })).await.expect(200);
+                assert_eq!(changed[*field], Value::Null);
+            }
+        }
+        // The document says so, too.
+        let document = serde_json::to_value(emporium::app::openapi()).unwrap();
+        let schema = |name: &str| document["components"]["schemas"][name]["properties"].clone();
+        let may_be_null = |value: &Value| value.to_string().contains("\"null\"");
+        for (name, nullable) in [
+            ("CategoryPatch", &["parent_id"][..]), ("LocationPatch", &[]), ("ProductPatch", &["category_id"]),
+            ("SkuPatch", &["compare_at_price", "low_stock_threshold"]),
+        ] {
+            let schema = schema(name);
+            let fields = schema.as_object().unwrap().iter().filter(|(_, value)| may_be_null(value)).map(|(name, _)| name.as_str());
+            assert_eq!(fields.collect::<Vec<_>>(), nullable, "{schema}");
+        }
+    }
+
     async fn limits_are_kept(backend: Backend) {
         let shop = Staffed::start(backend).await;
         let megabyte = "x".repeat(1_000_000);

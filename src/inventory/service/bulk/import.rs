@@ -46,7 +46,7 @@ pub trait ImportWatch: Send {
 #[derive(Debug)]
 pub enum ImportEnd {
     Complete,
-    /// The watch said so.
+    /// The watch said so; or it is a job, and jobs are stopped, or somebody else has it.
     Stopped,
     /// From this row on the file is not in its format.
     Unreadable(RowFault),
@@ -101,7 +101,16 @@ impl LocalInventory {
         let reading = tokio::task::spawn_blocking(move || read(input, format, &currency, start, &sender));
         progress.report.dry_run = options.dry_run;
         let mut run = Run { inventory: self, context, progress, log };
-        while let Some(piece) = pieces.recv().await {
+        let mut stopped = self.jobs_stopped.subscribe();
+        loop {
+            let piece = tokio::select! {
+                biased;
+                _ = stopped.wait_for(|stopped| *stopped), if matches!(run.log, Log::Job(_)) => {
+                    return Ok((ImportEnd::Stopped, run.progress));
+                }
+                piece = pieces.recv() => piece,
+            };
+            let Some(piece) = piece else { break };
             if !run.piece(piece).await? {
                 return Ok((ImportEnd::Stopped, run.progress));
             }
@@ -237,7 +246,7 @@ impl Run<'_> {
                 };
                 let (held, progress) = patiently(|| db.write(work.clone())).await?;
                 **hold = held;
-                let goes_on = progress.is_some();
+                let goes_on = progress.is_some() && !*inventory.jobs_stopped.borrow();
                 self.progress = progress.unwrap_or_else(|| self.progress.clone());
                 Ok(goes_on)
             }

@@ -131,6 +131,9 @@ impl LocalInventory {
     }
 
     pub(super) async fn run_next_job(&self) -> Result<bool, InventoryError> {
+        if *self.jobs_stopped.borrow() {
+            return Ok(false);
+        }
         let now = self.clock.now();
         let held_until = now.plus_seconds(ALIVE_SECONDS);
         let claimed =
@@ -157,6 +160,11 @@ impl LocalInventory {
                 (JobState::Failed, "the input is not whole".to_owned())
             }
             Ok((ImportEnd::Stopped, _)) if cancelled => (JobState::Cancelled, String::new()),
+            // Jobs are stopped.
+            Ok((ImportEnd::Stopped, _)) if hold.state == Some(JobState::Running) => {
+                self.hand_back(job.id, held_until).await?;
+                return Ok(false);
+            }
             // Somebody else has the job now.
             Ok((ImportEnd::Stopped, _)) => return Ok(true),
             // The job is taken up again when nothing was heard of it for long enough.
@@ -182,6 +190,15 @@ impl LocalInventory {
         patiently(|| self.db.write(restart.clone())).await?;
         hold.faults = 0;
         Ok(progress)
+    }
+
+    /// Lets go of a job, so that nobody needs to wait until its runner is taken for dead.
+    async fn hand_back(&self, id: Id, held_until: Time) -> Result<(), InventoryError> {
+        let hand_back = move |conn: &mut _| Ok::<_, InventoryError>(store::job_hand_back(conn, id, held_until)?);
+        if patiently(|| self.db.write(hand_back)).await? {
+            tracing::info!(job = %id, "import is handed back");
+        }
+        Ok(())
     }
 
     async fn end_job(&self, id: Id, held_until: Time, state: JobState, message: String) -> Result<(), InventoryError> {

@@ -1,5 +1,7 @@
 //! SKUs. Each change is one of the product too.
 
+use std::collections::HashMap;
+
 use super::product::{claim, first_sku_version, save, write_fewer_options};
 use super::{check_version, explain};
 use crate::call::{Answer, Call, Version, Versioned};
@@ -8,8 +10,11 @@ use crate::db::{Connection, DbError};
 use crate::inventory::service::LocalInventory;
 use crate::inventory::service::idempotency::once;
 use crate::inventory::service::validate::{self, Faults};
+use crate::inventory::store::listing::offer::offers;
 use crate::inventory::store::sku as store;
-use crate::inventory::{InventoryError, NewSku, Product, ProductKey, ProductStatus, SKUS_MAX, Sku, SkuPatch};
+use crate::inventory::{
+    InventoryError, NewSku, Product, ProductKey, ProductStatus, ROWS_MAX, SKUS_MAX, Sku, SkuOffer, SkuPatch,
+};
 
 impl LocalInventory {
     pub(super) async fn get_sku(&self, code: &str) -> Result<Option<(Sku, ProductStatus)>, InventoryError> {
@@ -18,6 +23,18 @@ impl LocalInventory {
         }
         let code = code.to_owned();
         self.db.read(move |conn| Ok(store::sku_with_status(conn, &code)?)).await
+    }
+
+    pub(super) async fn offer_skus(&self, codes: Vec<String>) -> Result<Vec<SkuOffer>, InventoryError> {
+        if codes.len() > ROWS_MAX {
+            let message = format!("are {} codes; at most {ROWS_MAX} are allowed", codes.len());
+            return Err(InventoryError::invalid("/codes", message));
+        }
+        let known: Vec<String> = codes.iter().filter(|code| validate::is_sku_code(code)).cloned().collect();
+        let (currency, now) = (self.config.currency.clone(), self.clock.now());
+        let found = self.db.read(move |conn| Ok::<_, InventoryError>(offers(conn, &known, &currency, now)?)).await?;
+        let found: HashMap<&str, &SkuOffer> = found.iter().map(|offer| (offer.sku.code.as_str(), offer)).collect();
+        Ok(codes.iter().filter_map(|code| found.get(code.as_str()).copied().cloned()).collect())
     }
 
     pub(super) async fn create_sku(

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::clock::Id;
 use crate::inventory::Shortage;
-use crate::inventory::store::reservation::DueLine;
-use crate::inventory::store::stock::{Levels, Place, StockKey};
+use crate::inventory::store::reservation::{DueLine, ReservationLineRow};
+use crate::inventory::store::stock::{Levels, Place, Sold, StockKey};
 
 /// So many units of a SKU, from one of these places or from several.
 pub(super) struct Demand {
     pub(super) sku: String,
+    pub(super) sold: Sold,
     /// The location that was asked for.
     pub(super) location: Option<String>,
     pub(super) quantity: i64,
@@ -160,19 +161,23 @@ impl Plan {
         demands.iter().zip(&self.got).all(|(demand, got)| demand.quantity == *got)
     }
 
-    /// The takes with the places' names, in the order in which rows are locked.
-    pub(super) fn places(&self, demands: &[Demand]) -> Vec<(Place, i64)> {
-        let places: BTreeMap<StockKey, &Place> =
-            demands.iter().flat_map(|demand| &demand.places).map(|place| (place.key, place)).collect();
-        let takes = self.takes.iter();
-        takes.filter_map(|(key, units)| places.get(key).map(|place| ((*place).clone(), *units))).collect()
+    /// The takes as the lines of a reservation, in the order in which rows are locked.
+    pub(super) fn lines(&self, demands: &[Demand]) -> Vec<ReservationLineRow> {
+        let places = demands.iter().flat_map(|demand| demand.places.iter().map(move |place| (place, &demand.sold)));
+        let places: BTreeMap<StockKey, (&Place, &Sold)> =
+            places.map(|(place, sold)| (place.key, (place, sold))).collect();
+        let line = |(key, units): (&StockKey, &i64)| {
+            let (place, sold) = *places.get(key)?;
+            Some(ReservationLineRow { place: place.clone(), sold: sold.clone(), quantity: *units, shipped: 0 })
+        };
+        self.takes.iter().filter_map(line).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::Counters;
+    use crate::inventory::{Counters, Money};
     use uuid::Uuid;
 
     fn key(location: u128) -> StockKey {
@@ -187,7 +192,9 @@ mod tests {
             low_stock_threshold: None,
         };
         let places = location.map_or_else(|| vec![place(3), place(1), place(2)], |location| vec![place(location)]);
-        Demand { sku: "S".into(), location: location.map(|id| id.to_string()), quantity, places, backorder: 0 }
+        let price = Money { amount: 1, currency: "USD".into() };
+        let sold = Sold { title: "Shirt".into(), options: vec![], price };
+        Demand { sku: "S".into(), sold, location: location.map(|id| id.to_string()), quantity, places, backorder: 0 }
     }
 
     /// `stock`: location, goods, backorder.

@@ -28,13 +28,13 @@ impl Attempt<'_> {
         if request.allow_partial {
             self.check_cap(request, plan.units())?;
         }
-        let takes = plan.places(&demands);
-        let (row, lines) = self.rows(request, &takes);
+        let lines = plan.lines(&demands);
+        let row = self.header(request, &lines);
         // The stock rows come last: others wait for them, so they are kept for as short a time as can be.
         reservation_insert(self.conn, &row, &lines)?;
         let mut reservation = shown(&row, &lines, self.now);
         event(self.conn, "reservation.held", &reservation, self.now)?;
-        self.take(&takes, LedgerKind::Reserved, row.id, |units| Counters { reserved: units, ..Counters::default() })?;
+        self.take(&lines, LedgerKind::Reserved, row.id, |units| Counters { reserved: units, ..Counters::default() })?;
         reservation.shortages = plan.shortages(&demands);
         let outcome = if reservation.shortages.is_empty() { "held" } else { "partial" };
         Ok((reservation, Some(outcome)))
@@ -62,6 +62,7 @@ impl Attempt<'_> {
             let Some(sku) = sku else { continue };
             demands.push(Demand {
                 sku: sku.code.clone(),
+                sold: sku.sold.clone(),
                 location: line.location.clone(),
                 quantity: line.quantity,
                 places: locations.into_iter().map(|location| Place::new(sku, location)).collect(),
@@ -84,10 +85,11 @@ impl Attempt<'_> {
         Err(Setback::Due(holder_due(self.conn, holder, self.now, DUE_MAX)?))
     }
 
-    fn rows(&self, request: &Request, takes: &[(Place, i64)]) -> (ReservationRow, Vec<ReservationLineRow>) {
-        let mut product_ids: Vec<Id> = takes.iter().map(|(place, _)| place.key.product_id).collect();
+    fn header(&self, request: &Request, lines: &[ReservationLineRow]) -> ReservationRow {
+        let mut product_ids: Vec<Id> = lines.iter().map(|line| line.place.key.product_id).collect();
         product_ids.dedup();
-        let row = ReservationRow {
+        let value = |line: &ReservationLineRow| i128::from(line.quantity) * i128::from(line.sold.price.amount);
+        ReservationRow {
             id: Id::new(self.now),
             holder: request.holder.clone(),
             state: ReservationState::Held,
@@ -95,15 +97,14 @@ impl Attempt<'_> {
             product_ids,
             expires_at: self.now.plus_seconds(request.hold_seconds),
             expires_max: self.now.plus_seconds(request.hold_total_seconds),
+            committed_at: None,
+            units: lines.iter().map(|line| line.quantity).sum(),
+            // Only prices and quantities that no shop has make more than an i64 holds.
+            value: i64::try_from(lines.iter().map(value).sum::<i128>()).unwrap_or(i64::MAX),
             version: 1,
             created_at: self.now,
             updated_at: self.now,
-        };
-        let lines = takes
-            .iter()
-            .map(|(place, units)| ReservationLineRow { place: place.clone(), quantity: *units, shipped: 0 })
-            .collect();
-        (row, lines)
+        }
     }
 }
 

@@ -60,6 +60,9 @@ impl Attempt<'_> {
         kind: &str,
     ) -> Result<Reservation, InventoryError> {
         let from = std::mem::replace(&mut row.state, state);
+        if state == ReservationState::Committed {
+            row.committed_at.get_or_insert(self.now);
+        }
         row.version += 1;
         row.updated_at = self.now;
         reservation_update(self.conn, row, from)?;
@@ -155,15 +158,15 @@ impl Attempt<'_> {
         }
         let demands = self.demands_again(lines)?;
         let expired_at = row.expires_at;
-        let plan = self.plan(&demands, false).map_err(|setback| match setback {
+        // Each demand has one place, so what is planned is what the lines say.
+        self.plan(&demands, false).map_err(|setback| match setback {
             Setback::Failed(InventoryError::OutOfStock(lines)) => {
                 Setback::Failed(InventoryError::ReservationExpired { expired_at, lines })
             }
             other => other,
         })?;
         let reservation = self.enter(&mut row, lines, ReservationState::Committed, "reservation.committed")?;
-        let takes = plan.places(&demands);
-        self.take(&takes, LedgerKind::Committed, row.id, |units| Counters { allocated: units, ..Counters::default() })?;
+        self.take(lines, LedgerKind::Committed, row.id, |units| Counters { allocated: units, ..Counters::default() })?;
         Ok((reservation, Some("committed")))
     }
 
@@ -178,6 +181,7 @@ impl Attempt<'_> {
             let is_for_sale = skus.contains(&key.sku_id) && locations.contains(&key.location_id);
             Demand {
                 sku: line.place.sku.clone(),
+                sold: line.sold.clone(),
                 location: Some(line.place.location.clone()),
                 quantity: line.quantity,
                 places: if is_for_sale { vec![line.place.clone()] } else { vec![] },

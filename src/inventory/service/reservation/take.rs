@@ -8,7 +8,7 @@ use diesel::result::Error as DieselError;
 use super::plan::{Demand, Plan, Supply, in_the_way};
 use super::{Attempt, Setback};
 use crate::clock::Id;
-use crate::inventory::store::reservation::{due_lines, due_units};
+use crate::inventory::store::reservation::{ReservationLineRow, due_lines, due_units};
 use crate::inventory::store::stock::{
     Change, Guard, Levels, Place, StockKey, stock_change, stock_ensure, stock_levels, stock_lock,
 };
@@ -91,17 +91,17 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    /// Takes goods for a reservation, row after row in the order of the keys; `Raced` when one has not enough any more.
+    /// Takes the goods of a reservation's lines, which are in the order of the keys; `Raced` when a row has not enough any more.
     pub(super) fn take(
         &mut self,
-        takes: &[(Place, i64)],
+        lines: &[ReservationLineRow],
         kind: LedgerKind,
         reservation_id: Id,
         delta: fn(i64) -> Counters,
     ) -> Result<(), Setback> {
-        for (place, units) in takes {
-            let guard = Guard::Available(*units);
-            self.stock_change(place, kind, reservation_id, delta(*units), guard)?.ok_or(Setback::Raced)?;
+        for ReservationLineRow { place, quantity, .. } in lines {
+            let guard = Guard::Available(*quantity);
+            self.stock_change(place, kind, reservation_id, delta(*quantity), guard)?.ok_or(Setback::Raced)?;
         }
         Ok(())
     }

@@ -1,0 +1,11 @@
+DROP INDEX reservations_committed_idx;
+DROP INDEX reservations_ordered_idx;
+ALTER TABLE reservations DROP COLUMN committed_at;
+ALTER TABLE reservations DROP COLUMN units;
+ALTER TABLE reservations DROP COLUMN value;
+ALTER TABLE reservation_lines DROP COLUMN title;
+ALTER TABLE reservation_lines DROP COLUMN option1;
+ALTER TABLE reservation_lines DROP COLUMN option2;
+ALTER TABLE reservation_lines DROP COLUMN option3;
+ALTER TABLE reservation_lines DROP COLUMN price_amount;
+ALTER TABLE reservation_lines DROP COLUMN price_currency;
