@@ -205,12 +205,19 @@ for database in sqlite postgres; do
   [ $database = postgres ] && pgbench_scripts
   base=http://127.0.0.1:$port_shop/api/v1
   declare -A path=([product]="/products/$handle" [list]="/products?limit=20" [search]="/products?limit=20&q=$word")
+  site=http://127.0.0.1:$port_shop
+  declare -A page=([home]="/" [page]="/products/$handle")
   token_kept=$token
   for _ in $(seq "$rounds"); do
     for work in product list search; do
       token= api GET "${path[$work]}" "" >"$folder/$work.json"
       note $database $work shop "$(rate "$base${path[$work]}")"
       note $database $work bare "$(bare_rate "$folder/$work.json")"
+    done
+    for work in home page; do
+      curl -sSf "$site${page[$work]}" >"$folder/$work.html"
+      note $database $work shop "$(rate "$site${page[$work]}")"
+      note $database $work bare "$(bare_rate "$folder/$work.html")"
     done
     token=$token_kept
     note $database login shop "$(rate -s "$folder/login.lua" "$base/auth/login")"
@@ -244,10 +251,10 @@ sort "$results" | awk -F'\t' '
   END {
     print "| work | database | shop | bare handler | shop : bare | pgbench | shop : pgbench |"
     print "|---|---|---|---|---|---|---|"
-    split("product list search login reserve reserve_one", works, " ")
-    names["product"] = "one product"; names["list"] = "list of 20"; names["search"] = "search, one word"; names["login"] = "login"
+    split("product list search home page login reserve reserve_one", works, " ")
+    names["product"] = "one product"; names["list"] = "list of 20"; names["search"] = "search, one word"; names["home"] = "home (HTML)"; names["page"] = "one product (HTML)"; names["login"] = "login"
     names["reserve"] = "reserve, random SKUs"; names["reserve_one"] = "reserve, one SKU"
-    for (w = 1; w <= 6; w++) for (d = 1; d <= 2; d++) {
+    for (w = 1; w <= 8; w++) for (d = 1; d <= 2; d++) {
       database = d == 1 ? "sqlite" : "postgres"; work = works[w]
       shop = median(database FS work FS "shop"); bare = median(database FS work FS "bare"); pgbench = median(database FS work FS "pgbench")
       printf "| %s | %s | %s | %s | %s | %s | %s |\n", names[work], d == 1 ? "SQLite" : "PostgreSQL", whole(shop), whole(bare), ratio(shop, bare), whole(pgbench), ratio(shop, pgbench)

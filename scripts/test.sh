@@ -15,6 +15,7 @@ install() {
   /usr/bin/python3 -c 'import aiosmtpd' 2>/dev/null || missing+=(python3-aiosmtpd)
   /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
   [ -e /usr/share/i18n/locales/de_DE ] || missing+=(locales)
+  command -v chromedriver >/dev/null || missing+=(chromium chromium-driver)
   for program in make perl; do command -v "$program" >/dev/null || missing+=("$program"); done
   [ ${#missing[@]} -eq 0 ] && return
   step "Installing ${missing[*]}"
@@ -25,8 +26,9 @@ install() {
 }
 
 # The API's tester, in an environment of its own.
+schemathesis=4.32.5
 install_schemathesis() {
-  local version=4.32.5
+  local version=$schemathesis
   export SCHEMATHESIS=$cache/schemathesis-$version/bin/schemathesis
   [ -x "$SCHEMATHESIS" ] && return
   step "Installing schemathesis $version"
@@ -34,8 +36,19 @@ install_schemathesis() {
   "$cache/schemathesis-$version/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$version"
 }
 
+# What holds pages against the accessibility guidelines: axe-core, out of the package that carries it.
+install_axe() {
+  local version=0.1.8
+  export AXE=$cache/axe-$version/axe_playwright_python/axe.min.js
+  [ -e "$AXE" ] && return
+  step "Installing axe-core (axe-playwright-python $version)"
+  "$cache/schemathesis-$schemathesis/bin/pip" install --quiet --disable-pip-version-check --no-deps --target "$cache/axe-$version" \
+    "axe-playwright-python==$version"
+}
+
 install
 install_schemathesis
+install_axe
 
 step "Format";  cargo fmt --check
 step "Lints";   cargo clippy --quiet --all-targets -- -D warnings

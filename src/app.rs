@@ -19,12 +19,22 @@ use crate::config::{Config, ServerConfig};
 use crate::db::{Database, DbError, Migrations};
 use crate::error::{ErrorCode, FieldError};
 use crate::http::ProblemBody;
+use crate::http::browser::SecureHeaders;
 use crate::http::gate::{Access, Gate, Rule, gate};
 use crate::http::health::{Draining, Meters, livez, metrics, readyz};
 use crate::http::observe::{Deadline, observe};
-use crate::inventory::{self, BulkFormat, Inventory, ProductSort};
+use crate::http::traffic::Traffic;
+use crate::inventory::{self, BulkFormat, Inventory, ProductSort, ReservationSummary, StockSummary};
+use crate::kept::Kept;
 use crate::telemetry;
 use crate::user::{self, User};
+use crate::web::{self as pages, Site};
+
+mod background;
+mod facts;
+
+use background::Board;
+use facts::Running;
 
 /// Why the shop cannot start; the text says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -123,20 +133,21 @@ impl Listeners {
 /// Starts everything; returns once requests are taken. Nothing listens before the modules are there.
 pub async fn start(config: Config, clock: SharedClock) -> Result<Shop, StartError> {
     let prometheus = telemetry::start_metrics();
-    let modules = modules(&config, clock).await?;
+    let modules = modules(&config, clock.clone()).await?;
     let listeners = Listeners::bind(&config.server)?;
-    run(config, prometheus, modules, listeners)
+    run(config, clock, prometheus, modules, listeners)
 }
 
 /// The same on addresses that are bound already.
 pub async fn start_on(listeners: Listeners, config: Config, clock: SharedClock) -> Result<Shop, StartError> {
     let prometheus = telemetry::start_metrics();
-    let modules = modules(&config, clock).await?;
-    run(config, prometheus, modules, listeners)
+    let modules = modules(&config, clock.clone()).await?;
+    run(config, clock, prometheus, modules, listeners)
 }
 
 fn run(
     config: Config,
+    clock: SharedClock,
     prometheus: PrometheusHandle,
     modules: Modules,
     listeners: Listeners,
@@ -146,10 +157,14 @@ fn run(
     let gate = web::Data::new(Gate::new(modules.user.clone(), rules(), &config.server));
     let (stop, stopped) = watch::channel(false);
 
+    let board = Board::new(clock.clone());
+    let traffic = web::Data::new(Traffic::new(clock.clone()));
+    let system = Arc::new(Running::new(&config, &modules, board.clone(), clock.clone()));
+    let site = web::Data::new(Site::new(modules.inventory.clone(), modules.user.clone(), system, clock, &config));
     let meters = web::Data::new(Meters { prometheus, databases: modules.databases.clone() });
-    let public = public_server(&config, &modules, gate.clone(), draining.clone(), public)?;
+    let public = public_server(&config, &modules, site, traffic, gate.clone(), draining.clone(), public)?;
     let internal = internal_server(meters, draining.clone(), internal)?;
-    let mut background = background(&config, &modules, gate, &stopped);
+    let mut background = background(&config, &modules, gate, &board, &stopped);
     background.push(tokio::spawn(tell_of_setup(modules.user.clone(), config.server.public_url.clone())));
     tracing::info!(%address, %internal_address, "emporium {} takes requests", env!("CARGO_PKG_VERSION"));
     let servers = [public, internal].map(|server| (server.handle(), tokio::spawn(server)));
@@ -205,6 +220,8 @@ fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> 
 fn public_server(
     config: &Config,
     modules: &Modules,
+    site: web::Data<Site>,
+    traffic: web::Data<Traffic>,
     gate_data: web::Data<Gate>,
     draining: Draining,
     listener: TcpListener,
@@ -212,7 +229,10 @@ fn public_server(
     let server = config.server.clone();
     let deadline = Deadline(Duration::from_millis(u64::from(server.request_timeout_ms)));
     let modules = modules.clone();
+    let show = web::Data::from(pages::show(site.clone()));
+    let secure = web::Data::new(SecureHeaders::of(&server));
     let app_config = config.server.clone();
+    let figures = web::Data::new(Kept::<(StockSummary, ReservationSummary)>::default());
     let workers = match server.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => workers as usize,
@@ -221,6 +241,11 @@ fn public_server(
         let (app, _) = App::new()
             .app_data(web::Data::from(modules.inventory.clone()))
             .app_data(web::Data::from(modules.user.clone()))
+            .app_data(site.clone())
+            .app_data(show.clone())
+            .app_data(secure.clone())
+            .app_data(traffic.clone())
+            .app_data(figures.clone())
             .app_data(gate_data.clone())
             .app_data(web::Data::new(draining.clone()))
             .app_data(web::Data::new(deadline))
@@ -229,7 +254,8 @@ fn public_server(
             .into_utoipa_app()
             .configure(api)
             .split_for_parts();
-        app.service(docs())
+        app.configure(pages::configure)
+            .service(docs())
             .route("/docs", web::get().to(async || Redirect::to("/docs/")))
             .route("/livez", web::get().to(livez))
             .route("/readyz", web::get().to(readyz))
@@ -304,6 +330,7 @@ pub fn rules() -> Vec<Rule> {
     let mut rules: Vec<Rule> = own.map(|path| ("GET", path, Access::Public)).to_vec();
     rules.extend(inventory::routes::rules());
     rules.extend(user::routes::rules());
+    rules.extend(pages::rules());
     rules
 }
 
@@ -312,6 +339,7 @@ fn background(
     config: &Config,
     modules: &Modules,
     gate: web::Data<Gate>,
+    board: &Board,
     stopped: &watch::Receiver<bool>,
 ) -> Vec<JoinHandle<()>> {
     let Modules { inventory, user, .. } = modules.clone();
@@ -321,11 +349,11 @@ fn background(
     let jobs_stopped = stopped.clone();
     let (user_mail, user_tidy) = (user.clone(), user);
     vec![
-        every(sweep, stopped, "sweep of expired holds", move || {
+        board.every(sweep, stopped, "sweep of expired holds", move || {
             let inventory = inventory_sweep.clone();
             async move { inventory.reservation_sweep(500).await.map(|count| count == 500) }
         }),
-        every(second, stopped, "jobs", move || {
+        board.every(second, stopped, "jobs", move || {
             let (inventory, mut stopped) = (inventory_jobs.clone(), jobs_stopped.clone());
             async move {
                 let mut run = inventory.job_run_next();
@@ -338,11 +366,11 @@ fn background(
                 run.await
             }
         }),
-        every(second, stopped, "mail", move || {
+        board.every(second, stopped, "mail", move || {
             let user = user_mail.clone();
             async move { user.mail_send_next().await }
         }),
-        every(Duration::from_secs(60), stopped, "tidying", move || {
+        board.every(Duration::from_secs(60), stopped, "tidying", move || {
             let (inventory, user, gate) = (inventory_tidy.clone(), user_tidy.clone(), gate.clone());
             async move {
                 gate.tidy();
@@ -354,28 +382,4 @@ fn background(
             }
         }),
     ]
-}
-
-/// Runs `work` each `interval`, and at once again while it says that there is more; until the shop stops.
-fn every<F, R, E>(interval: Duration, stopped: &watch::Receiver<bool>, name: &'static str, work: F) -> JoinHandle<()>
-where
-    F: Fn() -> R + Send + 'static,
-    R: Future<Output = Result<bool, E>> + Send,
-    E: std::fmt::Display + Send,
-{
-    let mut stopped = stopped.clone();
-    tokio::spawn(async move {
-        while !*stopped.borrow() {
-            match work().await {
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(error) => tracing::warn!(%error, "{name} failed; it is tried again"),
-            }
-            tokio::select! {
-                _ = tokio::time::sleep(interval) => {}
-                // An error: the shop was dropped without being stopped.
-                changed = stopped.changed() => if changed.is_err() { return },
-            }
-        }
-    })
 }

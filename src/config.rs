@@ -13,11 +13,15 @@ use serde_json::Value;
 
 mod database;
 mod mail;
+mod stage;
 mod user;
+mod web;
 
 pub use database::{DatabaseConfig, DatabaseUrl, Tls};
 pub use mail::{MailConfig, MailDelivery, SmtpConfig, SmtpTls};
+pub use stage::Stage;
 pub use user::{ThrottleConfig, UserConfig};
+pub use web::{Locale, WebConfig};
 
 /// Stage 0, which runs when no file is named.
 pub const DEFAULT: &str = include_str!("../config/0-single-box.toml");
@@ -26,6 +30,7 @@ pub const DEFAULT: &str = include_str!("../config/0-single-box.toml");
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub server: ServerConfig,
+    pub web: WebConfig,
     pub log: LogConfig,
     pub inventory: InventoryConfig,
     pub user: UserConfig,
@@ -195,6 +200,7 @@ impl Config {
             self.log.level.parse::<tracing_subscriber::EnvFilter>().is_ok(),
             "must be error, warn, info, debug, trace, or tracing-subscriber directives as `info,emporium=debug`",
         );
+        self.web.validate(&mut check);
         self.inventory.validate(&mut check);
         self.user.validate(&mut check);
         self.mail.validate(&mut check);
@@ -224,7 +230,8 @@ impl InventoryConfig {
 const LISTS: [&str; 1] = ["server.trusted_proxies"];
 
 /// Last names of settings that are texts of any kind. They are taken as they are: the password 007 is not the number 7.
-const TEXTS: [&str; 6] = ["password", "password_file", "username", "host", "path", "tls_root_cert"];
+const TEXTS: [&str; 8] =
+    ["shop_name", "welcome", "password", "password_file", "username", "host", "path", "tls_root_cert"];
 
 /// What the file says, and over it what the environment says.
 fn read(text: &str, environment: HashMap<String, String>) -> Result<Value, config::ConfigError> {

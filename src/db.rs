@@ -23,9 +23,12 @@ mod backup;
 mod connection;
 mod pool;
 pub mod sql;
+mod state;
 
 pub use connection::{AnyConnection as Connection, MultiBackend};
+pub use pool::LaneState;
 use pool::{Lane, Manager};
+pub use state::ServerState;
 
 /// Why the database did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -209,12 +212,24 @@ impl Database {
         self.writers.run(move |conn| backup::backup(conn, &file)).await
     }
 
+    /// What the server says of itself now, and the newest of `migrations` that is applied there.
+    pub async fn server(&self, migrations: &'static Migrations) -> Result<ServerState, DbError> {
+        self.readers.run(move |conn| state::server(conn, migrations)).await
+    }
+
     /// Tells the metrics how the pools stand.
     pub fn report(&self) {
-        self.readers.report();
-        if !Arc::ptr_eq(&self.readers, &self.writers) {
-            self.writers.report();
-        }
+        self.lanes().for_each(Lane::report);
+    }
+
+    /// How the pools stand.
+    pub fn state(&self) -> Vec<LaneState> {
+        self.lanes().map(Lane::state).collect()
+    }
+
+    fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        let writers = (!Arc::ptr_eq(&self.readers, &self.writers)).then_some(&*self.writers);
+        std::iter::once(&*self.readers).chain(writers)
     }
 }
 

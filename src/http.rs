@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use actix_web::dev::{Extensions, Payload};
+use actix_web::dev::{Extensions, Payload, ServiceRequest};
 use actix_web::http::{StatusCode, header};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use futures_util::future::{LocalBoxFuture, Ready, ready};
@@ -14,11 +14,26 @@ use utoipa::{IntoResponses, ToSchema};
 use crate::call::{Answer, Call, Caller, IdempotencyKey, Version, Versioned};
 use crate::error::{ErrorCode, FieldError, Problem, json_pointer};
 
+pub mod browser;
+pub mod cookie;
 pub mod gate;
 pub mod health;
 pub mod observe;
+pub mod pace;
 mod strict;
+pub mod traffic;
 mod unread;
+
+/// The path by which a request finds its route: percent-decoded. What is decided before the route is reached must be decided by this
+/// one: `/%61dmin` leads where `/admin` does.
+pub fn routed_path(request: &ServiceRequest) -> &str {
+    request.match_info().as_str()
+}
+
+/// The pattern of the route that the request will reach; `None` where there is none.
+pub fn routed_pattern(request: &ServiceRequest) -> Option<String> {
+    request.resource_map().match_pattern(routed_path(request))
+}
 
 /// What a handler gives when it fails. The answer's body is written by [`observe`], which knows the request.
 #[derive(Debug)]

@@ -8,12 +8,17 @@ pub mod config;
 pub mod inventory;
 pub mod user;
 
+// The pages, which know the two doors only.
+pub mod web;
+
 // What they share.
 pub mod call;
 pub mod clock;
 pub mod db;
 pub mod error;
 pub mod http;
+pub mod kept;
+pub mod money;
 pub mod page;
 pub mod telemetry;
 

@@ -35,6 +35,11 @@ pub(crate) async fn run(given: Config, folder: &Path) -> Result<ExitCode, Failur
     let mut config = Config::parse(DEFAULT, Default::default())?;
     let public_url = std::mem::replace(&mut config.server, given.server).public_url;
     config.log = given.log;
+    config.web = given.web;
+    if config.web.welcome == Config::parse(DEFAULT, Default::default())?.web.welcome {
+        config.web.welcome =
+            "Well-made things for the home, the desk, the kitchen, the garden and the trail.".to_owned();
+    }
     let url = DatabaseUrl::Sqlite(folder.join("emporium.db"));
     config.inventory.database.url = url.clone();
     config.user.database.url = url;

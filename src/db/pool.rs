@@ -157,7 +157,20 @@ pub(super) struct Lane {
     pool: r2d2::Pool<Manager>,
     running: Arc<Semaphore>,
     waiting: Semaphore,
+    queue_max: u32,
     wait: Duration,
+}
+
+/// How a lane stands at this moment.
+#[derive(Clone, Copy, Debug)]
+pub struct LaneState {
+    pub lane: &'static str,
+    /// At most so many connections.
+    pub size: u32,
+    pub idle: u32,
+    pub used: u32,
+    /// Callers who wait for a connection.
+    pub waiting: u32,
 }
 
 impl Lane {
@@ -183,6 +196,7 @@ impl Lane {
             pool,
             running: Arc::new(Semaphore::new(size as usize)),
             waiting: Semaphore::new(queue_max as usize),
+            queue_max,
             wait,
         })
     }
@@ -246,13 +260,23 @@ impl Lane {
         result
     }
 
-    pub(super) fn report(&self) {
+    pub(super) fn state(&self) -> LaneState {
         let state = self.pool.state();
-        let idle = f64::from(state.idle_connections);
-        let used = f64::from(state.connections) - idle;
+        LaneState {
+            lane: self.labels[1].1,
+            size: self.pool.max_size(),
+            idle: state.idle_connections,
+            used: state.connections.saturating_sub(state.idle_connections),
+            waiting: self.queue_max.saturating_sub(self.waiting.available_permits() as u32),
+        }
+    }
+
+    pub(super) fn report(&self) {
+        let state = self.state();
         let [module, lane] = self.labels;
-        metrics::gauge!("emporium_db_pool_connections", &[module, lane, ("state", "idle")]).set(idle);
-        metrics::gauge!("emporium_db_pool_connections", &[module, lane, ("state", "used")]).set(used);
+        for (name, count) in [("idle", state.idle), ("used", state.used)] {
+            metrics::gauge!("emporium_db_pool_connections", &[module, lane, ("state", name)]).set(f64::from(count));
+        }
     }
 }
 

@@ -15,6 +15,9 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use serde_json::json;
 
 use super::ApiError;
+use super::browser::{is_file, is_own, is_page};
+use super::cookie::{Cookies, SESSION};
+use super::{routed_path, routed_pattern};
 use crate::call::{Caller, Role, Scope};
 use crate::config::ServerConfig;
 use crate::error::{ErrorCode, Problem};
@@ -39,6 +42,8 @@ pub struct Gate {
     /// By network, before a token is looked up: whoever guesses tokens must not keep the database busy.
     tokens: DefaultKeyedRateLimiter<String>,
     policy: String,
+    public_url: String,
+    cookies: Cookies,
     trusted_proxies: Vec<IpAddr>,
 }
 
@@ -71,6 +76,8 @@ impl Gate {
                 Quota::per_minute(per_minute.saturating_mul(CLIENTS_PER_NETWORK))
                     .allow_burst(burst.saturating_mul(CLIENTS_PER_NETWORK)),
             ),
+            public_url: config.public_url.clone(),
+            cookies: Cookies::of(config),
             policy: format!("\"default\";q={per_minute};w=60"),
             trusted_proxies: config.trusted_proxies.clone(),
         }
@@ -85,6 +92,12 @@ impl Gate {
     }
 
     async fn identify(&self, request: &ServiceRequest) -> Result<Caller, Problem> {
+        if is_page(routed_path(request)) {
+            // A session that has ended is none: the page says what it takes.
+            let Some(token) = self.cookies.read(request.request(), SESSION) else { return Ok(Caller::Anonymous) };
+            let caller = self.user.authenticate(&token).await?;
+            return Ok(caller.filter(|caller| caller.user_id().is_some()).unwrap_or(Caller::Anonymous));
+        }
         let Some(value) = request.headers().get(header::AUTHORIZATION) else { return Ok(Caller::Anonymous) };
         let token = value.to_str().ok().and_then(|value| value.split_once(' '));
         let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
@@ -114,8 +127,13 @@ impl Gate {
     }
 
     fn authorize(&self, request: &ServiceRequest, caller: &Caller) -> Result<(), Error> {
-        // What matches no route is answered with 404 behind the gate.
-        let Some(pattern) = request.match_pattern() else { return Ok(()) };
+        if is_page(routed_path(request)) && !request.method().is_safe() && !is_own(request.request(), &self.public_url)
+        {
+            let detail = "This form was not sent from a page of this shop, so nothing was done.";
+            return Err(refuse(ErrorCode::Forbidden, detail));
+        }
+        let nothing = || refuse(ErrorCode::NotFound, "There is nothing at this address.");
+        let pattern = routed_pattern(request).ok_or_else(nothing)?;
         let of_pattern = self.rules.iter().filter(|(_, rule_pattern, _)| *rule_pattern == pattern);
         let allowed: Vec<&str> = of_pattern.clone().map(|(method, _, _)| *method).collect();
         let rule = of_pattern.clone().find(|(method, _, _)| *method == request.method().as_str());
@@ -126,7 +144,7 @@ impl Gate {
                 Err(InternalError::from_response("this method is not allowed here", answer).into())
             }
             // A route without a rule cannot be reached; a test sees to it that there is none.
-            None => Err(refuse(ErrorCode::NotFound, "There is nothing at this address.")),
+            None => Err(nothing()),
             Some((_, _, Access::Public)) => Ok(()),
             Some((_, _, Access::Role(role, scope))) if caller.may(*role, *scope) => Ok(()),
             Some(_) if *caller == Caller::Anonymous => {
@@ -155,7 +173,10 @@ struct Passage {
 impl Gate {
     async fn judge(&self, request: &ServiceRequest, address: Option<IpAddr>) -> Passage {
         let network = client_network(address);
-        let shows_token = request.headers().contains_key(header::AUTHORIZATION);
+        let shows_token = match is_page(routed_path(request)) {
+            true => self.cookies.read(request.request(), SESSION).is_some(),
+            false => request.headers().contains_key(header::AUTHORIZATION),
+        };
         if shows_token && self.tokens.check_key(&network).is_err() {
             return Passage { caller: None, rate: None, refusal: Some(too_many(1)) };
         }
@@ -194,17 +215,20 @@ fn too_many(wait: u64) -> Error {
     ApiError(problem.retry_after(wait)).into()
 }
 
-/// The middleware: identify, count, authorize; then the route. Health checks pass: they tell of this process alone.
+/// The middleware: identify, count, authorize; then the route. Health checks pass: they tell of this process alone; and so do
+/// files, of which a page has many.
 pub async fn gate<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     let gate = request.app_data::<web::Data<Gate>>().cloned();
-    let Some(gate) = gate.filter(|_| !matches!(request.path(), "/livez" | "/readyz")) else {
+    let passes = |path: &str| matches!(path, "/livez" | "/readyz") || is_file(path);
+    let Some(gate) = gate.filter(|_| !passes(routed_path(&request))) else {
         return Ok(next.call(request).await?.map_into_left_body());
     };
     let address = gate.client_address(&request);
     request.extensions_mut().insert(ClientAddress(address));
+    let is_page = is_page(routed_path(&request));
     let passage = gate.judge(&request, address).await;
     if let Some(caller) = passage.caller {
         request.extensions_mut().insert(caller);
@@ -213,6 +237,12 @@ pub async fn gate<B: MessageBody>(
         Some(refusal) => request.into_response(refusal.error_response()).map_into_right_body(),
         None => next.call(request).await?.map_into_left_body(),
     };
+    // A page that caches may give to others tells nothing of this client.
+    let is_public = is_page
+        && response.headers().get(header::CACHE_CONTROL).is_some_and(|value| value.as_bytes().starts_with(b"public"));
+    if is_public {
+        return Ok(response);
+    }
     let headers = [("ratelimit-policy", Some(&gate.policy)), ("ratelimit", passage.rate.as_ref())];
     for (name, value) in headers {
         if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {

@@ -9,16 +9,19 @@ use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpResponse, web};
+use actix_web::web::Data;
+use actix_web::{Error, HttpMessage, HttpResponse};
 use tracing::Instrument;
 use uuid::Uuid;
 
+use super::browser::{Asked, SecureHeaders, Show, Shown, is_file, is_page};
+use super::traffic::Traffic;
 use super::unread::Rest;
-use super::{ApiError, ProblemBody};
+use super::{ApiError, ProblemBody, routed_path, routed_pattern};
 use crate::error::{ErrorCode, Problem};
 
-/// An upload takes as long as its line is slow: here the route itself sees to it that it goes on.
-const UPLOAD: &str = "/api/v1/imports";
+/// An upload takes as long as its line is slow: here the route itself sees to it that it goes on ([`super::pace`]).
+const UPLOADS: [&str; 2] = ["/api/v1/imports", "/admin/imports"];
 
 /// How long a request may take before it is answered with 503; and for how long an upload may stand still.
 #[derive(Clone, Copy)]
@@ -30,6 +33,14 @@ struct Seen {
     /// The route's pattern. Paths that match none share one label: a scan of random paths must not fill the metrics.
     route: String,
     path: String,
+    /// By which the route is found: the path without percent-encoding.
+    routed: String,
+    /// For people, in a browser that asked for a page.
+    asked: Option<Asked>,
+    show: Option<Data<Show>>,
+    secure: Option<Data<SecureHeaders>>,
+    /// Where it is counted; health checks and files are not.
+    traffic: Option<Data<Traffic>>,
     id: String,
     trace: String,
     start: Instant,
@@ -41,10 +52,16 @@ impl Seen {
             known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known.to_owned(),
             _ => "_OTHER".to_owned(),
         };
+        let is_counted = !matches!(routed_path(request), "/livez" | "/readyz") && !is_file(routed_path(request));
         Seen {
             method,
-            route: request.match_pattern().unwrap_or_else(|| "unmatched".to_owned()),
+            route: routed_pattern(request).unwrap_or_else(|| "unmatched".to_owned()),
             path: request.path().to_owned(),
+            routed: routed_path(request).to_owned(),
+            asked: asked(request),
+            show: request.app_data::<Data<Show>>().cloned(),
+            secure: request.app_data::<Data<SecureHeaders>>().cloned(),
+            traffic: request.app_data::<Data<Traffic>>().filter(|_| is_counted).cloned(),
             id: request_id(request.headers()),
             trace: trace_id(request.headers()),
             start: Instant::now(),
@@ -52,28 +69,44 @@ impl Seen {
     }
 }
 
+fn asked(request: &ServiceRequest) -> Option<Asked> {
+    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let asks = is_page(routed_path(request)) && accept.is_some_and(|accept| accept.contains("text/html"));
+    asks.then(|| Asked { is_read: request.method().is_safe(), address: address(request), caller: None })
+}
+
+fn address(request: &ServiceRequest) -> String {
+    request.uri().path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string)
+}
+
+/// Left with an answer of 4xx whose handler wrote its page itself, as a form with its faults.
+pub struct Written;
+
 /// The middleware.
 pub async fn observe<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
-    let seen = Seen::of(&request);
+    let mut seen = Seen::of(&request);
     // What answers GET answers HEAD (RFC 9110 §9.3.2); the server sends no body then, since it read the method itself.
     if request.method() == Method::HEAD {
         request.head_mut().method = Method::GET;
     }
-    let deadline = request.app_data::<web::Data<Deadline>>().map_or(Duration::from_secs(30), |deadline| deadline.0);
+    let deadline = request.app_data::<Data<Deadline>>().map_or(Duration::from_secs(30), |deadline| deadline.0);
     let rest = Rest::of(&mut request);
     let span = tracing::error_span!("request", request_id = %seen.id, trace_id = %seen.trace);
 
     let call = next.call(request).instrument(span.clone());
-    let outcome = match seen.route == UPLOAD {
+    let outcome = match seen.method == "POST" && UPLOADS.contains(&&*seen.route) {
         true => Ok(call.await),
         false => tokio::time::timeout(deadline, call).await,
     };
     let _inside = span.enter();
     let error = match outcome {
         Ok(Ok(response)) => {
+            if let Some(asked) = &mut seen.asked {
+                asked.caller = response.request().extensions().get().cloned();
+            }
             let response = finish(response, &seen);
             return Ok(match rest {
                 Some(rest) => response.map_body(|_, body| EitherBody::right(rest.held_by(body))),
@@ -102,7 +135,8 @@ fn finish<B: MessageBody + 'static>(
 ) -> ServiceResponse<EitherBody<B, BoxBody>> {
     let status = response.status();
     let user = super::actor(&response.request().extensions());
-    let mut response = if status.is_client_error() || status.is_server_error() {
+    let written = response.response().extensions().contains::<Written>();
+    let mut response = if (status.is_client_error() || status.is_server_error()) && !written {
         let (request, response) = response.into_parts();
         ServiceResponse::new(request, problem_response(response, seen)).map_into_right_body()
     } else {
@@ -132,7 +166,7 @@ fn problem_response<B: MessageBody>(response: HttpResponse<B>, seen: &Seen) -> H
     if problem.code == ErrorCode::RequestTimeout {
         answer.force_close();
     }
-    if problem.code.status() == 401 {
+    if problem.code.status() == 401 && seen.asked.is_none() {
         answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
     }
     let body = ProblemBody {
@@ -146,6 +180,14 @@ fn problem_response<B: MessageBody>(response: HttpResponse<B>, seen: &Seen) -> H
         request_id: seen.id.clone(),
         extra: problem.extra,
     };
+    if let (Some(asked), Some(show)) = (&seen.asked, &seen.show) {
+        return match show(asked, &body) {
+            Shown::Page(page) => answer.content_type("text/html; charset=utf-8").body(page),
+            Shown::Elsewhere(address) => {
+                answer.status(StatusCode::SEE_OTHER).insert_header((header::LOCATION, address)).finish()
+            }
+        };
+    }
     // The body is plain data with text keys, which always serialises.
     answer.content_type("application/problem+json").body(serde_json::to_vec(&body).unwrap_or_default())
 }
@@ -199,9 +241,15 @@ fn add_headers(headers: &mut HeaderMap, seen: &Seen) {
             headers.insert(HeaderName::from_static(name), value);
         }
     }
+    if let Some(secure) = &seen.secure {
+        secure.add(&seen.routed, headers);
+    }
     // Who asks decides what is answered: a cache may not give one caller's answer to another.
-    if headers.contains_key(header::ETAG) || headers.contains_key(header::CACHE_CONTROL) {
-        headers.append(header::VARY, HeaderValue::from_static("authorization"));
+    let depends =
+        !is_file(&seen.routed) && [header::ETAG, header::CACHE_CONTROL].iter().any(|name| headers.contains_key(name));
+    if depends {
+        let by = if is_page(&seen.routed) { "cookie" } else { "authorization" };
+        headers.append(header::VARY, HeaderValue::from_static(by));
     }
     // What nobody marked as fit for a cache may be personal.
     if !headers.contains_key(header::CACHE_CONTROL) {
@@ -210,7 +258,11 @@ fn add_headers(headers: &mut HeaderMap, seen: &Seen) {
 }
 
 fn record(seen: &Seen, status: StatusCode, user: &str) {
-    let (status, took) = (status.as_u16(), seen.start.elapsed().as_secs_f64());
+    let (status, took) = (status.as_u16(), seen.start.elapsed());
+    if let Some(traffic) = &seen.traffic {
+        traffic.record(status, took);
+    }
+    let took = took.as_secs_f64();
     let labels = [("method", seen.method.clone()), ("route", seen.route.clone()), ("status", status.to_string())];
     metrics::histogram!("http_server_request_duration_seconds", &labels).record(took);
     let (method, route) = (&seen.method, &seen.route);

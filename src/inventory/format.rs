@@ -9,7 +9,6 @@ use crate::inventory::{LocationAddress, ProductPatch, RowFault, SkuPatch};
 
 pub(super) mod csv;
 pub(super) mod jsonl;
-mod money;
 
 /// The longest row of a file: room for a product of 2,048 SKUs with stock at many locations.
 pub(super) const ROW_BYTES_MAX: usize = 8 * 1024 * 1024;

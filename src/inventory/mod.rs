@@ -7,6 +7,7 @@ use crate::db::{DbError, Failure, Migrations};
 use crate::error::{ErrorCode, FieldError, Problem};
 
 mod door;
+mod flow;
 mod format;
 pub mod routes;
 mod schema;
@@ -18,6 +19,7 @@ pub use door::catalogue::*;
 pub use door::listing::*;
 pub use door::reservation::*;
 pub use door::stock::*;
+pub use flow::{ImportInput, export_stream};
 pub use service::{ImportEnd, ImportProgress, ImportWatch, LocalInventory, local};
 
 /// The module as others see it.

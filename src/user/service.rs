@@ -1,8 +1,6 @@
 //! `LocalUser`: the rules, and every transaction.
 
-use std::sync::Arc;
-
-use tokio::sync::OnceCell;
+use std::sync::{Arc, OnceLock};
 
 use crate::clock::SharedClock;
 use crate::config::{MailConfig, UserConfig};
@@ -30,7 +28,7 @@ pub struct LocalUser {
     mailer: Mailer,
     last_seen: Arc<LastSeen>,
     /// Known once it was asked for: it never changes.
-    signing_key: OnceCell<SigningKey>,
+    signing_key: OnceLock<SigningKey>,
 }
 
 /// Makes the module's local form. Links in mails begin with `public_url`.
@@ -46,7 +44,7 @@ pub fn local(
         passwords: Passwords::new(&config),
         mailer: Mailer::new(mail)?,
         last_seen: Arc::new(LastSeen::new(db.clone(), clock.clone())),
-        signing_key: OnceCell::new(),
+        signing_key: OnceLock::new(),
         db,
         clock,
         config,

@@ -64,13 +64,13 @@ impl TestApp {
     }
 
     /// The newest mail to this address with this subject.
-    async fn mail(&self, recipient: &str, subject: &str) -> Option<String> {
+    pub(crate) async fn mail(&self, recipient: &str, subject: &str) -> Option<String> {
         let (to, subject) = (format!("To: {recipient}\r\n"), format!("Subject: {subject}\r\n"));
         self.mails().await.into_iter().rev().find(|mail| mail.contains(&to) && mail.contains(&subject))
     }
 
     /// The token in the link of the newest such mail.
-    async fn mailed_token(&self, recipient: &str, subject: &str) -> String {
+    pub(crate) async fn mailed_token(&self, recipient: &str, subject: &str) -> String {
         let mail = self.mail(recipient, subject).await.unwrap_or_else(|| panic!("no mail {subject:?} to {recipient}"));
         mail.split_once("token=").unwrap().1.lines().next().unwrap().to_owned()
     }

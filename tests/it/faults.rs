@@ -86,6 +86,7 @@ async fn a_database_that_goes_away_is_503_and_its_return_is_felt() {
     let name = url.rsplit_once('/').unwrap().1.to_owned();
     let categories = || app.request(Method::GET, "/api/v1/categories").send();
     assert_eq!(categories().await.unwrap().status(), 200);
+    assert_eq!(app.page("/login").send().await.unwrap().status(), 200);
     let cut = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
 
     // The server has cut all connections: each is found broken once, and replaced.
@@ -105,6 +106,12 @@ async fn a_database_that_goes_away_is_503_and_its_return_is_felt() {
         assert_eq!((status, body["code"].as_str().unwrap()), (503, "unavailable"), "{body}");
         assert!(!body.to_string().contains(&name), "the cause is for the log: {body}");
     }
+    let page = app.page("/search").send().await.unwrap();
+    assert!((page.status().as_u16(), page.headers().contains_key("retry-after")) == (503, true));
+    let page = page.text().await.unwrap();
+    assert!(page.contains("The shop is very busy") && !page.contains(&name), "{page}");
+    // A page that needs no database is there.
+    assert_eq!(app.page("/login").send().await.unwrap().status(), 200);
     let ready = reqwest::get(format!("http://{}/readyz", app.shop.internal_address)).await.unwrap();
     assert_eq!(ready.status(), 200, "a database that is down must not take every process out");
 

@@ -19,7 +19,7 @@ mod facet;
 mod filter;
 mod order;
 mod request;
-mod search;
+pub(crate) mod search;
 
 /// A shop with a catalogue, somebody of its staff, and what a right answer must know of each product.
 struct Listed {

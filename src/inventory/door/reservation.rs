@@ -129,6 +129,10 @@ pub struct Shipment {
     #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_items = 1)]
     pub lines: Option<Vec<ShipmentLine>>,
+    /// The reservation's version that the shipment was decided on. Another one there is `version_mismatch`, and nothing is shipped.
+    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub version: Option<i64>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]

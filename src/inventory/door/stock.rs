@@ -13,6 +13,8 @@ use crate::page::Page;
 
 /// At most so many rows a call.
 pub const ROWS_MAX: usize = 1_000;
+/// At most so many levels are told at once.
+pub const LEVELS_MAX: usize = 10_000;
 /// No counter and no quantity goes beyond.
 pub const QUANTITY_MAX: i64 = 1_000_000_000;
 
@@ -306,6 +308,9 @@ pub struct StockSummary {
 #[async_trait]
 pub trait Stock: Send + Sync {
     async fn stock_list(&self, query: StockQuery) -> Result<Page<StockLevel>, InventoryError>;
+    /// The levels of these SKUs at these locations, by SKU code, then location code; where there never was stock, there is none.
+    /// Unknown codes are left out. At most [`LEVELS_MAX`] pairs of a SKU and a location.
+    async fn stock_at(&self, skus: Vec<String>, locations: Vec<String>) -> Result<Vec<StockLevel>, InventoryError>;
     /// For shoppers, in the order of `skus`; unknown codes are left out. At most 1,000 codes.
     async fn availability(&self, skus: Vec<String>) -> Result<Vec<Availability>, InventoryError>;
     async fn stock_summary(&self) -> Result<StockSummary, InventoryError>;

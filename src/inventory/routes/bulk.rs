@@ -1,11 +1,9 @@
 //! Public routes of import, export and jobs.
 
-use std::time::{Duration, Instant};
-
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, get, post, web};
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::StreamExt;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
@@ -17,9 +15,10 @@ use crate::config::ServerConfig;
 use crate::error::{ErrorCode, Problem};
 use crate::http::gate::{Access, Rule};
 use crate::http::observe::Deadline;
+use crate::http::pace::Pace;
 use crate::http::{ApiResult, Change, Errors, NoParams, Params, ProblemBody, answer, idempotency_key, page, path_id};
 use crate::inventory::{
-    BulkFormat, ExportChunk, ImportOptions, Inventory, InventoryError, Job, JobQuery, PIECE_BYTES_MAX, RowFault,
+    BulkFormat, ImportInput, ImportOptions, Inventory, InventoryError, Job, JobQuery, RowFault, export_stream,
 };
 use crate::page::Page;
 
@@ -46,10 +45,6 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(export_csv)
         .service(export_jsonl);
 }
-
-/// So much of an input must come within the time that any other request has in all, again and again: a line may be slow, but who
-/// stands still gives up his place.
-const PACE_BYTES: usize = 16 * 1024;
 
 const CSV: &str = "text/csv";
 const JSONL: &str = "application/x-ndjson";
@@ -103,7 +98,7 @@ async fn import_start(
     let key = idempotency_key(&request)?;
     let mut hash = Sha256::new_with_prefix(format!("POST imports {options:?}\0"));
     let import = inventory.import_begin(&call, options).await?;
-    let started = match keep(&**inventory, import, Upload::new(body, patience.0), limit, &mut hash).await {
+    let started = match keep(&**inventory, import, body, Pace::new(patience.0), limit, &mut hash).await {
         Ok(()) => {
             call.key = Some(IdempotencyKey { key, request_hash: hash.finalize().to_vec() });
             inventory.import_start(&call, import).await.map_err(Problem::from)
@@ -140,71 +135,28 @@ fn too_large(limit: usize) -> Problem {
     Problem::new(ErrorCode::PayloadTooLarge, format!("An import has at most {limit} bytes: split the file."))
 }
 
-/// A body as it comes, and how long its sender has still been waited for.
-struct Upload {
-    body: web::Payload,
-    patience: Duration,
-    left: Duration,
-    /// What has come since `left` was all of the patience.
-    came: usize,
-}
-
-impl Upload {
-    fn new(body: web::Payload, patience: Duration) -> Self {
-        Upload { body, patience, left: patience, came: 0 }
-    }
-
-    /// The next bytes; `None` at the end.
-    async fn next(&mut self) -> Result<Option<web::Bytes>, Problem> {
-        let begin = Instant::now();
-        let Ok(bytes) = tokio::time::timeout(self.left, self.body.next()).await else {
-            let detail = format!("Less than {PACE_BYTES} bytes of the body came in {:?}.", self.patience);
-            return Err(Problem::new(ErrorCode::RequestTimeout, detail));
-        };
-        let bytes = bytes.transpose().map_err(|error| {
-            Problem::new(ErrorCode::BadRequest, format!("The body could not be read to its end: {error}"))
-        })?;
-        self.left = self.left.saturating_sub(begin.elapsed());
-        self.came += bytes.as_ref().map_or(0, web::Bytes::len);
-        if self.came >= PACE_BYTES {
-            (self.left, self.came) = (self.patience, 0);
-        }
-        Ok(bytes)
-    }
-}
-
-/// Keeps the body, piece by piece, so that no more than one piece is in memory; adds it to the hash.
+/// Keeps the body, piece by piece; adds it to the hash.
 async fn keep(
     inventory: &dyn Inventory,
     import: Id,
-    mut upload: Upload,
+    mut body: web::Payload,
+    mut pace: Pace,
     limit: usize,
     hash: &mut Sha256,
 ) -> Result<(), Problem> {
-    let mut piece = Vec::with_capacity(PIECE_BYTES_MAX);
-    let (mut size, mut seq) = (0, 0);
-    while let Some(bytes) = upload.next().await? {
-        size += bytes.len();
-        if size > limit {
+    let mut input = ImportInput::new(inventory, import);
+    while let Some(bytes) = pace.wait(body.next()).await? {
+        let bytes = bytes.map_err(|error| {
+            Problem::new(ErrorCode::BadRequest, format!("The body could not be read to its end: {error}"))
+        })?;
+        pace.came(bytes.len());
+        if input.size() + bytes.len() > limit {
             return Err(too_large(limit));
         }
         hash.update(&bytes);
-        let mut rest = &bytes[..];
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(rest.len().min(PIECE_BYTES_MAX - piece.len()));
-            piece.extend_from_slice(now);
-            rest = later;
-            if piece.len() == PIECE_BYTES_MAX {
-                let full = std::mem::replace(&mut piece, Vec::with_capacity(PIECE_BYTES_MAX));
-                inventory.import_add(import, seq, full).await?;
-                seq += 1;
-            }
-        }
+        input.add(&bytes).await?;
     }
-    if !piece.is_empty() {
-        inventory.import_add(import, seq, piece).await?;
-    }
-    Ok(())
+    Ok(input.end().await?)
 }
 
 async fn forget(inventory: &dyn Inventory, import: Id) {
@@ -308,24 +260,6 @@ async fn export_jsonl(_: Params<NoParams>, inventory: web::Data<dyn Inventory>) 
 
 /// The first piece is made before the answer begins, so that an error then is told as one; a later one breaks the answer off.
 async fn export(inventory: web::Data<dyn Inventory>, format: BulkFormat, content_type: &str) -> ApiResult {
-    let first = inventory.export_chunk(format, None).await?;
-    Ok(HttpResponse::Ok().content_type(content_type).streaming(pieces(inventory, format, first)))
-}
-
-fn pieces(
-    inventory: web::Data<dyn Inventory>,
-    format: BulkFormat,
-    first: ExportChunk,
-) -> impl Stream<Item = Result<web::Bytes, InventoryError>> {
-    let rest = stream::try_unfold(first.next, move |after| {
-        let inventory = inventory.clone();
-        async move {
-            let Some(after) = after else { return Ok(None) };
-            let chunk = inventory.export_chunk(format, Some(after)).await.inspect_err(|error| {
-                tracing::error!(%error, "an export was broken off");
-            })?;
-            Ok(Some((web::Bytes::from(chunk.bytes), chunk.next)))
-        }
-    });
-    stream::once(async move { Ok(web::Bytes::from(first.bytes)) }).chain(rest)
+    let pieces = export_stream(inventory.into_inner(), format).await?;
+    Ok(HttpResponse::Ok().content_type(content_type).streaming(pieces))
 }

@@ -36,7 +36,7 @@ impl LocalInventory {
 }
 
 /// Is what is there what the caller saw?
-fn check_version(expected: Option<Version>, actual: Version) -> Result<(), InventoryError> {
+pub(super) fn check_version(expected: Option<Version>, actual: Version) -> Result<(), InventoryError> {
     match expected {
         Some(expected) if expected != actual => Err(InventoryError::VersionMismatch { expected, actual }),
         _ => Ok(()),

@@ -31,11 +31,30 @@ impl Stock for LocalInventory {
         if texts.chain(after.iter().flat_map(|(sku, location)| [sku, location])).any(|text| text.contains('\0')) {
             return Ok(Page { items: vec![], next_cursor: None });
         }
-        let filter =
-            LevelFilter { sku: query.sku, location: query.location, low: query.low.unwrap_or_default(), after };
+        let filter = LevelFilter {
+            skus: query.sku.map(|sku| vec![sku]),
+            locations: query.location.map(|location| vec![location]),
+            low: query.low.unwrap_or_default(),
+            after,
+        };
         let now = self.clock.now();
         let rows = self.db.read(move |conn| Ok::<_, InventoryError>(level_list(conn, filter, limit + 1, now)?)).await?;
         Ok(Page::cut(rows, limit, |level| (level.sku.clone(), level.location.clone())))
+    }
+
+    async fn stock_at(&self, skus: Vec<String>, locations: Vec<String>) -> Result<Vec<StockLevel>, InventoryError> {
+        let pairs = skus.len().saturating_mul(locations.len());
+        if pairs > LEVELS_MAX {
+            let message = format!("are {pairs} pairs of a SKU and a location; at most {LEVELS_MAX} are allowed");
+            return Err(InventoryError::invalid("sku", message));
+        }
+        if pairs == 0 {
+            return Ok(vec![]);
+        }
+        let storable = |codes: Vec<String>| Some(codes.into_iter().filter(|code| !code.contains('\0')).collect());
+        let filter = LevelFilter { skus: storable(skus), locations: storable(locations), low: false, after: None };
+        let now = self.clock.now();
+        self.db.read(move |conn| Ok(level_list(conn, filter, LEVELS_MAX as i64, now)?)).await
     }
 
     async fn availability(&self, skus: Vec<String>) -> Result<Vec<Availability>, InventoryError> {

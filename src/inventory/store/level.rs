@@ -13,10 +13,10 @@ use crate::db::{Connection, MultiBackend, sql};
 use crate::inventory::StockLevel;
 use crate::inventory::schema::{locations, products, skus, stock};
 
-/// What `stock_list` shall give.
+/// Which levels shall be given: all, where nothing is said.
 pub(in crate::inventory) struct LevelFilter {
-    pub sku: Option<String>,
-    pub location: Option<String>,
+    pub skus: Option<Vec<String>>,
+    pub locations: Option<Vec<String>>,
     /// Only where what is available is at or below the SKU's threshold.
     pub low: bool,
     /// After this SKU code and location code.
@@ -78,11 +78,11 @@ pub(in crate::inventory) fn level_list(
         .order((skus::code, locations::code))
         .limit(limit)
         .into_boxed::<MultiBackend>();
-    if let Some(code) = filter.sku {
-        query = query.filter(skus::code.eq(code));
+    if let Some(codes) = filter.skus {
+        query = query.filter(skus::code.eq_any(codes));
     }
-    if let Some(code) = filter.location {
-        query = query.filter(locations::code.eq(code));
+    if let Some(codes) = filter.locations {
+        query = query.filter(locations::code.eq_any(codes));
     }
     if let Some((sku, location)) = filter.after {
         // The first part is what an index can use.

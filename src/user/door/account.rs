@@ -161,6 +161,8 @@ pub struct PersonalData {
 #[async_trait]
 pub trait Account: Send + Sync {
     async fn profile_get(&self, user: Id) -> Result<Option<Profile>, UserError>;
+    /// Those of them who are there, in any order: at most [`crate::page::LIMIT_MAX`].
+    async fn profile_list(&self, users: Vec<Id>) -> Result<Vec<Profile>, UserError>;
     async fn profile_update(
         &self,
         call: &Call,

@@ -157,6 +157,8 @@ pub trait Auth: Send + Sync {
     async fn setup(&self, origin: &Origin, token: &Secret, new: Registration) -> Result<Profile, UserError>;
     /// Proves an address (after registration or a change of address).
     async fn email_verify(&self, origin: &Origin, used: TokenUse) -> Result<(), UserError>;
+    /// Mails the link to verify the address once more; nothing where it is verified. `Throttled` by address.
+    async fn email_verify_again(&self, origin: &Origin, user: Id) -> Result<(), UserError>;
     /// `WrongCredentials`; `Throttled`. An account that is not verified may log in; one that is disabled may not.
     async fn login(&self, origin: &Origin, login: Login) -> Result<NewSession, UserError>;
     /// Ends this one session.

@@ -8,6 +8,7 @@ use super::faults::Faults;
 use crate::call::{Call, Role, Version, Versioned};
 use crate::clock::{Id, Time};
 use crate::db::Connection;
+use crate::page::LIMIT_MAX;
 use crate::user::email::normalised;
 use crate::user::store;
 use crate::user::store::user::UserRow;
@@ -28,6 +29,14 @@ const DELIVERIES_MAX: i64 = 10_000;
 impl Account for LocalUser {
     async fn profile_get(&self, user: Id) -> Result<Option<Profile>, UserError> {
         self.db.read(move |conn| find(conn, user)).await
+    }
+
+    async fn profile_list(&self, users: Vec<Id>) -> Result<Vec<Profile>, UserError> {
+        if users.len() > LIMIT_MAX as usize {
+            let message = format!("are {} ids; at most {LIMIT_MAX} are allowed", users.len());
+            return Err(UserError::invalid("users", message));
+        }
+        self.db.read(move |conn| Ok(store::profile::profiles_by_id(conn, &users)?)).await
     }
 
     async fn profile_update(

@@ -46,6 +46,10 @@ impl Auth for LocalUser {
         self.email_confirm(origin, used).await
     }
 
+    async fn email_verify_again(&self, origin: &Origin, user: Id) -> Result<(), UserError> {
+        self.verify_link_again(origin, user).await
+    }
+
     async fn login(&self, origin: &Origin, login: Login) -> Result<NewSession, UserError> {
         self.session_create(origin, login).await
     }

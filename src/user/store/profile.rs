@@ -48,6 +48,12 @@ pub(in crate::user) fn user_list(conn: &mut Connection, filter: &UserFilter, lim
     rows.into_iter().map(UserRow::profile).collect()
 }
 
+/// Those of these users who are there.
+pub(in crate::user) fn profiles_by_id(conn: &mut Connection, users: &[Id]) -> QueryResult<Vec<Profile>> {
+    let rows: Vec<UserRow> = users::table.filter(users::id.eq_any(users)).select(COLUMNS).load(conn)?;
+    rows.into_iter().map(UserRow::profile).collect()
+}
+
 /// The LIKE pattern of texts that contain `text`, as `search_text` is written: in lower case.
 fn containing(text: &str) -> String {
     let text = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");

@@ -8,7 +8,7 @@ use super::*;
 use crate::testapp::on_both;
 
 /// A file of the shared test data: `shared/data` in a folder above the project.
-fn shared(name: &str) -> PathBuf {
+pub(crate) fn shared(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let paths = root.ancestors().map(|folder| folder.join("shared/data").join(name));
     paths

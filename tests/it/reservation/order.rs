@@ -117,7 +117,7 @@ on_both! {
         assert_eq!(committed.committed_at, Some(placed));
         shop.clock.advance(Duration::from_secs(60));
         let part = ShipmentLine { sku: "A".into(), location: "EAST".into(), quantity: 1 };
-        let part = Shipment { lines: Some(vec![part]) };
+        let part = Shipment { lines: Some(vec![part]), version: None };
         let part = shop.inventory.reservation_ship(&call(), held.id, part).await.unwrap().value;
         assert_eq!((part.state, part.committed_at), (ReservationState::Committed, Some(placed)));
         let cancelled = shop.inventory.reservation_cancel(&call(), held.id).await.unwrap().value;

@@ -12,7 +12,7 @@ fn shipment(lines: &[(&str, &str, i64)]) -> Shipment {
         location: (*location).into(),
         quantity: *quantity,
     };
-    Shipment { lines: Some(lines.iter().map(line).collect()) }
+    Shipment { lines: Some(lines.iter().map(line).collect()), version: None }
 }
 
 fn refused_in<T: std::fmt::Debug>(result: Result<T, InventoryError>) -> ReservationState {
@@ -136,6 +136,22 @@ on_both! {
             assert_eq!(faults[0].pointer, pointer);
         }
         assert_eq!(shop.counters("A", "EAST").await, (9, 0, 3));
+    }
+
+    async fn a_shipment_that_was_decided_on_another_version_is_refused(backend: Backend) {
+        let shop = Warehouse::start(backend).await;
+        shop.put("A", "EAST", 9).await;
+        let id = shop.hold("ann", &[("A", "EAST", 5)]).await.unwrap().id;
+        let version = Some(shop.inventory.reservation_commit(&call(), id).await.unwrap().value.version);
+        let two = || Shipment { version, ..shipment(&[("A", "EAST", 2)]) };
+        shop.inventory.reservation_ship(&call(), id, two()).await.unwrap();
+        for stale in [two(), Shipment { version, lines: None }] {
+            let refused = shop.inventory.reservation_ship(&call(), id, stale).await.unwrap_err();
+            let InventoryError::VersionMismatch { actual, .. } = refused else { panic!("{refused}") };
+            assert_eq!((actual.id, Some(actual.number)), (id, version.map(|version| version + 1)));
+        }
+        assert_eq!(lines(&shop.get(id).await), [("A", "EAST", 5, 2)]);
+        assert_eq!(shop.counters("A", "EAST").await, (7, 0, 3));
     }
 
     async fn cancelling_gives_back_what_is_not_shipped(backend: Backend) {

@@ -51,6 +51,27 @@ async fn the_list_has_pages_and_filters(backend: Backend) {
     }
 }
 
+async fn levels_of_many_skus_at_many_places(backend: Backend) {
+    let f = Fixture::start(backend).await;
+    let rows = vec![adjustment("A", "WEST", 1), adjustment("A", "EAST", 2), adjustment("B", "EAST", 3)];
+    f.inventory().stock_adjust(&call(), all(rows)).await.unwrap();
+    let at = async |skus: &[&str], locations: &[&str]| {
+        let codes = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect();
+        let levels = f.inventory().stock_at(codes(skus), codes(locations)).await.unwrap();
+        levels.iter().map(|level| (level.sku.clone() + "@" + &level.location, level.on_hand)).collect::<Vec<_>>()
+    };
+    let told = |name: &str, on_hand| (name.to_owned(), on_hand);
+    let all = [told("A@EAST", 2), told("A@WEST", 1), told("B@EAST", 3)];
+    assert_eq!(at(&["B", "A", "NONE", "\0"], &["WEST", "EAST", "\0"]).await, all);
+    assert_eq!(at(&["A", "B"], &["WEST"]).await, [told("A@WEST", 1)]);
+    assert_eq!(at(&[], &["WEST"]).await, []);
+    assert_eq!(at(&["A"], &[]).await, []);
+    let many = |count: usize| vec!["A".to_owned(); count];
+    let refused = f.inventory().stock_at(many(101), many(100)).await.unwrap_err();
+    assert!(matches!(refused, InventoryError::Invalid(_)));
+    assert_eq!(f.inventory().stock_at(many(100), many(100)).await.unwrap(), []);
+}
+
 async fn low_counts_expired_holds_as_given_back(backend: Backend) {
     let mut f = Fixture::start(backend).await;
     let low = seed::sku(&mut f.conn, "LOW", 0, Some(3));

@@ -6,8 +6,9 @@ use group::Group;
 
 use super::record::Records;
 use super::{Column, is_known, unguarded};
-use crate::inventory::format::{FAULTS_KEPT, Piece, ReadError, money};
+use crate::inventory::format::{FAULTS_KEPT, Piece, ReadError};
 use crate::inventory::{Money, ProductStatus, RowFault};
+use crate::money;
 
 mod group;
 

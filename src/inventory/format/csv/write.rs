@@ -1,8 +1,8 @@
 //! Shopify's product CSV written.
 
 use super::{Column, OPTION_NAMES, OPTION_VALUES, guarded, join_tags};
-use crate::inventory::format::money;
 use crate::inventory::{NO_OPTION, Product, ProductStatus, Sku};
+use crate::money;
 
 /// A product and what its columns need beside it.
 pub(in crate::inventory) struct ExportRow<'a> {

@@ -6,9 +6,11 @@ use serde::Serialize;
 
 use super::plan::Demand;
 use super::{Attempt, Done, Setback, shown, state_at};
+use crate::call::Version;
 use crate::clock::{Id, Time};
 use crate::db::Connection;
 use crate::error::FieldError;
+use crate::inventory::service::catalogue::check_version;
 use crate::inventory::store::event::event_insert;
 use crate::inventory::store::reservation::{
     ReservationLineRow, ReservationRow, reservation_line_ship, reservation_lines, reservation_lock, reservation_update,
@@ -223,6 +225,8 @@ impl Attempt<'_> {
 
     pub(super) fn ship(&mut self, id: Id, shipment: &Shipment) -> Result<Done, Setback> {
         let (mut row, mut lines) = self.locked(id)?;
+        let expected = shipment.version.map(|number| Version { id, number });
+        check_version(expected, Version { id, number: row.version })?;
         match state_at(&row, self.now) {
             ReservationState::Committed => {}
             ReservationState::Shipped if shipment.lines.is_none() => {

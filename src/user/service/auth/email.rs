@@ -38,6 +38,32 @@ impl LocalUser {
         written.await
     }
 
+    /// See [`crate::user::Auth::email_verify_again`].
+    pub(super) async fn verify_link_again(&self, origin: &Origin, user: Id) -> Result<(), UserError> {
+        let (config, now) = (self.config.clone(), self.clock.now());
+        let (public_url, address) = (self.public_url.clone(), origin.address.clone());
+        let token = token::personal(token::ONE_TIME, user, &token::random());
+        let written = self.db.write(move |conn| {
+            let row = user_lock(conn, user)?;
+            let row = row.ok_or_else(|| UserError::NotFound { what: "user", name: user.to_string() })?;
+            if row.email_verified_at.is_some() {
+                return Ok(());
+            }
+            attempt::count(conn, &Counter::of_mail(&normalised(&row.email), &address), &config, now)?;
+            let verify = OneTimeToken {
+                user,
+                hash: token::hash(&token),
+                purpose: Purpose::Verify,
+                email: row.email.clone(),
+                expires_at: now.plus_seconds(config.verify_link_seconds),
+            };
+            one_time_token_replace(conn, &verify, now)?;
+            let letter = Letter::verify(&public_url, &token, config.verify_link_seconds);
+            Ok(mail_insert(conn, &row.email, &letter, now)?)
+        });
+        written.await
+    }
+
     /// See [`crate::user::Auth::email_change`].
     pub(super) async fn email_replace(&self, origin: &Origin, user: Id, change: EmailChange) -> Result<(), UserError> {
         let email = Email::read(&change.email, "/email")?;

@@ -20,7 +20,12 @@ const PURPOSE: &str = "setup";
 impl LocalUser {
     /// See [`crate::user::Auth::signing_key`].
     pub(super) async fn shop_secret(&self) -> Result<SigningKey, UserError> {
-        self.signing_key.get_or_try_init(|| self.shop_secret_read()).await.cloned()
+        if let Some(secret) = self.signing_key.get() {
+            return Ok(secret.clone());
+        }
+        // Nobody waits for anybody else: while the database is down, each finds that out at the same time.
+        let secret = self.shop_secret_read().await?;
+        Ok(self.signing_key.get_or_init(|| secret).clone())
     }
 
     async fn shop_secret_read(&self) -> Result<SigningKey, UserError> {

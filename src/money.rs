@@ -1,7 +1,7 @@
 //! Prices as decimal numbers, with as many decimals as their currency has.
 
 /// How many decimals a currency has (ISO 4217).
-pub(super) fn decimals(currency: &str) -> u32 {
+pub fn decimals(currency: &str) -> u32 {
     match currency {
         "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND"
         | "VUV" | "XAF" | "XOF" | "XPF" => 0,
@@ -12,7 +12,7 @@ pub(super) fn decimals(currency: &str) -> u32 {
 }
 
 /// Reads `19.99` as 1999; zeros beyond the last decimal are allowed. `None`: not such a number, or too large.
-pub(super) fn parse(text: &str, decimals: u32) -> Option<i64> {
+pub fn parse(text: &str, decimals: u32) -> Option<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     if whole.is_empty() || !is_number(whole) || !is_number(fraction) || text.ends_with('.') {
@@ -28,7 +28,7 @@ pub(super) fn parse(text: &str, decimals: u32) -> Option<i64> {
 }
 
 /// Writes 1999 as `19.99`. The amount is not negative.
-pub(super) fn format(amount: i64, decimals: u32) -> String {
+pub fn format(amount: i64, decimals: u32) -> String {
     let scale = 10_i64.pow(decimals);
     match decimals {
         0 => amount.to_string(),

@@ -1,0 +1,45 @@
+//! Errors as pages: what happened, what to do, and the id under which it stands in the log.
+
+use actix_web::web;
+use askama::Template;
+
+use super::shell::Person;
+use super::{Shell, Site};
+use crate::http::ProblemBody;
+use crate::http::browser::{Asked, Shown};
+
+#[derive(Template)]
+#[template(path = "failure.html")]
+struct Failure<'a> {
+    shell: &'a Shell,
+    status: u16,
+    title: String,
+    advice: String,
+    detail: &'a str,
+    request_id: &'a str,
+}
+
+/// Shows an error to a person; who is not logged in where it takes that is sent to do so.
+pub(super) fn show(site: &web::Data<Site>, asked: &Asked, problem: &ProblemBody) -> Shown {
+    if problem.code == "unauthenticated" {
+        let next: String = match asked.is_read {
+            true => url::form_urlencoded::byte_serialize(asked.address.as_bytes()).collect(),
+            false => "%2F".to_owned(),
+        };
+        return Shown::Elsewhere(format!("/login?next={next}"));
+    }
+    let mut shell = Shell::bare(site.clone(), asked.address.clone());
+    shell.menu = site.kept_menu();
+    shell.person = asked.caller.as_ref().and_then(Person::of);
+    let of_status = |what: &str| shell.find1(&format!("failure-{what}-{}", problem.status), "n", 0_i64);
+    let of_kind = || match problem.status {
+        500.. => (shell.t("failure-title-500"), shell.t("failure-advice-500")),
+        _ => (shell.t("failure-title-400"), shell.t("failure-advice-400")),
+    };
+    let (title, advice) = of_status("title").zip(of_status("advice")).unwrap_or_else(of_kind);
+    // What went wrong inside is for the log.
+    let detail = if problem.status >= 500 || problem.status == 404 { "" } else { &problem.detail };
+    let page =
+        Failure { shell: &shell, status: problem.status, title, advice, detail, request_id: &problem.request_id };
+    Shown::Page(page.render().unwrap_or_else(|_| format!("{}: {}", problem.title, problem.request_id)))
+}

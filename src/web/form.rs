@@ -1,0 +1,396 @@
+//! Forms: what was sent, what of it is not allowed, and the fields as they are shown, as GOV.UK's design system has them.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use askama::Template;
+use futures_util::future::LocalBoxFuture;
+use sha2::{Digest, Sha256};
+
+use super::{Shell, Site};
+use crate::call::{Call, Caller, IdempotencyKey};
+use crate::clock::Id;
+use crate::error::{ErrorCode, FieldError, Problem};
+use crate::http::{ApiError, ApiResult, body_bytes};
+use crate::money;
+
+/// The name of the hidden field with a session's token.
+pub(in crate::web) const TOKEN: &str = "form_token";
+/// A form has no more fields: the largest, a product with all its pictures, has fewer.
+const FIELDS_MAX: usize = 5_000;
+/// So many faults are told above a form; each stands at its field too.
+const FAULTS_TOLD: usize = 20;
+
+/// The values of a form by their names, and what is wrong with them.
+#[derive(Clone, Default)]
+pub(in crate::web) struct Form {
+    values: Vec<(String, String)>,
+    /// Where the first value of each name is.
+    first: HashMap<String, usize>,
+    faults: Vec<FieldError>,
+    /// Why it was refused, where it was.
+    problem: Option<Problem>,
+}
+
+/// A form that was sent. Where somebody is logged in, it must carry his session's token.
+impl FromRequest for Form {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let bytes = body_bytes(&request, payload);
+        Box::pin(async move {
+            let bytes = bytes.await?;
+            if !request.content_type().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+                return Err(Problem::new(ErrorCode::UnsupportedMediaType, "This address takes forms.").into());
+            }
+            if url::form_urlencoded::parse(&bytes).nth(FIELDS_MAX).is_some() {
+                let detail = format!("A form has at most {FIELDS_MAX} fields: send less at a time.");
+                return Err(Problem::new(ErrorCode::PayloadTooLarge, detail).into());
+            }
+            let form = Form::of(url::form_urlencoded::parse(&bytes).into_owned());
+            form.check_token(&request).await?;
+            Ok(form)
+        })
+    }
+}
+
+impl Form {
+    pub(in crate::web) fn of(values: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>) -> Form {
+        let values: Vec<(String, String)> =
+            values.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let mut first = HashMap::with_capacity(values.len());
+        for (n, (name, _)) in values.iter().enumerate() {
+            first.entry(name.clone()).or_insert(n);
+        }
+        Form { values, first, ..Form::default() }
+    }
+
+    /// The parameters of an address.
+    pub(in crate::web) fn of_query(request: &HttpRequest) -> Form {
+        Form::of(url::form_urlencoded::parse(request.query_string().as_bytes()).into_owned())
+    }
+
+    pub(in crate::web) async fn check_token(&self, request: &HttpRequest) -> ApiResult<()> {
+        let session = match request.extensions().get::<Caller>() {
+            Some(Caller::Person { session_id, .. }) => *session_id,
+            _ => return Ok(()),
+        };
+        let missing = || Problem::new(ErrorCode::Internal, "There is no site.");
+        let site = request.app_data::<web::Data<Site>>().ok_or_else(missing)?;
+        if site.keys().await?.is_form_token(session, self.get(TOKEN)) {
+            return Ok(());
+        }
+        let detail =
+            "This page was opened before you logged in, or not in this shop. Load it again and repeat what you did.";
+        Err(Problem::new(ErrorCode::Forbidden, detail).into())
+    }
+
+    /// The value of a field without blanks around it; empty where there is none.
+    pub(in crate::web) fn get(&self, name: &str) -> &str {
+        self.raw(name).trim()
+    }
+
+    /// As it was typed, for passwords.
+    pub(in crate::web) fn raw(&self, name: &str) -> &str {
+        self.first.get(name).map_or("", |n| &self.values[*n].1)
+    }
+
+    pub(in crate::web) fn text(&self, name: &str) -> String {
+        self.get(name).to_owned()
+    }
+
+    /// `None` for a field that is empty.
+    pub(in crate::web) fn optional(&self, name: &str) -> Option<String> {
+        Some(self.text(name)).filter(|value| !value.is_empty())
+    }
+
+    pub(in crate::web) fn is_checked(&self, name: &str) -> bool {
+        self.first.contains_key(name)
+    }
+
+    /// All values of fields whose names begin so, with the rest of the name: of `quantity.MUG-1` that is `MUG-1`.
+    pub(in crate::web) fn all<'a>(&'a self, beginning: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.values.iter().filter_map(move |(key, value)| key.strip_prefix(beginning).map(|rest| (rest, value.trim())))
+    }
+
+    /// A whole number; an empty or a wrong one is a fault, and 0.
+    pub(in crate::web) fn integer(&mut self, name: &str) -> i64 {
+        let text = self.text(name);
+        text.parse().unwrap_or_else(|_| {
+            self.fault(name, "must be a whole number");
+            0
+        })
+    }
+
+    /// An amount in minor units; `None` for an empty field, a wrong one is a fault.
+    pub(in crate::web) fn amount(&mut self, name: &str, currency: &str) -> Option<i64> {
+        let text = self.optional(name)?;
+        let amount = ungrouped(&text).and_then(|text| money::parse(&text, money::decimals(currency)));
+        if amount.is_none() {
+            self.fault(name, format!("must be an amount, as 12.50, in {currency}"));
+        }
+        amount
+    }
+
+    /// Notes that a value is not allowed.
+    pub(in crate::web) fn fault(&mut self, name: &str, message: impl Into<String>) {
+        self.faults.push(FieldError::new(name, message));
+        self.problem.get_or_insert_with(|| Problem::validation(vec![]));
+    }
+
+    /// What is wrong with a value that is shown in several fields.
+    pub(in crate::web) fn fault_at(&self, name: &str) -> Option<&str> {
+        self.faults.iter().find(|fault| fault.pointer == name).map(|fault| &*fault.message)
+    }
+
+    pub(in crate::web) fn is_good(&self) -> bool {
+        self.problem.is_none()
+    }
+
+    /// Takes in why the form was refused, so that it can be shown again. What the person cannot mend there is given back as an error.
+    pub(in crate::web) fn refuse(&mut self, error: impl Into<Problem>) -> ApiResult<()> {
+        let problem: Problem = error.into();
+        if problem.code.status() >= 500 || matches!(problem.code, ErrorCode::NotFound | ErrorCode::Forbidden) {
+            return Err(problem.into());
+        }
+        for fault in &problem.errors {
+            let name = fault.pointer.trim_start_matches('/').replace('/', ".");
+            self.faults.push(FieldError::new(name, fault.message.clone()));
+        }
+        self.problem = Some(problem);
+        Ok(())
+    }
+
+    /// The call of a form that is done once, however often it is sent. Its page has a hidden `key`, made anew each time that it is
+    /// shown; gone back to, the page can do another thing.
+    pub(in crate::web) fn once(&self, shell: &Shell) -> Result<Call, Problem> {
+        let missing = |_| Problem::new(ErrorCode::BadRequest, "The form is not whole: load its page again.");
+        let page: Id = self.get("key").parse().map_err(missing)?;
+        let mut hash = Sha256::new_with_prefix(&shell.address);
+        for (name, value) in self.values.iter().filter(|(name, _)| name != TOKEN) {
+            hash.update(format!("\0{name}\0{value}"));
+        }
+        let request_hash = hash.finalize().to_vec();
+        let what: String = request_hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Call { key: Some(IdempotencyKey { key: format!("{page}-{what}"), request_hash }), ..shell.call().clone() })
+    }
+
+    pub(in crate::web) fn status(&self) -> StatusCode {
+        let status = self.problem.as_ref().map_or(200, |problem| problem.code.status());
+        StatusCode::from_u16(status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY)
+    }
+
+    pub(in crate::web) fn problem(&self) -> Option<&Problem> {
+        self.problem.as_ref()
+    }
+
+    /// What stands above a form that was refused: why, with a link to each field in question.
+    pub(in crate::web) fn summary(&self, shell: &Shell) -> String {
+        let Some(problem) = &self.problem else { return String::new() };
+        let code = format!("error-{}", problem.code);
+        let seconds = problem.retry_after_seconds.unwrap_or(0) as i64;
+        let text = match problem.code {
+            ErrorCode::Conflict => problem.detail.clone(),
+            _ => {
+                let max = problem.extra.get("max").and_then(serde_json::Value::as_i64).unwrap_or(0);
+                let fill = [("seconds", seconds.into()), ("max", max.into())];
+                shell.site.texts.find(&code, &fill).unwrap_or_else(|| problem.detail.clone())
+            }
+        };
+        let told = self.faults.iter().take(FAULTS_TOLD);
+        let faults = told.map(|fault| (id(&fault.pointer), named(shell, fault))).collect();
+        let left = self.faults.len().saturating_sub(FAULTS_TOLD);
+        let more = (left > 0).then(|| shell.t1("form-more-faults", "n", left));
+        Summary { title: &shell.t("form-problem"), text, faults, more }.render().unwrap_or_default()
+    }
+
+    /// A field that shows what was sent before.
+    pub(in crate::web) fn input(&self, name: &str, label: impl Display) -> Input {
+        let fault = self.faults.iter().find(|fault| fault.pointer == name).map(|fault| fault.message.clone());
+        Input {
+            id: id(name),
+            name: name.to_owned(),
+            label: label.to_string(),
+            value: self.text(name),
+            fault,
+            kind: "text",
+            ..Input::default()
+        }
+    }
+
+    /// A box to tick.
+    pub(in crate::web) fn check(&self, name: &str, label: impl Display) -> Input {
+        Input { kind: "checkbox", checked: self.is_checked(name), ..self.input(name, label) }
+    }
+}
+
+/// A fault as it reads away from its field: `Password: must be at least 12 characters`. A message that is a sentence says it all.
+fn named(shell: &Shell, fault: &FieldError) -> String {
+    if !fault.message.starts_with(char::is_lowercase) {
+        return fault.message.clone();
+    }
+    let name = fault.pointer.rsplit('.').next().unwrap_or_default();
+    let label = shell.find1(&format!("field-{name}"), "n", 0_i64).unwrap_or_else(|| {
+        let words = name.replace('_', " ");
+        let mut letters = words.chars();
+        letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+    });
+    format!("{label}: {}", fault.message)
+}
+
+/// A number without the commas between its thousands. `None` where a comma stands elsewhere: `9,50` is not 950.
+pub(in crate::web) fn ungrouped(text: &str) -> Option<String> {
+    let whole = text.split('.').next().unwrap_or_default();
+    let mut groups = whole.split(',').skip(1);
+    (groups.all(|group| group.len() == 3) && !whole.starts_with(',')).then(|| text.replace(',', ""))
+}
+
+fn id(name: &str) -> String {
+    format!("f-{}", name.replace(|c: char| !c.is_ascii_alphanumeric(), "-"))
+}
+
+#[derive(Template)]
+#[template(path = "summary.html")]
+struct Summary<'a> {
+    title: &'a str,
+    text: String,
+    faults: Vec<(String, String)>,
+    /// That there are more.
+    more: Option<String>,
+}
+
+/// A field with its label, its hint and what is wrong with its value.
+#[derive(Default, Template)]
+#[template(path = "field.html")]
+pub(in crate::web) struct Input {
+    id: String,
+    name: String,
+    label: String,
+    value: String,
+    fault: Option<String>,
+    kind: &'static str,
+    hint: String,
+    autocomplete: &'static str,
+    inputmode: &'static str,
+    required: bool,
+    checked: bool,
+    rows: u32,
+    size: &'static str,
+    about: String,
+    /// Of a choice: each value and its name.
+    options: Vec<(String, String)>,
+}
+
+impl askama::filters::HtmlSafe for Input {}
+
+impl Input {
+    /// `email`, `password`, `tel`, `number`, `date` and so on.
+    pub(in crate::web) fn kind(mut self, kind: &'static str) -> Self {
+        if kind == "password" {
+            self.value.clear();
+        }
+        self.kind = kind;
+        self
+    }
+
+    pub(in crate::web) fn hint(mut self, hint: impl Display) -> Self {
+        self.hint = hint.to_string();
+        self
+    }
+
+    /// What a browser may fill in (HTML's autofill detail tokens).
+    pub(in crate::web) fn auto(mut self, autocomplete: &'static str) -> Self {
+        self.autocomplete = autocomplete;
+        self
+    }
+
+    /// Which keys a phone shows: `numeric`, `decimal`.
+    pub(in crate::web) fn keys(mut self, inputmode: &'static str) -> Self {
+        self.inputmode = inputmode;
+        self
+    }
+
+    pub(in crate::web) fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    /// What it belongs to, where several fields have one label: for those who do not see that.
+    pub(in crate::web) fn about(mut self, about: impl Display) -> Self {
+        self.about = about.to_string();
+        self
+    }
+
+    /// The value that it shows.
+    pub(in crate::web) fn holds(mut self, value: impl Display) -> Self {
+        self.value = value.to_string();
+        self
+    }
+
+    /// A text of several lines.
+    pub(in crate::web) fn rows(mut self, rows: u32) -> Self {
+        self.rows = rows;
+        self
+    }
+
+    /// `short` or `medium`: no wider than what it takes.
+    pub(in crate::web) fn size(mut self, size: &'static str) -> Self {
+        self.size = size;
+        self
+    }
+
+    /// A choice of these values, each with its name.
+    pub(in crate::web) fn options(mut self, options: &[(String, String)]) -> Self {
+        self.options = options.to_vec();
+        self
+    }
+
+    fn described_by(&self) -> String {
+        let mut ids = Vec::new();
+        if !self.hint.is_empty() {
+            ids.push(format!("{}-hint", self.id));
+        }
+        if self.fault.is_some() {
+            ids.push(format!("{}-fault", self.id));
+        }
+        ids.join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Form;
+
+    #[test]
+    fn of_a_name_that_is_there_twice_the_first_value_counts() {
+        let form = Form::of([("a", " 1 "), ("b", "2"), ("a", "3")]);
+        assert_eq!((form.get("a"), form.raw("a"), form.get("b"), form.get("c")), ("1", " 1 ", "2", ""));
+        assert_eq!((form.is_checked("a"), form.is_checked("c")), (true, false));
+        assert_eq!(form.all("").map(|(_, value)| value).collect::<Vec<_>>(), ["1", "2", "3"]);
+    }
+
+    #[test]
+    fn an_amount_is_read_as_it_is_meant_or_not_at_all() {
+        for (text, amount) in [
+            ("12.50", Some(1_250)),
+            ("1,234.50", Some(123_450)),
+            ("1,234,567", Some(123_456_700)),
+            ("9,50", None),
+            ("9,5", None),
+            (",500", None),
+            ("1,2345", None),
+            ("12.345", None),
+            ("-1", None),
+            ("ten", None),
+        ] {
+            let mut form = Form::of([("price", text)]);
+            assert_eq!((form.amount("price", "USD"), form.is_good()), (amount, amount.is_some()), "{text}");
+        }
+        assert_eq!(Form::of([("price", " ")]).amount("price", "USD"), None);
+    }
+}

@@ -1,0 +1,247 @@
+//! The cart: a guest's in a sealed cookie, a person's with the user module. It holds wishes only: nothing is kept back from anybody
+//! before the checkout.
+
+use actix_web::HttpResponse;
+use askama::Template;
+
+use super::checkout;
+use super::product::{Stock, chosen, chosen_address, picture};
+use crate::clock::Id;
+use crate::error::{ErrorCode, Problem};
+use crate::http::ApiResult;
+use crate::inventory::{Image, Money, ProductKey, ProductStatus, Shortage, SkuOffer};
+use crate::user::{CART_LINES_MAX, CART_QUANTITY_MAX, CartLine};
+use crate::web::form::Input;
+use crate::web::shell::CART;
+use crate::web::{Form, Shell};
+
+/// How long a browser keeps a guest's cart.
+const CART_SECONDS: i64 = 60 * 60 * 24 * 30;
+/// Browsers keep cookies of 4,096 bytes with their names and marks.
+const COOKIE_BYTES_MAX: usize = 3_800;
+
+/// A line of the cart as it is shown.
+pub(in crate::web) struct Line {
+    pub(in crate::web) quantity: i64,
+    pub(in crate::web) offer: SkuOffer,
+    pub(in crate::web) total: Money,
+    /// The field for its quantity.
+    pub(in crate::web) field: Input,
+    /// What is wrong with it: more than there is, or none left.
+    pub(in crate::web) warning: Option<String>,
+}
+
+impl Line {
+    pub(in crate::web) fn picture(&self) -> Option<Image> {
+        picture(&self.offer)
+    }
+
+    /// `Large, Blue`.
+    pub(in crate::web) fn choice(&self) -> String {
+        self.offer.sku.options.join(", ")
+    }
+
+    fn name(&self) -> String {
+        match self.choice().as_str() {
+            "" => self.offer.product.title.clone(),
+            choice => format!("{}, {choice}", self.offer.product.title),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "storefront/cart.html")]
+struct Page<'a> {
+    shell: &'a Shell,
+    form: &'a Form,
+    lines: Vec<Line>,
+    /// The goods could not be held: what is missing, and whether anything is left.
+    shortages: Vec<String>,
+    some_left: bool,
+    /// A checkout that was begun.
+    open: Option<Id>,
+    /// Codes of lines that are no longer sold.
+    gone: Vec<String>,
+    total: Money,
+}
+
+pub(super) async fn cart(shell: Shell) -> ApiResult {
+    show(&shell, &Form::default(), &[]).await
+}
+
+/// The cart's page; with what the form was refused for, or what there is not enough of.
+pub(super) async fn show(shell: &Shell, form: &Form, short: &[Shortage]) -> ApiResult {
+    let wanted = wanted(shell).await?;
+    let (lines, gone) = lines(shell, form, &wanted).await?;
+    let open = match shell.person {
+        Some(person) => checkout::open(shell, person).await?.map(|held| held.id),
+        None => None,
+    };
+    let shortages = short.iter().map(|short| {
+        let line = lines.iter().find(|line| line.offer.sku.code == short.sku);
+        checkout::shortage(shell, line.map_or(short.sku.clone(), Line::name), short)
+    });
+    let shortages: Vec<String> = shortages.collect();
+    let missing = |line: &Line| {
+        short.iter().filter(|short| short.sku == line.offer.sku.code).map(|s| s.requested - s.available).sum::<i64>()
+    };
+    let some_left = lines.iter().any(|line| line.quantity > missing(line));
+    let total = lines.iter().map(|line| line.total.amount).fold(0, i64::saturating_add);
+    let total = Money { amount: total, currency: shell.site.currency.clone() };
+    let mut form = std::borrow::Cow::Borrowed(form);
+    if !shortages.is_empty() {
+        form.to_mut().refuse(Problem::new(ErrorCode::OutOfStock, ""))?;
+    }
+    shell.form(&form, &Page { shell, form: &form, lines, shortages, some_left, open, gone, total })
+}
+
+/// What is in the cart.
+pub(super) async fn wanted(shell: &Shell) -> ApiResult<Vec<CartLine>> {
+    Ok(match shell.person {
+        Some(person) => shell.site.user.cart_get(person.id).await?,
+        None => shell.guest_cart.clone(),
+    })
+}
+
+/// The lines as they are shown, and the codes of what is no longer sold.
+pub(super) async fn lines(shell: &Shell, form: &Form, wanted: &[CartLine]) -> ApiResult<(Vec<Line>, Vec<String>)> {
+    let codes: Vec<String> = wanted.iter().map(|line| line.sku.clone()).collect();
+    let offers = shell.site.inventory.sku_offers(codes.clone()).await?;
+    let stock = shell.site.inventory.availability(codes).await?;
+    let (mut lines, mut gone) = (Vec::new(), Vec::new());
+    for CartLine { sku, quantity } in wanted {
+        let offer = offers.iter().find(|offer| offer.sku.code == *sku);
+        let Some(offer) = offer.filter(|offer| offer.product.status == ProductStatus::Active) else {
+            gone.push(sku.clone());
+            continue;
+        };
+        let stock = Stock::of(shell, stock.iter().find(|availability| availability.sku == *sku));
+        let total = Money { amount: offer.sku.price.amount.saturating_mul(*quantity), ..offer.sku.price.clone() };
+        let warning = match stock.kind {
+            "out" => Some(shell.t("cart-sold-out")),
+            "few" if stock.left < *quantity => Some(shell.t1("cart-only-left", "left", stock.left)),
+            _ => None,
+        };
+        let name = format!("quantity.{sku}");
+        let typed = form.optional(&name).unwrap_or_else(|| quantity.to_string());
+        let field =
+            form.input(&name, shell.t("product-quantity")).about(&offer.product.title).holds(typed).kind("number");
+        let field = field.keys("numeric").size("short").required();
+        lines.push(Line { field, quantity: *quantity, offer: offer.clone(), total, warning });
+    }
+    Ok((lines, gone))
+}
+
+/// Adds a product in the chosen options.
+pub(super) async fn add(shell: Shell, mut form: Form) -> ApiResult {
+    let handle = form.text("product");
+    let found = shell.site.inventory.product_get(ProductKey::from(handle.as_str())).await?;
+    let missing = || Problem::new(ErrorCode::NotFound, format!("There is no product {handle:?}."));
+    let product = found.filter(|product| product.status == ProductStatus::Active).ok_or_else(missing)?;
+    let Some(sku) = chosen(&product, &form) else {
+        return Ok(shell.go_saying(format!("/products/{}", product.handle), "flash-no-such-choice"));
+    };
+    let quantity = form.integer("quantity");
+    if !(1..=CART_QUANTITY_MAX).contains(&quantity) {
+        return Ok(shell.go_saying(chosen_address(&product, sku), "flash-quantity"));
+    }
+    let found = shell.site.inventory.availability(vec![sku.code.clone()]).await?;
+    if !Stock::of(&shell, found.first()).can_be_had {
+        return Ok(shell.go_saying(chosen_address(&product, sku), "flash-sold-out"));
+    }
+    let line = CartLine { sku: sku.code.clone(), quantity };
+    let response = shell.go_saying("/cart", "flash-added");
+    match shell.person {
+        Some(person) => match shell.site.user.cart_add(person.id, vec![line]).await {
+            Ok(_) => Ok(response),
+            Err(error) => {
+                form.refuse(error)?;
+                show(&shell, &form, &[]).await
+            }
+        },
+        None => {
+            let mut lines = shell.guest_cart.clone();
+            put(&mut lines, line, |old, new| (old + new).min(CART_QUANTITY_MAX));
+            keep(&shell, response, &lines).await
+        }
+    }
+}
+
+/// Sets the quantities that the form names (`quantity.CODE`), or takes a line out (`remove`).
+pub(super) async fn change(shell: Shell, mut form: Form) -> ApiResult {
+    let mut changes = Vec::new();
+    let mut bad = Vec::new();
+    for (sku, quantity) in form.all("quantity.") {
+        match quantity.parse() {
+            Ok(quantity @ 0..=CART_QUANTITY_MAX) => changes.push(CartLine { sku: sku.to_owned(), quantity }),
+            _ => bad.push(format!("quantity.{sku}")),
+        }
+    }
+    if let Some(sku) = form.optional("remove") {
+        changes.retain(|line| line.sku != sku);
+        bad.clear();
+        changes.push(CartLine { sku, quantity: 0 });
+    }
+    for name in bad {
+        form.fault(&name, shell.t1("cart-quantity-range", "max", CART_QUANTITY_MAX));
+    }
+    if !form.is_good() {
+        return show(&shell, &form, &[]).await;
+    }
+    let response = shell.go_saying("/cart", "flash-cart-changed");
+    match shell.person {
+        Some(person) => {
+            shell.site.user.cart_set(person.id, changes).await?;
+            Ok(response)
+        }
+        None => {
+            let mut lines = shell.guest_cart.clone();
+            // Only what is there is changed: the cookie is nobody's place to put anything else.
+            for change in
+                changes.into_iter().filter(|change| shell.guest_cart.iter().any(|line| line.sku == change.sku))
+            {
+                put(&mut lines, change, |_, new| new);
+            }
+            keep(&shell, response, &lines).await
+        }
+    }
+}
+
+/// Gives a guest's cart to the person that he turned out to be, and ends the guest's.
+pub(in crate::web) async fn merge(shell: &Shell, user: Id, response: &mut HttpResponse) -> ApiResult<()> {
+    if shell.guest_cart.is_empty() {
+        return Ok(());
+    }
+    let own = shell.site.user.cart_get(user).await?;
+    let of_own = |sku: &str| own.iter().find(|line| line.sku == sku).map_or(0, |line| line.quantity);
+    // The larger of both quantities, so that logging in twice adds nothing twice.
+    let more: Vec<CartLine> =
+        shell.guest_cart.iter().filter(|line| line.quantity > of_own(&line.sku)).cloned().collect();
+    // A cart that would become too long stays with the browser.
+    if more.is_empty() || shell.site.user.cart_set(user, more).await.is_ok() {
+        let _ = response.add_cookie(&shell.site.cookies.clear(CART));
+    }
+    Ok(())
+}
+
+fn put(lines: &mut Vec<CartLine>, line: CartLine, quantity: impl Fn(i64, i64) -> i64) {
+    match lines.iter_mut().find(|old| old.sku == line.sku) {
+        Some(old) => old.quantity = quantity(old.quantity, line.quantity),
+        None => lines.push(line),
+    }
+    lines.retain(|line| line.quantity > 0);
+}
+
+/// Puts a guest's cart into the answer's cookie.
+async fn keep(shell: &Shell, mut response: HttpResponse, lines: &[CartLine]) -> ApiResult {
+    let value = shell.site.keys().await?.seal(&lines);
+    if value.len() > COOKIE_BYTES_MAX || lines.len() > CART_LINES_MAX {
+        return Err(Problem::new(ErrorCode::Conflict, shell.t("cart-full")).into());
+    }
+    let cookie = match lines {
+        [] => shell.site.cookies.clear(CART),
+        _ => shell.site.cookies.set(CART, value, CART_SECONDS),
+    };
+    let _ = response.add_cookie(&cookie);
+    Ok(response)
+}

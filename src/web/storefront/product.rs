@@ -1,0 +1,172 @@
+//! A product: its pictures, its options, its price and whether it can be had.
+
+use actix_web::{HttpRequest, web};
+use askama::Template;
+
+use super::listing::trail;
+use crate::error::{ErrorCode, Problem};
+use crate::http::ApiResult;
+use crate::inventory::{
+    Availability, AvailabilityStatus, Category, Image, Product, ProductKey, ProductStatus, ProductSummary, Sku,
+    SkuOffer,
+};
+use crate::web::{Form, Shell};
+
+/// Of how many SKUs availability is asked at a time.
+const SKUS_AT_A_TIME: usize = 1_000;
+
+/// A product in a grid.
+pub(in crate::web) struct Card {
+    pub(in crate::web) handle: String,
+    pub(in crate::web) title: String,
+    pub(in crate::web) image: Option<Image>,
+    /// `$12.00`, or `from $12.00`.
+    pub(in crate::web) price: String,
+    pub(in crate::web) in_stock: bool,
+}
+
+impl Card {
+    pub(in crate::web) fn of(shell: &Shell, product: &ProductSummary) -> Card {
+        let price = match (&product.price_min, &product.price_max) {
+            (Some(low), Some(high)) if low != high => shell.t1("price-from", "price", shell.money(low)),
+            (Some(price), _) => shell.money(price),
+            _ => String::new(),
+        };
+        Card {
+            handle: product.handle.clone(),
+            title: product.title.clone(),
+            image: product.image.clone(),
+            price,
+            in_stock: product.in_stock,
+        }
+    }
+}
+
+/// A value of an option.
+struct Choice {
+    value: String,
+    is_chosen: bool,
+    /// With the other values that are chosen there is such a SKU, and it can be had.
+    can_be_had: bool,
+}
+
+#[derive(Template)]
+#[template(path = "storefront/product.html")]
+struct Page<'a> {
+    shell: &'a Shell,
+    product: &'a Product,
+    trail: Vec<&'a Category>,
+    images: Vec<&'a Image>,
+    options: Vec<(&'a str, Vec<Choice>)>,
+    sku: Option<&'a Sku>,
+    stock: Option<Stock>,
+}
+
+/// How much of a SKU there is, in words; `kind` is for the style sheet.
+pub(in crate::web) struct Stock {
+    pub(in crate::web) kind: &'static str,
+    pub(in crate::web) text: String,
+    pub(in crate::web) can_be_had: bool,
+    /// No more than these can be bought at a time.
+    pub(in crate::web) left: i64,
+}
+
+impl Stock {
+    pub(in crate::web) fn of(shell: &Shell, availability: Option<&Availability>) -> Stock {
+        let left = availability.and_then(|availability| availability.left);
+        let (kind, text) = match availability.map(|availability| availability.status) {
+            Some(AvailabilityStatus::InStock) => ("in", shell.t("stock-in")),
+            Some(AvailabilityStatus::Few) => ("few", shell.t1("stock-few", "left", left.unwrap_or(1))),
+            Some(AvailabilityStatus::Backorder) => ("later", shell.t("stock-backorder")),
+            Some(AvailabilityStatus::SoldOut) | None => ("out", shell.t("stock-out")),
+        };
+        Stock { kind, text, can_be_had: kind != "out", left: left.unwrap_or(99) }
+    }
+}
+
+pub(super) async fn product(shell: Shell, request: HttpRequest, handle: web::Path<String>) -> ApiResult {
+    let form = Form::of_query(&request);
+    let found = shell.site.inventory.product_get(ProductKey::from(handle.as_str())).await?;
+    let missing = || Problem::new(ErrorCode::NotFound, format!("There is no product {:?}.", handle.as_str()));
+    let product =
+        found.filter(|product| product.status == ProductStatus::Active || shell.is_staff()).ok_or_else(missing)?;
+    let availability = availability(&shell, &product).await?;
+    page(&shell, &product, &availability, &form)
+}
+
+async fn availability(shell: &Shell, product: &Product) -> ApiResult<Vec<Availability>> {
+    let codes: Vec<String> = product.skus.iter().map(|sku| sku.code.clone()).collect();
+    let mut found = Vec::with_capacity(codes.len());
+    for codes in codes.chunks(SKUS_AT_A_TIME) {
+        found.extend(shell.site.inventory.availability(codes.to_vec()).await?);
+    }
+    Ok(found)
+}
+
+fn page(shell: &Shell, product: &Product, availability: &[Availability], form: &Form) -> ApiResult {
+    let of = |sku: &Sku| availability.iter().find(|availability| availability.sku == sku.code);
+    let can_be_had = |sku: &Sku| of(sku).is_some_and(|found| found.status != AvailabilityStatus::SoldOut);
+    // First the one that was asked for, then the first that can be had.
+    let asked = chosen(product, form);
+    let sku = asked.or_else(|| product.skus.iter().find(|sku| can_be_had(sku))).or(product.skus.first());
+    let values = sku.map_or(&[][..], |sku| &sku.options);
+    let options = product.options.iter().enumerate().map(|(n, name)| {
+        let with = |value: &str| {
+            product.skus.iter().any(|sku| {
+                let fits =
+                    |m: usize| if m == n { sku.options[m] == value } else { values.get(m) == sku.options.get(m) };
+                (0..sku.options.len()).all(fits) && can_be_had(sku)
+            })
+        };
+        let mut choices: Vec<Choice> = Vec::new();
+        for value in product.skus.iter().filter_map(|sku| sku.options.get(n)) {
+            if !choices.iter().any(|choice| choice.value == *value) {
+                let is_chosen = values.get(n) == Some(value);
+                choices.push(Choice { value: value.clone(), is_chosen, can_be_had: with(value) });
+            }
+        }
+        (name.as_str(), choices)
+    });
+    let here = product.category_id.and_then(|id| shell.menu.iter().find(|category| category.id == id));
+    let own = sku.map_or("", |sku| sku.image_url.as_str());
+    let mut images: Vec<&Image> = product.images.iter().collect();
+    // The picture of what is chosen stands first.
+    images.sort_by_key(|image| own.is_empty() || image.url != own);
+    shell.html(&Page {
+        shell,
+        product,
+        trail: here.map_or(vec![], |here| trail(&shell.menu, here)),
+        images,
+        options: options.collect(),
+        stock: sku.map(|sku| Stock::of(shell, of(sku))),
+        sku,
+    })
+}
+
+/// The SKU whose options the form names; of a product without options the only one.
+pub(super) fn chosen<'a>(product: &'a Product, form: &Form) -> Option<&'a Sku> {
+    let values: Vec<&str> = (0..product.options.len()).map(|n| form.get(OPTIONS[n.min(OPTIONS.len() - 1)])).collect();
+    product.skus.iter().find(|sku| sku.options == values)
+}
+
+/// The address of a product's page that shows this SKU.
+pub(super) fn chosen_address(product: &Product, sku: &Sku) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(OPTIONS.iter().zip(&sku.options));
+    match query.finish() {
+        query if query.is_empty() => format!("/products/{}", product.handle),
+        query => format!("/products/{}?{query}", product.handle),
+    }
+}
+
+/// The picture of a SKU: its own, or its product's first.
+pub(in crate::web) fn picture(offer: &SkuOffer) -> Option<Image> {
+    let own = &offer.sku.image_url;
+    match own.is_empty() {
+        true => offer.product.image.clone(),
+        false => Some(Image { url: own.clone(), alt: offer.product.title.clone(), width: None, height: None }),
+    }
+}
+
+/// The names of the fields of a product's options: at most as many as it has (`OPTIONS_MAX`).
+pub(super) const OPTIONS: [&str; 3] = ["option1", "option2", "option3"];

@@ -1,0 +1,9 @@
+goods-options-hint = What buyers choose from, such as Size and Colour. Leave all empty for a product that comes in one form.
+begin-text = Begin with products of your own, or look around first with a made-up catalogue.
+begin-sample = Load the sample catalogue
+category-position-hint = Among its neighbours, the lowest first.
+location-region = County or region
+location-postal-code = Postcode
+location-country-hint = Two letters, as GB.
+ledger-cancelled = Cancelled
+job-cancelled = Cancelled

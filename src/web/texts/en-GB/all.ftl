@@ -1,0 +1,17 @@
+# What British English says otherwise.
+nav-cart = Basket
+cart-title = Basket
+cart-empty = Your basket is empty.
+cart-gone = Some things in your basket are not sold any more:
+cart-full = The basket is full. Please buy or remove something first.
+product-add = Add to basket
+flash-added = It is in your basket.
+flash-cart-changed = Your basket was changed.
+cart-open = Goods in your basket are being kept for you.
+error-out_of_stock = There is not enough of everything in your basket, so nothing was kept for you yet.
+checkout-leave = Leave the checkout; the basket stays
+checkout-offer = You can take what is left, or change your basket.
+checkout-ended-text = The goods went back to the shop, so that others can buy them. Your basket is as it was: start the checkout again to see what is still there.
+checkout-to-cart = Back to the basket
+flash-checkout-left = The goods went back to the shop. Your basket is as it was.
+flash-login-to-order = To order, log in or create an account. Your basket is kept.

@@ -1,0 +1,206 @@
+//! Orders: found, shipped, cancelled; each step once.
+
+use emporium::call::Role;
+use emporium::inventory::{NewReservation, NewReservationLine, ReservationState, Shipment, ShipmentLine};
+
+use super::{Visitor, held, home, ordered, shipped, stocked};
+use crate::testapp::{Backend, TestApp, call, on_both};
+
+on_both! {
+    async fn what_is_shipped_stands_in_the_ledger_once(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        stocked(&app).await;
+        let (mut staff, staff_id) = Visitor::new(&app, "staff@example.com", Role::Staff).await;
+        let (_, eve) = Visitor::new(&app, "eve@example.com", Role::Customer).await;
+        let order = ordered(&app, eve, "MUG", 3).await;
+        app.shop.modules.user.delivery_set(&call(), eve, order.id, home("Eve Adams")).await.unwrap();
+        let inventory = &app.shop.modules.inventory;
+        let (page, ship) = (format!("/admin/orders/{}", order.id), format!("/admin/orders/{}/ship", order.id));
+
+        let shown = staff.page(&page).await;
+        for text in ["Blue Mug", "MUG from MAIN", "3 left to ship", "$36.00", "Eve Adams", "1 Mill Lane", "eve@example.com"] {
+            shown.says(text);
+        }
+        // Staff have no business with accounts.
+        shown.is_silent_of("/admin/users/");
+        let line = [("lines.0.sku", "MUG"), ("lines.0.location", "MAIN")];
+        let fields = |quantity| [line[0], line[1], ("lines.0.quantity", quantity)];
+
+        for (quantity, told) in [("9", "only 3 are left to ship"), ("0", "Choose at least one unit"), ("-1", "must be 0 or more"), ("x", "must be a whole number")] {
+            let refused = staff.submit(&page, &["key", "version"], &ship, &fields(quantity)).await;
+            assert_eq!(refused.status, 422, "{quantity}");
+            refused.says(told);
+            refused.says("id=\"f-lines-0-quantity-fault\"");
+            refused.says(&format!("value=\"{quantity}\""));
+        }
+        assert_eq!(shipped(&app, "MUG").await, []);
+
+        // A double click: the same form twice.
+        let (key, version, token) = (shown.hidden("key"), shown.hidden("version"), shown.hidden("form_token"));
+        let form = [line[0], line[1], ("lines.0.quantity", "1"), ("version", &*version), ("key", &*key), ("form_token", &*token)];
+        for said in ["Shipped.", "was not done a second time"] {
+            let answer = staff.post(&ship, &form).await;
+            assert_eq!((answer.status, answer.to()), (303, &*page), "{}", answer.body);
+            staff.page(&page).await.says(said);
+        }
+        let actor = format!("user:{staff_id}");
+        assert_eq!(shipped(&app, "MUG").await, [(1, actor.clone())]);
+
+        let shown = staff.page(&page).await;
+        shown.says("2 left to ship");
+        let done = staff.submit(&page, &["key", "version"], &ship, &fields("2")).await;
+        assert_eq!(done.status, 303, "{}", done.body);
+        assert_eq!(shipped(&app, "MUG").await, [(2, actor.clone()), (1, actor)]);
+        assert_eq!(inventory.reservation_get(order.id).await.unwrap().unwrap().state, ReservationState::Shipped);
+
+        // Nothing is left to be done with it.
+        let shown = staff.page(&page).await;
+        shown.is_silent_of("name=\"key\"");
+        let form = [("key", &*key), ("form_token", &*token)];
+        let refused = staff.post(&format!("{page}/cancel"), &form).await;
+        assert_eq!(refused.status, 409, "{}", refused.body);
+        refused.says("Its state does not allow this any more.");
+        app.shop.stop().await;
+    }
+
+    async fn orders_are_found_by_state_and_holder(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        stocked(&app).await;
+        let (mut staff, _) = Visitor::new(&app, "staff@example.com", Role::Staff).await;
+        let (_, eve) = Visitor::new(&app, "Eve.Adams@example.com", Role::Customer).await;
+        let (_, max) = Visitor::new(&app, "max@example.com", Role::Customer).await;
+        let order = ordered(&app, eve, "MUG", 1).await.id;
+        let other = ordered(&app, max, "MUG", 1).await.id;
+        let hold = held(&app, eve, "MUG", 1).await.id;
+        let eves = format!("user%3A{eve}");
+        for (query, expected) in [
+            ("", vec![other, order]),
+            ("?show=holds", vec![hold]),
+            ("?show=all", vec![hold, other, order]),
+            ("?show=all&state=held", vec![hold]),
+            ("?state=shipped", vec![]),
+            ("?holder=eve.adams%40example.com", vec![order]),
+            (&*format!("?show=all&holder={eves}"), vec![hold, order]),
+        ] {
+            let page = staff.page(&format!("/admin/orders{query}")).await;
+            let rows = page.body.split("<a href=\"/admin/orders/").skip(1);
+            let found: Vec<String> = rows.map(|rest| rest.split('"').next().unwrap().to_owned()).collect();
+            assert_eq!(found, expected.iter().map(ToString::to_string).collect::<Vec<_>>(), "{query}");
+        }
+        let page = staff.get("/admin/orders?holder=nobody%40example.com").await;
+        assert_eq!(page.status, 422);
+        page.says("Nobody has this address.");
+        page.says("id=\"f-holder-fault\"");
+        let page = staff.get("/admin/orders?holder=a%20b").await;
+        assert_eq!(page.status, 422);
+        page.says("id=\"f-holder-fault\"");
+        let (mut admin, _) = Visitor::new(&app, "root@example.com", Role::Admin).await;
+        for list in ["orders", "users", "audit", "keys", "products", "stock", "imports"] {
+            assert_eq!(admin.get(&format!("/admin/{list}?cursor=nonsense")).await.status, 400, "{list}");
+        }
+        admin.get("/admin/orders?cursor=nonsense").await.says("There is a problem");
+        app.shop.stop().await;
+    }
+
+    async fn a_stale_page_ships_nothing(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        stocked(&app).await;
+        let (mut staff, _) = Visitor::new(&app, "staff@example.com", Role::Staff).await;
+        let (_, eve) = Visitor::new(&app, "eve@example.com", Role::Customer).await;
+        let inventory = &app.shop.modules.inventory;
+        let line = |sku: &str| NewReservationLine { sku: sku.into(), location: None, quantity: 3 };
+        let new = NewReservation {
+            lines: vec![line("MUG"), line("CUP")],
+            hold_seconds: None,
+            allow_partial: false,
+            holder: None,
+            reference: String::new(),
+        };
+        let order = inventory.reserve(&call(), format!("user:{eve}"), new).await.unwrap().value;
+        inventory.reservation_commit(&call(), order.id).await.unwrap();
+        let (first, second) = (&*order.lines[0].sku, &*order.lines[1].sku);
+        let (page, ship) = (format!("/admin/orders/{}", order.id), format!("/admin/orders/{}/ship", order.id));
+        let shown = staff.page(&page).await;
+        let token = shown.hidden("form_token");
+        let fields = |key: &str, version: &str, quantities: [&str; 2]| {
+            let mut fields = vec![("form_token", token.clone()), ("key", key.into()), ("version", version.into())];
+            fields.extend([("lines.0.sku", first.into()), ("lines.0.location", "MAIN".into())]);
+            fields.extend([("lines.1.sku", second.into()), ("lines.1.location", "MAIN".into())]);
+            fields.extend([("lines.0.quantity", quantities[0].into()), ("lines.1.quantity", quantities[1].into())]);
+            fields.retain(|(_, value): &(&str, String)| !value.is_empty());
+            fields
+        };
+        let mut post = async |fields: Vec<(&str, String)>| {
+            let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            staff.post(&ship, &fields).await
+        };
+
+        // A colleague has the same page, and is quicker.
+        let (key, version) = (shown.hidden("key"), shown.hidden("version"));
+        let line = ShipmentLine { sku: first.into(), location: "MAIN".into(), quantity: 3 };
+        let shipment = Shipment { lines: Some(vec![line]), version: None };
+        inventory.reservation_ship(&call(), order.id, shipment).await.unwrap();
+        for quantities in [["2", "0"], ["0", "1"]] {
+            let refused = post(fields(&key, &version, quantities)).await;
+            assert_eq!(refused.status, 409, "{}", refused.body);
+            refused.says("Somebody else has changed this order");
+            refused.is_silent_of("name=\"lines.0.");
+            // What was typed for a line is not shown at another.
+            let field = refused.between("id=\"f-lines-1-quantity\"", ">");
+            assert!(field.contains(&format!("value=\"{}\"", quantities[1])), "{field}");
+        }
+        let refused = post(fields(&key, &version, ["2", "x"])).await;
+        assert_eq!((refused.status, refused.hidden("version")), (422, version.clone()), "the order as it is now is still to be shown");
+        refused.says("id=\"f-lines-1-quantity-fault\"");
+        for (key, version) in [("", &*version), ("mine", &*version), (&*key, "")] {
+            assert_eq!(post(fields(key, version, ["", "1"])).await.status, 400, "{key} {version}");
+        }
+        assert_eq!(shipped(&app, second).await, []);
+
+        let refused = post(fields(&key, &version, ["", "1"])).await;
+        let done = post(fields(&refused.hidden("key"), &refused.hidden("version"), ["", "1"])).await;
+        assert_eq!(done.status, 303, "{}", done.body);
+        let units: Vec<i64> = shipped(&app, second).await.into_iter().map(|(units, _)| units).collect();
+        assert_eq!(units, [1]);
+        app.shop.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hold_is_extended_committed_cancelled_or_released() {
+    let app = TestApp::start(Backend::Sqlite).await;
+    stocked(&app).await;
+    let (mut staff, _) = Visitor::new(&app, "staff@example.com", Role::Staff).await;
+    let (_, eve) = Visitor::new(&app, "eve@example.com", Role::Customer).await;
+    let inventory = &app.shop.modules.inventory;
+    let first = held(&app, eve, "MUG", 2).await;
+    let page = format!("/admin/orders/{}", first.id);
+    let mut step = async |id: emporium::clock::Id, step: &str| {
+        let page = format!("/admin/orders/{id}");
+        let done = staff.submit(&page, &["key"], &format!("{page}/{step}"), &[]).await;
+        assert_eq!((done.status, done.to()), (303, &*page), "{step}: {}", done.body);
+    };
+    app.clock.advance(std::time::Duration::from_secs(60));
+    step(first.id, "extend").await;
+    assert!(inventory.reservation_get(first.id).await.unwrap().unwrap().expires_at > first.expires_at);
+    step(first.id, "commit").await;
+    assert_eq!(inventory.reservation_get(first.id).await.unwrap().unwrap().state, ReservationState::Committed);
+    step(first.id, "cancel").await;
+    assert_eq!(inventory.reservation_get(first.id).await.unwrap().unwrap().state, ReservationState::Cancelled);
+    let second = held(&app, eve, "MUG", 2).await;
+    step(second.id, "release").await;
+    assert_eq!(inventory.reservation_get(second.id).await.unwrap().unwrap().state, ReservationState::Released);
+
+    // Its time is over, and somebody else has the goods.
+    let third = held(&app, eve, "CUP", 3).await;
+    app.clock.advance(std::time::Duration::from_secs(1_000));
+    ordered(&app, eve, "CUP", 3).await;
+    let late = format!("/admin/orders/{}", third.id);
+    let refused = staff.submit(&late, &["key"], &format!("{late}/commit"), &[]).await;
+    assert_eq!(refused.status, 409);
+    refused.says("these goods are not there any more: CUP");
+    for path in [format!("{page}/vanish"), "/admin/orders/nonsense/ship".to_owned()] {
+        assert_eq!(staff.submit(&late, &["key"], &path, &[("lines.0.quantity", "1")]).await.status, 404, "{path}");
+    }
+    app.shop.stop().await;
+}

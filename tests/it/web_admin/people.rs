@@ -1,0 +1,193 @@
+//! Users, API keys, and the audit log.
+
+use emporium::call::{Call, Role};
+use emporium::user::UserPatch;
+use reqwest::Method;
+
+use super::{Visitor, ordered, stocked};
+use crate::testapp::{Backend, TestApp, on_both};
+
+on_both! {
+    async fn who_is_disabled_is_logged_out_with_the_next_click(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let (mut admin, _) = Visitor::new(&app, "root@example.com", Role::Admin).await;
+        let (mut staff, id) = Visitor::new(&app, "staff@example.com", Role::Staff).await;
+        let user = format!("/admin/users/{id}");
+        assert_eq!(staff.get("/admin").await.status, 200);
+
+        let page = admin.page(&user).await;
+        page.says("staff@example.com");
+        page.says(&format!("holder=user%3A{id}"));
+        let done = admin.submit(&user, &["version"], &user, &[("disabled", "true")]).await;
+        assert_eq!((done.status, done.to()), (303, &*user), "{}", done.body);
+        let page = admin.page(&user).await;
+        page.says("Its sessions have ended.");
+        page.says("Not logged in anywhere.");
+        page.says("Account disabled");
+        assert_eq!(staff.get("/admin").await.to(), "/login?next=%2Fadmin");
+
+        let done = admin.submit(&user, &["version"], &user, &[("disabled", "false")]).await;
+        assert_eq!(done.status, 303);
+        staff.login("staff@example.com").await;
+        assert_eq!(staff.get("/admin").await.status, 200);
+        let done = admin.submit(&user, &["version"], &user, &[("role", "customer")]).await;
+        assert_eq!(done.status, 303);
+        assert_eq!(staff.get("/admin").await.status, 403);
+        app.shop.stop().await;
+    }
+
+    async fn the_last_admin_stays_and_conflicts_are_shown(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let (mut admin, root) = Visitor::new(&app, "root@example.com", Role::Admin).await;
+        let own = format!("/admin/users/{root}");
+        let refused = admin.submit(&own, &["version"], &own, &[("role", "staff")]).await;
+        assert_eq!(refused.status, 409);
+        refused.says("this is the last admin");
+        // What was chosen stays chosen, beside what is there.
+        refused.says("<option value=\"staff\" selected>");
+        refused.says("Now: Admin");
+        let refused = admin.submit(&own, &["version"], &own, &[("disabled", "true")]).await;
+        assert_eq!(refused.status, 409);
+        refused.says("nobody can disable himself");
+
+        let (_, eve) = Visitor::new(&app, "eve@example.com", Role::Customer).await;
+        let user = format!("/admin/users/{eve}");
+        let page = admin.page(&user).await;
+        let (version, token) = (page.hidden("version"), page.hidden("form_token"));
+        let patch = UserPatch { role: Some(Role::Staff), ..UserPatch::default() };
+        app.shop.modules.user.user_update(&Call::by("cli"), eve, None, patch).await.unwrap();
+        let form = [("form_token", &*token), ("version", &*version), ("role", "admin")];
+        let refused = admin.post(&user, &form).await;
+        assert_eq!(refused.status, 412);
+        refused.says("Somebody else has changed this");
+        refused.says("Now: Staff");
+        refused.says("<option value=\"admin\" selected>");
+        for bad in [("role", "king"), ("version", "1")] {
+            let form = [("form_token", &*token), bad];
+            assert_eq!(admin.post(&user, &form).await.status, 400, "{bad:?}");
+        }
+
+        // With another admin there one may go, and is led to where he still may be.
+        let done = admin.submit(&user, &["version"], &user, &[("role", "admin")]).await;
+        assert_eq!(done.status, 303, "{}", done.body);
+        let done = admin.submit(&own, &["version"], &own, &[("role", "staff")]).await;
+        assert_eq!((done.status, done.to()), (303, "/admin"));
+        assert_eq!(admin.get("/admin").await.status, 200);
+        assert_eq!(admin.get(&own).await.status, 403);
+        app.shop.stop().await;
+    }
+
+    async fn sessions_are_ended_one_by_one_and_all(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let (mut admin, root) = Visitor::new(&app, "root@example.com", Role::Admin).await;
+        let (mut phone, eve) = Visitor::new(&app, "eve@example.com", Role::Staff).await;
+        let session = app.shop.modules.user.session_list(eve, None).await.unwrap()[0].id.to_string();
+        let mut laptop = Visitor::guest(&app);
+        laptop.login("eve@example.com").await;
+        let user = format!("/admin/users/{eve}");
+        let sessions = format!("{user}/sessions");
+        assert_eq!(admin.submit(&user, &[], &sessions, &[("session", &session)]).await.to(), user);
+        assert_eq!(phone.get("/admin").await.status, 303);
+        assert_eq!(laptop.get("/admin").await.status, 200);
+        assert_eq!(admin.submit(&user, &[], &sessions, &[("session", "all")]).await.to(), user);
+        assert_eq!(laptop.get("/admin").await.status, 303);
+
+        // One's own session is not among those that end.
+        let mut other = Visitor::guest(&app);
+        other.login("root@example.com").await;
+        let own = format!("/admin/users/{root}");
+        admin.page(&own).await.says("This is you");
+        admin.submit(&own, &[], &format!("{own}/sessions"), &[("session", "all")]).await;
+        assert_eq!(other.get("/admin").await.status, 303);
+        assert_eq!(admin.get("/admin").await.status, 200);
+        app.shop.stop().await;
+    }
+
+    async fn a_key_is_shown_once_and_works_until_it_is_revoked(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let (mut admin, _) = Visitor::new(&app, "root@example.com", Role::Admin).await;
+        let refused = admin.submit("/admin/keys", &[], "/admin/keys", &[("name", " "), ("expires_at", "")]).await;
+        assert_eq!(refused.status, 422);
+        for fault in ["must not be empty", "must name at least one scope", "id=\"f-name-fault\"", "href=\"#f-scopes\""] {
+            refused.says(fault);
+        }
+        let scope = ("scopes.stock:read", "true");
+        for (day, told) in [("2020-01-01", "must be in the future"), ("soon", "must be a day"), ("9999-12-31", "within 100 years")] {
+            let refused = admin.submit("/admin/keys", &[], "/admin/keys", &[("name", "Till"), scope, ("expires_at", day)]).await;
+            assert_eq!(refused.status, 422, "{day}");
+            refused.says(told);
+            refused.says("value=\"Till\"");
+            refused.says("id=\"f-expires-at-fault\"");
+        }
+        let made = admin.submit("/admin/keys", &[], "/admin/keys", &[("name", "Till"), scope, ("expires_at", "2090-06-30")]).await;
+        assert_eq!((made.status, made.header("cache-control")), (200, "no-store"));
+        let token = made.between("class=\"token\" value=\"", "\"").to_owned();
+        made.says("Jul 1, 2090, 12:00 AM");
+        let status = async |path: &str| app.request_as(&token, Method::GET, path).send().await.unwrap().status().as_u16();
+        assert_eq!(status("/api/v1/stock").await, 200);
+        assert_eq!(status("/api/v1/users").await, 403);
+
+        let page = admin.page("/admin/keys").await;
+        page.says("Till");
+        page.says("Read stock and its ledger");
+        page.is_silent_of(&token);
+        let revoke = page.between("action=\"/admin/keys/", "\"").to_owned();
+        let done = admin.submit("/admin/keys", &[], &format!("/admin/keys/{revoke}"), &[]).await;
+        assert_eq!((done.status, done.to()), (303, "/admin/keys"));
+        admin.page("/admin/keys").await.says(">Revoked</span>");
+        assert_eq!(status("/api/v1/stock").await, 401);
+        let nobody = "/admin/keys/019a0000-0000-7000-8000-000000000000/revoke";
+        assert_eq!(admin.submit("/admin/keys", &[], nobody, &[]).await.status, 404);
+        app.shop.stop().await;
+    }
+
+    async fn users_and_what_was_done_to_them_are_found(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let (mut admin, _) = Visitor::new(&app, "root@example.com", Role::Admin).await;
+        let (_, eve) = Visitor::new(&app, "eve@example.com", Role::Customer).await;
+        let (_, max) = Visitor::new(&app, "max@example.com", Role::Staff).await;
+        let patch = UserPatch { disabled: Some(true), ..UserPatch::default() };
+        app.shop.modules.user.user_update(&Call::by("cli"), max, None, patch).await.unwrap();
+        for (query, eves, maxs) in [
+            ("", true, true),
+            ("?q=EVE", true, false),
+            ("?role=staff", false, true),
+            ("?state=disabled", false, true),
+            ("?state=active&role=customer", true, false),
+            ("?q=nobody", false, false),
+        ] {
+            let page = admin.page(&format!("/admin/users{query}")).await;
+            assert_eq!((page.has("eve@example.com"), page.has("max@example.com")), (eves, maxs), "{query}");
+        }
+        let refused = admin.get(&format!("/admin/users?q={}", "x".repeat(201))).await;
+        assert_eq!(refused.status, 422);
+        refused.says("id=\"f-q-fault\"");
+
+        let page = admin.page("/admin/audit").await;
+        page.says("Account disabled");
+        page.says(&format!("<a href=\"/admin/users/{eve}\">eve@example.com</a>"));
+        let page = admin.page(&format!("/admin/audit?subject=user%3A{max}")).await;
+        page.says("<code>cli</code>");
+        page.says("<code>role</code> staff");
+        page.is_silent_of("eve@example.com");
+        assert_eq!(admin.get("/admin/users/019a0000-0000-7000-8000-000000000000").await.status, 404);
+        app.shop.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_people_write_is_shown_as_text() {
+    let app = TestApp::start(Backend::Sqlite).await;
+    stocked(&app).await;
+    let (mut admin, _) = Visitor::new(&app, "root@example.com", Role::Admin).await;
+    let (_, eve) = Visitor::new(&app, "eve@example.com", Role::Customer).await;
+    let patch = emporium::user::ProfilePatch { name: Some("<b>Eve</b>".into()), ..Default::default() };
+    app.shop.modules.user.profile_update(&Call::by("test"), eve, None, patch).await.unwrap();
+    let order = ordered(&app, eve, "MUG", 1).await;
+    for page in ["/admin/users", &*format!("/admin/users/{eve}"), &*format!("/admin/orders/{}", order.id)] {
+        let page = admin.page(page).await;
+        page.says("&#60;b&#62;Eve");
+        page.is_silent_of("<b>Eve");
+    }
+    app.shop.stop().await;
+}

@@ -1,0 +1,289 @@
+//! The cart and the checkout, request by request: what is held, when it is given back, and what cannot be done twice.
+
+use std::time::Duration;
+
+use emporium::call::Role;
+use emporium::clock::Id;
+use emporium::inventory::{Reservation, ReservationQuery, ReservationState};
+use emporium::user::AddressFields;
+use reqwest::{Method, RequestBuilder, Response};
+use serde_json::json;
+
+use crate::testapp::{Backend, TestApp, call, on_both};
+
+/// A shop with three mugs, and somebody who is logged in.
+struct Shop {
+    app: TestApp,
+    token: String,
+    user: Id,
+    form_token: String,
+}
+
+impl Shop {
+    async fn start(backend: Backend) -> Shop {
+        let app = TestApp::start(backend).await;
+        let staff = app.token("staff@example.com", Role::Staff).await;
+        let product = json!({ "title": "Mug", "handle": "mug", "status": "active",
+            "skus": [{ "code": "MUG", "price": { "amount": 1450, "currency": "USD" } }] });
+        for (path, body) in [
+            ("products", product),
+            ("locations", json!({ "code": "MAIN", "name": "Main" })),
+            (
+                "stock/adjustments",
+                json!({ "rows": [{ "sku": "MUG", "location": "MAIN", "delta": 3, "reason": "first" }] }),
+            ),
+        ] {
+            let request =
+                app.request_as(&staff, Method::POST, &format!("/api/v1/{path}")).header("idempotency-key", path);
+            let answer = request.json(&body).send().await.unwrap();
+            assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
+        }
+        let token = app.token("ann@example.com", Role::Customer).await;
+        let user = app.shop.modules.user.authenticate(&token).await.unwrap().unwrap().user_id().unwrap();
+        let page = app.page("/account/profile").header("cookie", format!("session={token}")).send().await.unwrap();
+        let form_token = field(&page.text().await.unwrap(), "form_token");
+        Shop { app, token, user, form_token }
+    }
+
+    fn get(&self, path: &str) -> RequestBuilder {
+        self.app.page(path).header("cookie", format!("session={}", self.token))
+    }
+
+    async fn text(&self, path: &str) -> String {
+        self.get(path).send().await.unwrap().text().await.unwrap()
+    }
+
+    async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+        let fields = [fields, &[("form_token", &*self.form_token)]].concat();
+        self.app.send(path, &fields).header("cookie", format!("session={}", self.token)).send().await.unwrap()
+    }
+
+    async fn add(&self, quantity: &str) {
+        let added = self.post("/cart/lines", &[("product", "mug"), ("quantity", quantity)]).await;
+        assert_eq!((added.status().as_u16(), location(&added)), (303, "/cart"));
+    }
+
+    async fn reservations(&self) -> Vec<Reservation> {
+        let query = ReservationQuery { holder: Some(format!("user:{}", self.user)), ..Default::default() };
+        self.app.shop.modules.inventory.reservation_list(query).await.unwrap().items
+    }
+
+    async fn set_address(&self, checkout: &str) {
+        let address = [("name", "Ann"), ("line1", "1 High Street"), ("city", "Alder Falls"), ("country", "US")];
+        let answer = self.post(checkout, &address).await;
+        assert_eq!((answer.status().as_u16(), location(&answer)), (303, &*format!("{checkout}/review")));
+    }
+}
+
+fn location(answer: &Response) -> &str {
+    answer.headers().get("location").map_or("", |value| value.to_str().unwrap())
+}
+
+/// The value of a hidden field.
+fn field(page: &str, name: &str) -> String {
+    let start =
+        page.split_once(&format!("name=\"{name}\" value=\"")).unwrap_or_else(|| panic!("no {name} in\n{page}")).1;
+    start.split('"').next().unwrap().to_owned()
+}
+
+on_both! {
+    async fn the_checkout_holds_the_goods_once_however_often_it_is_begun(backend: Backend) {
+        let shop = Shop::start(backend).await;
+        shop.add("2").await;
+        // From several windows, too.
+        let clicks = futures_util::future::join_all((0..5).map(|_| shop.post("/checkout", &[]))).await;
+        let mut places: Vec<&str> = clicks.iter().map(location).collect();
+        places.dedup();
+        assert_eq!(places.len(), 1, "{places:?}");
+        let held = shop.reservations().await;
+        assert_eq!(held.iter().filter(|held| held.state == ReservationState::Held).count(), 1, "{held:?}");
+        // The cart changes: the old hold is given back, the new one is for the new cart.
+        shop.add("1").await;
+        let again = shop.post("/checkout", &[]).await;
+        assert_eq!(again.status().as_u16(), 303, "all three are there");
+        let held = shop.reservations().await;
+        let states: Vec<_> = held.iter().map(|held| (held.state, held.lines[0].quantity)).collect();
+        assert_eq!(states, [(ReservationState::Held, 3), (ReservationState::Released, 2)]);
+        // The goods go back when one leaves.
+        let left = shop.post(&format!("{}/leave", location(&again)), &[]).await;
+        assert_eq!(location(&left), "/cart");
+        assert_eq!(shop.reservations().await[0].state, ReservationState::Released);
+        assert!(shop.text("/cart").await.contains("Mug"));
+        shop.app.shop.stop().await;
+    }
+
+    async fn an_order_is_placed_once_with_the_prices_that_were_shown(backend: Backend) {
+        let shop = Shop::start(backend).await;
+        shop.add("2").await;
+        let begun = shop.post("/checkout", &[]).await;
+        let checkout = location(&begun).to_owned();
+        // Without an address there is nothing to place yet.
+        assert_eq!(location(&shop.post(&format!("{checkout}/place"), &[]).await), checkout);
+        shop.set_address(&checkout).await;
+        let staff = shop.app.login("staff@example.com").await;
+        let dearer = json!({ "price": { "amount": 9900, "currency": "USD" } });
+        let dearer = shop.app.request_as(&staff, Method::PATCH, "/api/v1/skus/MUG").header("if-match", "*").json(&dearer);
+        assert_eq!(dearer.send().await.unwrap().status(), 200);
+        assert!(shop.text(&format!("{checkout}/review")).await.contains("$29.00"));
+        let place = format!("{checkout}/place");
+        let clicks = futures_util::future::join_all((0..5).map(|_| shop.post(&place, &[]))).await;
+        let order = checkout.replace("/checkout/", "/orders/");
+        assert!(clicks.iter().all(|click| location(click) == order));
+        let orders = shop.reservations().await;
+        assert_eq!((orders.len(), orders[0].state), (1, ReservationState::Committed));
+        let page = shop.text(&order).await;
+        assert!(page.contains("$29.00") && page.contains("1 High Street") && !page.contains("$198.00"), "{page}");
+        assert!(shop.text("/cart").await.contains("Your cart is empty."));
+        // Where it goes is settled, and it is not left any more.
+        let late = [("name", "Eve"), ("line1", "9 Other Street"), ("city", "Elsewhere"), ("country", "US")];
+        for (path, fields) in [(checkout.clone(), &late[..]), (format!("{checkout}/leave"), &[]), (format!("{checkout}/extend"), &[])] {
+            assert_eq!(location(&shop.post(&path, fields).await), order, "{path}");
+        }
+        let page = shop.text(&order).await;
+        assert!(page.contains("1 High Street") && !page.contains("Elsewhere"), "{page}");
+        // Nobody else sees it.
+        let other = shop.app.token("ben@example.com", Role::Customer).await;
+        for path in [&order, &checkout] {
+            let answer = shop.app.page(path).header("cookie", format!("session={other}")).send().await.unwrap();
+            assert_eq!(answer.status(), 404, "{path}");
+        }
+        // Shipped goods do not come back by a click.
+        let id: Id = order.rsplit('/').next().unwrap().parse().unwrap();
+        shop.app.shop.modules.inventory.reservation_ship(&call(), id, Default::default()).await.unwrap();
+        let refused = shop.post(&format!("{order}/cancel"), &[]).await;
+        assert_eq!(refused.status(), 409);
+        assert!(refused.text().await.unwrap().contains("Its state does not allow this any more."));
+        shop.app.shop.stop().await;
+    }
+
+    async fn a_hold_that_has_run_out_is_told_and_tried_again(backend: Backend) {
+        let shop = Shop::start(backend).await;
+        shop.add("2").await;
+        let checkout = location(&shop.post("/checkout", &[]).await).to_owned();
+        shop.set_address(&checkout).await;
+        let page = shop.text(&format!("{checkout}/review")).await;
+        let seconds: u64 = page.split_once("data-until=\"").unwrap().1.split('"').next().unwrap().parse().unwrap();
+        assert!((1..=900).contains(&seconds), "{seconds}");
+        shop.app.clock.advance(Duration::from_secs(901));
+        let over = shop.get(&format!("{checkout}/review")).send().await.unwrap();
+        assert_eq!(over.status(), 409);
+        assert!(over.text().await.unwrap().contains("Your time has run out"));
+        // Nothing is paid for what is not held any more.
+        let placed = shop.post(&format!("{checkout}/place"), &[]).await;
+        assert_eq!(placed.status(), 409);
+        assert_eq!(shop.reservations().await[0].state, ReservationState::Expired);
+        let checkout = location(&shop.post("/checkout", &[]).await).to_owned();
+        shop.set_address(&checkout).await;
+        // Whoever asks for more time gets it.
+        shop.app.clock.advance(Duration::from_secs(600));
+        let longer = shop.post(&format!("{checkout}/extend"), &[("step", "review")]).await;
+        assert_eq!(location(&longer), format!("{checkout}/review"));
+        shop.app.clock.advance(Duration::from_secs(600));
+        assert_eq!(shop.get(&format!("{checkout}/review")).send().await.unwrap().status(), 200);
+        shop.app.clock.advance(Duration::from_secs(901));
+        let all = emporium::inventory::NewReservation {
+            lines: vec![emporium::inventory::NewReservationLine { sku: "MUG".into(), location: None, quantity: 2 }],
+            hold_seconds: None, allow_partial: false, holder: None, reference: String::new(),
+        };
+        shop.app.shop.modules.inventory.reserve(&call(), "somebody".into(), all).await.unwrap();
+        let gone = shop.post("/checkout", &[]).await;
+        assert_eq!(gone.status(), 409);
+        let page = gone.text().await.unwrap();
+        assert!(page.contains("Mug: 2 asked for, 1 left"), "{page}");
+        // What is left is held once, however often it is asked for.
+        let first = shop.post("/checkout", &[("partial", "true")]).await;
+        let second = shop.post("/checkout", &[("partial", "true")]).await;
+        assert_eq!((location(&first), first.status()), (location(&second), second.status()));
+        assert_eq!(shop.get(location(&first)).send().await.unwrap().status(), 200);
+        // What could not be had is still wished for.
+        shop.set_address(location(&first)).await;
+        shop.post(&format!("{}/place", location(&first)), &[]).await;
+        let lines = shop.app.shop.modules.user.cart_get(shop.user).await.unwrap();
+        assert_eq!(lines.iter().map(|line| line.quantity).collect::<Vec<_>>(), [1]);
+        shop.app.shop.stop().await;
+    }
+
+    async fn a_guests_cart_is_added_to_the_persons_at_log_in(backend: Backend) {
+        let shop = Shop::start(backend).await;
+        shop.add("1").await;
+        let added = shop.app.send("/cart/lines", &[("product", "mug"), ("quantity", "2")]).send().await.unwrap();
+        let cookie = added.headers().get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
+        let cart = cookie.filter_map(|cookie| cookie.split(';').next()).find(|cookie| cookie.starts_with("cart=")).unwrap().to_owned();
+        let fields = [("email", "ann@example.com"), ("password", crate::testapp::PASSWORD), ("next", "/cart")];
+        let login = shop.app.send("/login", &fields).header("cookie", &cart).send().await.unwrap();
+        assert_eq!(location(&login), "/cart");
+        let cleared = login.headers().get_all("set-cookie").iter().any(|value| value.to_str().unwrap().starts_with("cart=; "));
+        assert!(cleared, "{:?}", login.headers());
+        let lines = shop.app.shop.modules.user.cart_get(shop.user).await.unwrap();
+        assert_eq!(lines.iter().map(|line| (&*line.sku, line.quantity)).collect::<Vec<_>>(), [("MUG", 2)]);
+        // The same once more, as by a second click: nothing is added twice.
+        shop.app.send("/login", &fields).header("cookie", &cart).send().await.unwrap();
+        let again = shop.app.shop.modules.user.cart_get(shop.user).await.unwrap();
+        assert_eq!(again, lines);
+        shop.app.shop.stop().await;
+    }
+
+    async fn a_cart_takes_only_what_is_sold_in_quantities_that_make_sense(backend: Backend) {
+        let shop = Shop::start(backend).await;
+        for (fields, to) in [
+            (&[("product", "mug"), ("quantity", "0")][..], "/products/mug"),
+            (&[("product", "mug"), ("quantity", "1000")], "/products/mug"),
+            (&[("product", "mug"), ("quantity", "two")], "/products/mug"),
+        ] {
+            assert_eq!(location(&shop.post("/cart/lines", fields).await), to, "{fields:?}");
+        }
+        assert_eq!(shop.post("/cart/lines", &[("product", "none"), ("quantity", "1")]).await.status(), 404);
+        shop.add("1").await;
+        let refused = shop.post("/cart", &[("quantity.MUG", "-1")]).await;
+        assert_eq!(refused.status(), 422);
+        assert!(refused.text().await.unwrap().contains("Please enter a quantity from 0 to 999"));
+        assert_eq!(location(&shop.post("/cart", &[("quantity.MUG", "4")]).await), "/cart");
+        // More than there is: told at once with what is left, and nothing is held.
+        let short = shop.post("/checkout", &[]).await;
+        assert_eq!(short.status(), 409);
+        assert!(short.text().await.unwrap().contains("Mug: 4 asked for, 3 left"));
+        assert_eq!(shop.reservations().await, []);
+        assert_eq!(location(&shop.post("/cart", &[("remove", "MUG")]).await), "/cart");
+        assert_eq!(shop.app.shop.modules.user.cart_get(shop.user).await.unwrap(), []);
+        shop.app.shop.stop().await;
+    }
+
+    async fn what_is_no_longer_sold_leaves_the_cart(backend: Backend) {
+        let shop = Shop::start(backend).await;
+        shop.add("1").await;
+        let staff = shop.app.login("staff@example.com").await;
+        let archived = shop.app.request_as(&staff, Method::PATCH, "/api/v1/products/mug").header("if-match", "*");
+        assert_eq!(archived.json(&json!({ "status": "archived" })).send().await.unwrap().status(), 200);
+        assert!(shop.text("/cart").await.contains("Some things in your cart are not sold any more"));
+        assert_eq!(location(&shop.post("/checkout", &[]).await), "/cart");
+        assert_eq!(shop.get("/products/mug").send().await.unwrap().status(), 404);
+        let staff_sees = shop.app.page("/products/mug").header("cookie", format!("session={staff}")).send().await.unwrap();
+        assert_eq!(staff_sees.status(), 200);
+        shop.app.shop.stop().await;
+    }
+
+    async fn an_address_is_taken_from_the_list_or_written_and_only_ones_own(backend: Backend) {
+        let shop = Shop::start(backend).await;
+        shop.add("1").await;
+        let checkout = location(&shop.post("/checkout", &[]).await).to_owned();
+        let refused = shop.post(&checkout, &[("name", "Ann"), ("line1", "1 High Street"), ("country", "XX")]).await;
+        assert_eq!(refused.status(), 422);
+        let page = refused.text().await.unwrap();
+        assert!(page.contains("id=\"f-city-fault\"") && page.contains("value=\"1 High Street\""), "{page}");
+        let own = [("name", "Ann"), ("line1", "2 Low Street"), ("city", "Alder Falls"), ("country", "US"), ("save", "true")];
+        assert_eq!(location(&shop.post(&checkout, &own).await), format!("{checkout}/review"));
+        let saved = shop.app.shop.modules.user.address_list(shop.user).await.unwrap();
+        assert_eq!(saved[0].fields.line1, "2 Low Street");
+        // Another person's address is none.
+        let other = shop.app.token("ben@example.com", Role::Customer).await;
+        let body = json!({ "name": "Ben", "line1": "Secret Lane", "city": "Alder Falls", "country": "US" });
+        let address = shop.app.request_as(&other, Method::POST, "/api/v1/me/addresses").json(&body).send().await.unwrap();
+        let address: serde_json::Value = address.json().await.unwrap();
+        let refused = shop.post(&checkout, &[("saved", address["id"].as_str().unwrap())]).await;
+        assert_eq!(refused.status(), 422);
+        let id: Id = checkout.rsplit('/').next().unwrap().parse().unwrap();
+        let delivery: AddressFields = shop.app.shop.modules.user.delivery_get(shop.user, id).await.unwrap().unwrap();
+        assert_eq!(delivery.line1, "2 Low Street");
+        shop.app.shop.stop().await;
+    }
+}
