@@ -93,7 +93,6 @@ pub struct ProblemBody {
 
 /// The answers that any route may give beside its own.
 #[derive(IntoResponses)]
-#[allow(dead_code, reason = "read by the OpenAPI generator only")]
 pub enum Errors {
     #[response(status = 400, description = "The request cannot be read", content_type = "application/problem+json")]
     BadRequest(ProblemBody),

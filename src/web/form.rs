@@ -11,7 +11,7 @@ use futures_util::future::LocalBoxFuture;
 use sha2::{Digest, Sha256};
 
 use super::{Shell, Site};
-use crate::call::{Call, Caller, IdempotencyKey};
+use crate::call::{Call, Caller, IdempotencyKey, Version};
 use crate::clock::Id;
 use crate::error::{ErrorCode, FieldError, Problem};
 use crate::http::{ApiError, ApiResult, body_bytes};
@@ -178,6 +178,17 @@ impl Form {
         let request_hash = hash.finalize().to_vec();
         let what: String = request_hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Call { key: Some(IdempotencyKey { key: format!("{page}-{what}"), request_hash }), ..shell.call().clone() })
+    }
+
+    /// The version that the form was made from. Whoever sends none has not got the form from us.
+    pub(in crate::web) fn version(&self) -> ApiResult<Version> {
+        let missing = || Problem::new(ErrorCode::BadRequest, "The form is not whole: load its page again.");
+        Ok(Version::read(self.get("version")).ok_or_else(missing)?)
+    }
+
+    /// Was it refused because somebody else was quicker?
+    pub(in crate::web) fn is_outdated(&self) -> bool {
+        self.problem.as_ref().is_some_and(|problem| problem.code == ErrorCode::VersionMismatch)
     }
 
     pub(in crate::web) fn status(&self) -> StatusCode {

@@ -4,7 +4,6 @@ use actix_web::web::Path;
 use askama::Template;
 
 use super::address::{AddressForm, address_form, address_text, address_values, kept, new_address};
-use super::profile::{expected, is_outdated};
 use crate::call::Versioned;
 use crate::clock::Id;
 use crate::error::{ErrorCode, Problem};
@@ -119,7 +118,7 @@ fn show(shell: &Shell, form: &Form, address: &Address, version: String, now: Opt
 
 pub(super) async fn change(shell: Shell, id: Path<String>, mut form: Form) -> ApiResult {
     let (person, id) = (shell.person()?, path_id::<Id>(&id)?);
-    let expected = expected(&form)?;
+    let expected = form.version()?;
     let new = new_address(&shell, &mut form);
     if form.is_good() {
         match shell.site.user.address_update(shell.call(), person.id, id, Some(expected), new).await {
@@ -128,7 +127,7 @@ pub(super) async fn change(shell: Shell, id: Path<String>, mut form: Form) -> Ap
         }
     }
     let address = find(&shell, &id.to_string()).await?;
-    let (version, now) = match is_outdated(&form) {
+    let (version, now) = match form.is_outdated() {
         true => (address.version(), Some(address_text(&shell, &address.fields))),
         false => (expected, None),
     };
@@ -145,7 +144,7 @@ pub(super) async fn make_default(shell: Shell, id: Path<String>, _: Form) -> Api
 
 pub(super) async fn delete(shell: Shell, id: Path<String>, mut form: Form) -> ApiResult {
     let (person, id) = (shell.person()?, path_id(&id)?);
-    let expected = expected(&form)?;
+    let expected = form.version()?;
     // One that is gone already is what was asked for.
     if let Err(error) = shell.site.user.address_delete(shell.call(), person.id, id, Some(expected)).await {
         form.refuse(error)?;

@@ -3,8 +3,7 @@
 use askama::Template;
 
 use super::own_profile;
-use crate::call::{Version, Versioned};
-use crate::error::{ErrorCode, Problem};
+use crate::call::Versioned;
 use crate::http::ApiResult;
 use crate::user::{Profile, ProfilePatch};
 use crate::web::{Form, Shell};
@@ -29,28 +28,17 @@ pub(super) async fn page(shell: Shell) -> ApiResult {
 pub(super) async fn change(shell: Shell, mut form: Form) -> ApiResult {
     let person = shell.person()?;
     let mut version = form.text("version");
-    let expected = expected(&form)?;
+    let expected = form.version()?;
     let patch = ProfilePatch { name: Some(form.text("name")), phone: Some(form.text("phone")) };
     let Err(error) = shell.site.user.profile_update(shell.call(), person.id, Some(expected), patch).await else {
         return Ok(shell.go_saying("/account", "flash-saved"));
     };
     form.refuse(error)?;
     let mut now = None;
-    if is_outdated(&form) {
+    if form.is_outdated() {
         let profile = own_profile(&shell).await?;
         version = profile.version().to_string();
         now = Some(profile);
     }
     shell.form(&form, &Page { shell: &shell, form: &form, version, now })
-}
-
-/// The version that the person saw.
-pub(super) fn expected(form: &Form) -> ApiResult<Version> {
-    let wrong = || Problem::new(ErrorCode::BadRequest, "The form's version cannot be read.");
-    Ok(Version::read(form.get("version")).ok_or_else(wrong)?)
-}
-
-/// Was the form refused because somebody else was quicker?
-pub(super) fn is_outdated(form: &Form) -> bool {
-    form.problem().is_some_and(|problem| problem.code == ErrorCode::VersionMismatch)
 }

@@ -4,7 +4,7 @@ use actix_web::web::{self, ServiceConfig, get, post};
 use askama::Template;
 
 use super::STAFF;
-use super::goods::{Now, category_choices, differences, expected, key, version};
+use super::goods::{Now, category_choices, differences, key, version};
 use crate::clock::Id;
 use crate::error::{ErrorCode, Problem};
 use crate::http::gate::Rule;
@@ -121,7 +121,7 @@ pub(super) async fn update(shell: Shell, id: web::Path<String>, mut form: Form) 
             position: Some(position),
             parent_id: Some(parent_id),
         };
-        match shell.site.inventory.category_update(shell.call(), category.id, expected(&form)?, patch).await {
+        match shell.site.inventory.category_update(shell.call(), category.id, Some(form.version()?), patch).await {
             Ok(_) => return Ok(shell.go_saying("/admin/categories", "flash-goods-saved")),
             Err(error) => form.refuse(error)?,
         }
@@ -130,7 +130,7 @@ pub(super) async fn update(shell: Shell, id: web::Path<String>, mut form: Form) 
 }
 
 pub(super) async fn delete(shell: Shell, id: web::Path<String>, form: Form) -> ApiResult {
-    match shell.site.inventory.category_delete(shell.call(), path_id(&id)?, expected(&form)?).await {
+    match shell.site.inventory.category_delete(shell.call(), path_id(&id)?, Some(form.version()?)).await {
         Ok(()) => Ok(shell.go_saying("/admin/categories", "flash-category-deleted")),
         Err(error) => {
             let category = find(&shell, &id).await?;

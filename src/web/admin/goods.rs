@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 
-use crate::call::{Version, Versioned};
+use crate::call::Versioned;
 use crate::clock::Id;
 use crate::error::{ErrorCode, Problem};
-use crate::http::ApiResult;
 use crate::inventory::{Category, Location, Money};
 use crate::money;
 use crate::web::{Form, Shell};
@@ -29,19 +28,10 @@ pub(super) fn lines(form: &Form, name: &str) -> String {
     form.get(name).replace("\r\n", "\n")
 }
 
-/// The version that the form was made from. Whoever sends none has not got the form from us.
-pub(super) fn expected(form: &Form) -> ApiResult<Option<Version>> {
-    match Version::read(form.get("version")) {
-        Some(version) => Ok(Some(version)),
-        None => Err(Problem::new(ErrorCode::BadRequest, "The form has no version.").into()),
-    }
-}
-
 /// The version for the form's next showing. It stays the one that the form was made from, until the conflict with what is there now
 /// was shown.
 pub(super) fn version(form: &Form, now: &impl Versioned) -> String {
-    let is_shown = form.problem().is_some_and(|problem| problem.code == ErrorCode::VersionMismatch);
-    form.optional("version").filter(|_| !is_shown).unwrap_or_else(|| now.version().to_string())
+    form.optional("version").filter(|_| !form.is_outdated()).unwrap_or_else(|| now.version().to_string())
 }
 
 /// The key for the form's next showing: a new one, except while it may still be done under the old one.

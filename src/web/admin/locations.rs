@@ -4,7 +4,7 @@ use actix_web::web::{self, ServiceConfig, get, post};
 use askama::Template;
 
 use super::STAFF;
-use super::goods::{Now, differences, expected, key, version};
+use super::goods::{Now, differences, key, version};
 use crate::error::{ErrorCode, Problem};
 use crate::http::ApiResult;
 use crate::http::gate::Rule;
@@ -101,7 +101,7 @@ pub(super) async fn update(shell: Shell, code: web::Path<String>, mut form: Form
             priority: Some(priority),
             active: Some(form.is_checked("active")),
         };
-        match shell.site.inventory.location_update(shell.call(), &code, expected(&form)?, patch).await {
+        match shell.site.inventory.location_update(shell.call(), &code, Some(form.version()?), patch).await {
             Ok(_) => return Ok(shell.go_saying("/admin/locations", "flash-goods-saved")),
             Err(error) => form.refuse(error)?,
         }

@@ -6,8 +6,7 @@ use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::goods::{
-    Now, at_fields, category_choices, choices, differences, expected, key, lines, of_word, product_address, version,
-    word,
+    Now, at_fields, category_choices, choices, differences, key, lines, of_word, product_address, version, word,
 };
 use super::products::{STATUSES, Status};
 use super::skus::{SkuRow, sku_rows};
@@ -109,7 +108,7 @@ pub(super) async fn update(shell: Shell, path: web::Path<String>, mut form: Form
     if form.is_good() {
         let patch = patch(new, &form, &form_of(&product));
         let key = ProductKey::Id(product.id);
-        match shell.site.inventory.product_update(shell.call(), key, expected(&form)?, patch).await {
+        match shell.site.inventory.product_update(shell.call(), key, Some(form.version()?), patch).await {
             Ok(product) => {
                 return Ok(shell.go_saying(product_address(&product.handle, product.id), "flash-goods-saved"));
             }
@@ -124,7 +123,7 @@ pub(super) async fn set_status(shell: Shell, path: web::Path<String>, form: Form
     let wrong = || Problem::new(ErrorCode::BadRequest, "The form names no status.");
     let patch = ProductPatch { status: Some(status.ok_or_else(wrong)?), ..ProductPatch::default() };
     let key = ProductKey::from(path.as_str());
-    match shell.site.inventory.product_update(shell.call(), key, expected(&form)?, patch).await {
+    match shell.site.inventory.product_update(shell.call(), key, Some(form.version()?), patch).await {
         Ok(product) => Ok(shell.go_saying(product_address(&product.handle, product.id), "flash-goods-saved")),
         Err(error) => refused(&shell, &path, error).await,
     }
@@ -132,7 +131,7 @@ pub(super) async fn set_status(shell: Shell, path: web::Path<String>, form: Form
 
 pub(super) async fn delete(shell: Shell, path: web::Path<String>, form: Form) -> ApiResult {
     let key = ProductKey::from(path.as_str());
-    match shell.site.inventory.product_delete(shell.call(), key, expected(&form)?).await {
+    match shell.site.inventory.product_delete(shell.call(), key, Some(form.version()?)).await {
         Ok(()) => Ok(shell.go_saying("/admin/products", "flash-product-deleted")),
         Err(error) => refused(&shell, &path, error).await,
     }

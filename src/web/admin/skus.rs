@@ -6,8 +6,7 @@ use actix_web::web;
 use askama::Template;
 
 use super::goods::{
-    Now, at_fields, at_prices, decimal, differences, expected, key, optional_decimal, price, product_address, segment,
-    version,
+    Now, at_fields, at_prices, decimal, differences, key, optional_decimal, price, product_address, segment, version,
 };
 use super::product;
 use crate::error::{ErrorCode, Problem};
@@ -132,7 +131,7 @@ pub(super) async fn update(shell: Shell, code: web::Path<String>, mut form: Form
             compare_at_price: Some(new.compare_at_price),
             low_stock_threshold: Some(new.low_stock_threshold),
         };
-        match shell.site.inventory.sku_update(shell.call(), &sku.code, expected(&form)?, patch).await {
+        match shell.site.inventory.sku_update(shell.call(), &sku.code, Some(form.version()?), patch).await {
             Ok(sku) => {
                 return Ok(shell.go_saying(format!("/admin/skus/{}", segment(&sku.code)), "flash-goods-saved"));
             }
@@ -144,7 +143,7 @@ pub(super) async fn update(shell: Shell, code: web::Path<String>, mut form: Form
 
 pub(super) async fn delete(shell: Shell, code: web::Path<String>, form: Form) -> ApiResult {
     let (sku, product) = find(&shell, &code).await?;
-    match shell.site.inventory.sku_delete(shell.call(), &sku.code, expected(&form)?).await {
+    match shell.site.inventory.sku_delete(shell.call(), &sku.code, Some(form.version()?)).await {
         Ok(()) => {
             let address = product_address(&product.handle, product.id);
             Ok(shell.go_saying(format!("{address}#skus"), "flash-sku-deleted"))

@@ -131,7 +131,7 @@ async fn show(shell: &Shell, id: Id, form: &Form) -> ApiResult {
 pub(super) async fn change(shell: Shell, id: web::Path<String>, mut form: Form) -> ApiResult {
     let id: Id = path_id(&id)?;
     let bad = || Problem::new(ErrorCode::BadRequest, "The form is not whole: load its page again.");
-    let expected = Version::read(form.get("version")).ok_or_else(bad)?;
+    let expected = form.version()?;
     let disabled = form.optional("disabled").map(|word| word == "true");
     let role = form.optional("role").map(|name| role_of(&name).ok_or_else(bad)).transpose()?;
     let patch = UserPatch { role, disabled };

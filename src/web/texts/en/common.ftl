@@ -24,7 +24,6 @@ cart-items = { $n ->
 # Forms
 form-problem = There is a problem
 form-more-faults = … and { $n } more
-optional = optional
 error-validation = Please check what you entered.
 error-bad_request = The form could not be read. Please try again.
 error-wrong_credentials = The address or the password is wrong.
