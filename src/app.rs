@@ -56,7 +56,8 @@ pub enum StartError {
 pub struct Modules {
     pub inventory: Arc<dyn Inventory>,
     pub user: Arc<dyn User>,
-    databases: Vec<Database>,
+    /// The inventory's and the user module's.
+    databases: [Database; 2],
 }
 
 /// Opens the databases, brings them up to date where the configuration says so, and builds each module.
@@ -67,7 +68,7 @@ pub async fn modules(config: &Config, clock: SharedClock) -> Result<Modules, Sta
     Ok(Modules {
         inventory: inventory::local(inventory_db.clone(), clock.clone(), config.inventory.clone()),
         user: user::local(user_db.clone(), clock, config.user.clone(), &config.mail, &config.server.public_url)?,
-        databases: vec![inventory_db, user_db],
+        databases: [inventory_db, user_db],
     })
 }
 
@@ -161,7 +162,7 @@ fn run(
     let traffic = web::Data::new(Traffic::new(clock.clone()));
     let system = Arc::new(Running::new(&config, &modules, board.clone(), clock.clone()));
     let site = web::Data::new(Site::new(modules.inventory.clone(), modules.user.clone(), system, clock, &config));
-    let meters = web::Data::new(Meters { prometheus, databases: modules.databases.clone() });
+    let meters = web::Data::new(Meters { prometheus, databases: modules.databases.to_vec() });
     let public = public_server(&config, &modules, site, traffic, gate.clone(), draining.clone(), public)?;
     let internal = internal_server(meters, draining.clone(), internal)?;
     let mut background = background(&config, &modules, gate, &board, &stopped);

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// This process.
 pub(super) struct Running {
     config: Config,
-    databases: Vec<Database>,
+    databases: [Database; 2],
     board: Board,
     clock: SharedClock,
     started_at: Time,
@@ -65,7 +65,7 @@ impl Running {
 #[async_trait]
 impl System for Running {
     async fn facts(&self) -> Facts {
-        let [inventory_db, user_db] = [0, self.databases.len() - 1].map(|place| &self.databases[place]);
+        let [inventory_db, user_db] = &self.databases;
         let (inventory, user) = tokio::join!(
             self.module("inventory", inventory_db, &inventory::MIGRATIONS, &self.config.inventory.database),
             self.module("user", user_db, &user::MIGRATIONS, &self.config.user.database),

@@ -1,10 +1,10 @@
 //! What a person keeps here: the profile and the addresses.
 
 use async_trait::async_trait;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::call::{Call, Role, Version, Versioned, versioned};
+use crate::call::{Call, Role, Version, Versioned, patch, versioned};
 use crate::clock::{Id, Time};
 use crate::config::Secret;
 use crate::user::{Origin, UserError};
@@ -30,23 +30,14 @@ pub struct Profile {
     pub updated_at: Time,
 }
 
-/// What is absent stays.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ProfilePatch {
-    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 200, nullable = false)]
-    pub name: Option<String>,
-    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
-    #[schema(max_length = 50, nullable = false)]
-    pub phone: Option<String>,
-}
-
-/// What may be absent, but not null. Asked for as an option: of a null where a word is expected, as a role, serde_json says that the
-/// JSON is broken.
-pub(super) fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    let value: Option<T> = Deserialize::deserialize(deserializer)?;
-    value.map(Some).ok_or_else(|| serde::de::Error::custom("must not be null"))
+patch! {
+    /// What is absent stays.
+    pub struct ProfilePatch {
+        #[schema(max_length = 200)]
+        name: String,
+        #[schema(max_length = 50)]
+        phone: String,
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]

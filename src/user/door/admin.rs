@@ -4,8 +4,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::account::some;
-use crate::call::{Call, Role, Scope, Version};
+use crate::call::{Call, Role, Scope, Version, patch};
 use crate::clock::{Id, Time};
 use crate::page::Page;
 use crate::user::{Profile, UserError};
@@ -24,17 +23,13 @@ pub struct UserQuery {
     pub limit: Option<u32>,
 }
 
-/// What is absent stays.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct UserPatch {
-    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub role: Option<Role>,
-    /// `true` ends all sessions too.
-    #[serde(default, deserialize_with = "some", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub disabled: Option<bool>,
+patch! {
+    /// What is absent stays.
+    pub struct UserPatch {
+        role: Role,
+        /// `true` ends all sessions too.
+        disabled: bool,
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
