@@ -43,7 +43,7 @@ fn driver() -> u16 {
 const AUDIT: &str = "
     const moved = [];
     const parts = entry => entry.sources.map(source => source.node?.outerHTML ?? '').join();
-    const watch = entry => entry.hadRecentInput || entry.value < (location.pathname.startsWith('/admin') ? 0.1 : 0.01) || moved.push(entry.value + ': ' + parts(entry));
+    const watch = entry => entry.hadRecentInput || entry.value < (location.pathname.startsWith('/admin') ? 0.1 : 0.005) || moved.push(entry.value + ': ' + parts(entry));
     new PerformanceObserver(list => list.getEntries().forEach(watch)).observe({ type: 'layout-shift', buffered: true });
     const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
     axe.run({ runOnly: tags }).then(found => setTimeout(() => done({
