@@ -1,7 +1,7 @@
 //! How connections are made and shared: the r2d2 manager, and a lane: a pool with a bounded line of callers in front.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
@@ -20,7 +20,11 @@ pub(super) struct Manager {
     name: &'static str,
     config: DatabaseConfig,
     read_only: bool,
+    fault: Fault,
 }
+
+/// Why the last try to connect failed; empty when it did not. The pool tells each fault to one of those who wait, the lane to all.
+type Fault = Arc<Mutex<String>>;
 
 /// A connection in the pool, and whether it was seen to break.
 pub(super) struct Pooled {
@@ -30,7 +34,7 @@ pub(super) struct Pooled {
 
 impl Manager {
     pub(super) fn new(name: &'static str, config: &DatabaseConfig, read_only: bool) -> Self {
-        Manager { name, config: config.clone(), read_only }
+        Manager { name, config: config.clone(), read_only, fault: Fault::default() }
     }
 
     fn sqlite(&self, path: &std::path::Path) -> Result<Connection, DbError> {
@@ -116,7 +120,7 @@ fn is_english(locale: &str) -> bool {
     matches!(language, "" | "C" | "POSIX" | "en" | "English")
 }
 
-/// Why there is no connection: the cause alone, since the pool puts it into words of its own, which go into a [`DbError`] again.
+/// Why there is no connection: the cause alone, which goes into a [`DbError`] again.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(super) struct Unreachable(String);
@@ -138,8 +142,11 @@ impl r2d2::ManageConnection for Manager {
         let connection = match &self.config.url {
             DatabaseUrl::Sqlite(path) => self.sqlite(path),
             DatabaseUrl::Postgres(url) => self.postgres(url),
-        }?;
-        Ok(Pooled { connection, broken: false })
+        }
+        .map_err(Unreachable::from);
+        let fault = connection.as_ref().err().map(Unreachable::to_string);
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault.unwrap_or_default();
+        Ok(Pooled { connection: connection?, broken: false })
     }
 
     fn is_valid(&self, pooled: &mut Pooled) -> Result<(), Unreachable> {
@@ -155,6 +162,7 @@ impl r2d2::ManageConnection for Manager {
 pub(super) struct Lane {
     labels: [(&'static str, &'static str); 2],
     pool: r2d2::Pool<Manager>,
+    fault: Fault,
     running: Arc<Semaphore>,
     waiting: Semaphore,
     queue_max: u32,
@@ -183,6 +191,7 @@ impl Lane {
         queue_max: u32,
     ) -> Arc<Self> {
         let wait = Duration::from_millis(u64::from(wait_ms));
+        let fault = manager.fault.clone();
         let pool = r2d2::Pool::builder()
             .max_size(size)
             .min_idle(Some(0))
@@ -194,6 +203,7 @@ impl Lane {
         Arc::new(Lane {
             labels: [("module", module), ("lane", lane)],
             pool,
+            fault,
             running: Arc::new(Semaphore::new(size as usize)),
             waiting: Semaphore::new(queue_max as usize),
             queue_max,
@@ -245,10 +255,7 @@ impl Lane {
 
     fn with_connection<T, E: Failure>(&self, work: impl FnOnce(&mut Connection) -> Result<T, E>) -> Result<T, E> {
         // There is a permit for each connection, so a wait here means that none can be made.
-        let mut pooled = self.pool.get().map_err(|error| DbError::Unavailable {
-            cause: error.to_string().trim().to_owned(),
-            maybe_applied: false,
-        })?;
+        let mut pooled = self.pool.get().map_err(|_timeout| self.unreachable())?;
         let start = Instant::now();
         let result = work(&mut pooled.connection);
         metrics::histogram!("emporium_db_connection_use_seconds", &self.labels).record(start.elapsed().as_secs_f64());
@@ -258,6 +265,13 @@ impl Lane {
             pooled.broken = true;
         }
         result
+    }
+
+    fn unreachable(&self) -> DbError {
+        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let waited = format!("no connection within {} ms", self.wait.as_millis());
+        let cause = if fault.is_empty() { waited } else { format!("{waited}: {fault}") };
+        DbError::Unavailable { cause, maybe_applied: false }
     }
 
     pub(super) fn state(&self) -> LaneState {

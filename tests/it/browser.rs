@@ -49,7 +49,7 @@ const AUDIT: &str = "
     axe.run({ runOnly: tags }).then(found => setTimeout(() => done({
         faults: found.violations.map(fault => fault.id + ': ' + fault.nodes.map(node => node.html).join(' | ')),
         width: innerWidth, dark: matchMedia('(prefers-color-scheme: dark)').matches,
-        wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        wide: document.documentElement.scrollWidth - document.body.offsetWidth,
         moved,
     }), 50));
 ";
