@@ -7,9 +7,11 @@ use crate::call::{Answer, Call, Version, Versioned};
 use crate::clock::Id;
 use crate::db::{Connection, DbError, Failure};
 use crate::inventory::*;
+use crate::page::Page;
 
 pub(super) mod category;
 pub(super) mod location;
+mod price;
 pub(super) mod product;
 pub(super) mod sku;
 
@@ -157,6 +159,14 @@ impl Catalogue for LocalInventory {
         patch: SkuPatch,
     ) -> Result<Sku, InventoryError> {
         self.update_sku(code, expected, patch).await
+    }
+
+    async fn sku_list(&self, query: ProductQuery) -> Result<Page<SkuOffer>, InventoryError> {
+        self.list_skus(query).await
+    }
+
+    async fn prices_set(&self, call: &Call, batch: PriceBatch) -> Result<Answer<PriceResult>, InventoryError> {
+        self.set_prices(call, batch).await
     }
 
     async fn sku_delete(&self, _: &Call, code: &str, expected: Option<Version>) -> Result<(), InventoryError> {

@@ -20,6 +20,7 @@ mod orders;
 mod prices;
 mod product;
 mod products;
+mod reprice;
 mod skus;
 mod stock;
 mod system;
