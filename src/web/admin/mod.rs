@@ -21,6 +21,7 @@ mod prices;
 mod product;
 mod products;
 mod reprice;
+mod scarce;
 mod skus;
 mod stock;
 mod system;

@@ -5,7 +5,7 @@ use actix_web::web::{ServiceConfig, get, post};
 use askama::Template;
 
 use super::goods::{choices, of_word, product_address, word};
-use super::{STAFF, prices, product, skus};
+use super::{STAFF, prices, product, scarce, skus};
 use crate::http::ApiResult;
 use crate::http::gate::Rule;
 use crate::inventory::{Image, ProductQuery, ProductSort, ProductStatus, ProductSummary};
@@ -26,6 +26,7 @@ pub(super) const RULES: &[Rule] = &[
     ("POST", "/admin/products/{product}/prices", STAFF),
     ("GET", "/admin/products/{product}/skus", STAFF),
     ("POST", "/admin/products/{product}/skus", STAFF),
+    ("GET", "/admin/skus", STAFF),
     ("GET", "/admin/skus/{sku}", STAFF),
     ("POST", "/admin/skus/{sku}", STAFF),
     ("POST", "/admin/skus/{sku}/delete", STAFF),
@@ -46,6 +47,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .route("/admin/products/{product}/prices", post().to(prices::save))
         .route("/admin/products/{product}/skus", get().to(skus::new))
         .route("/admin/products/{product}/skus", post().to(skus::create))
+        .route("/admin/skus", get().to(scarce::list))
         .route("/admin/skus/{sku}", get().to(skus::page))
         .route("/admin/skus/{sku}", post().to(skus::update))
         .route("/admin/skus/{sku}/delete", post().to(skus::delete));

@@ -279,3 +279,10 @@ count-stock-changed = Stock rows changed
 count-categories-changed = Categories created or updated
 count-locations-changed = Locations created or updated
 count-rows-failed = Rows left out
+
+# What wants new goods
+scarce-title = SKUs that want new goods
+scarce-hint = Of active products. Sold out: nothing can be bought. Low: at some location no more is available than the threshold.
+scarce-none = There is none.
+scarce-sold_out = Sold out
+scarce-low = Low stock
