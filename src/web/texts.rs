@@ -97,7 +97,10 @@ mod tests {
     #[test]
     fn numbers_in_texts_have_their_thousands_apart() {
         let say = |n: i64| Texts::load(Locale::EnUs).say("listing-total", &[("n", n.into())]);
-        assert_eq!([say(1), say(999), say(2_105), say(1_234_567)], ["One product", "999 products", "2,105 products", "1,234,567 products"]);
+        assert_eq!(
+            [say(1), say(999), say(2_105), say(1_234_567)],
+            ["One product", "999 products", "2,105 products", "1,234,567 products"]
+        );
     }
 
     #[test]

@@ -354,6 +354,9 @@ pub trait Catalogue: Send + Sync {
     /// `Conflict` while it has children or products.
     async fn category_delete(&self, call: &Call, id: Id, expected: Option<Version>) -> Result<(), InventoryError>;
 
+    /// The path of the category that had this path before, if nobody has it now. Moving a category moves all below it.
+    async fn category_moved(&self, path: &str) -> Result<Option<String>, InventoryError>;
+
     /// By priority, then code. At most 10,000 locations can be made.
     async fn location_list(&self) -> Result<Vec<Location>, InventoryError>;
     async fn location_get(&self, code: &str) -> Result<Option<Location>, InventoryError>;
@@ -368,6 +371,8 @@ pub trait Catalogue: Send + Sync {
 
     async fn product_list(&self, query: ProductQuery) -> Result<ProductPage, InventoryError>;
     async fn product_get(&self, key: ProductKey) -> Result<Option<Product>, InventoryError>;
+    /// The handle of the product, of any status, that had this handle before, if nobody has it now.
+    async fn product_moved(&self, handle: &str) -> Result<Option<String>, InventoryError>;
     async fn product_create(&self, call: &Call, new: NewProduct) -> Result<Answer<Product>, InventoryError>;
     async fn product_update(
         &self,

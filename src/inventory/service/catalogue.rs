@@ -91,6 +91,10 @@ impl Catalogue for LocalInventory {
         self.delete_category(id, expected).await
     }
 
+    async fn category_moved(&self, path: &str) -> Result<Option<String>, InventoryError> {
+        self.moved_category(path).await
+    }
+
     async fn location_list(&self) -> Result<Vec<Location>, InventoryError> {
         self.list_locations().await
     }
@@ -119,6 +123,10 @@ impl Catalogue for LocalInventory {
 
     async fn product_get(&self, key: ProductKey) -> Result<Option<Product>, InventoryError> {
         self.get_product(key).await
+    }
+
+    async fn product_moved(&self, handle: &str) -> Result<Option<String>, InventoryError> {
+        self.moved_product(handle).await
     }
 
     async fn product_create(&self, call: &Call, new: NewProduct) -> Result<Answer<Product>, InventoryError> {

@@ -29,7 +29,8 @@ impl LocalInventory {
         let (currency, now) = (self.config.currency.clone(), self.clock.now());
         self.db
             .read(move |conn| {
-                let codes = Page::cut(store::scarce_codes(conn, scarcity, &after, limit + 1, now)?, limit, String::clone);
+                let codes =
+                    Page::cut(store::scarce_codes(conn, scarcity, &after, limit + 1, now)?, limit, String::clone);
                 let mut items = offers(conn, &codes.items, &currency, now)?;
                 items.sort_by_cached_key(|offer| codes.items.iter().position(|code| *code == offer.sku.code));
                 Ok::<_, InventoryError>(Page { items, next_cursor: codes.next_cursor })

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::choice::{Choices, choices, nearest};
-use super::listing::trail;
+use super::listing::{address, trail};
 use crate::error::{ErrorCode, Problem};
 use crate::http::ApiResult;
 use crate::inventory::{
@@ -83,10 +83,19 @@ impl Stock {
 
 pub(super) async fn product(shell: Shell, request: HttpRequest, handle: web::Path<String>) -> ApiResult {
     let form = Form::of_query(&request);
-    let found = shell.site.inventory.product_get(ProductKey::from(handle.as_str())).await?;
-    let missing = || Problem::new(ErrorCode::NotFound, format!("There is no product {:?}.", handle.as_str()));
-    let product =
-        found.filter(|product| product.status == ProductStatus::Active || shell.is_staff()).ok_or_else(missing)?;
+    let is_seen = |product: &Product| product.status == ProductStatus::Active || shell.is_staff();
+    let inventory = &shell.site.inventory;
+    let Some(product) = inventory.product_get(ProductKey::from(handle.as_str())).await?.filter(is_seen) else {
+        // Its handle may have been changed.
+        let now = inventory.product_moved(&handle).await?;
+        let moved = match now {
+            Some(now) => inventory.product_get(ProductKey::Handle(now)).await?.filter(is_seen),
+            None => None,
+        };
+        let missing = || Problem::new(ErrorCode::NotFound, format!("There is no product {:?}.", handle.as_str()));
+        let path = format!("/products/{}", moved.ok_or_else(missing)?.handle);
+        return Ok(shell.moved(address(&path, &form, &[], None)));
+    };
     let availability = availability(&shell, &product).await?;
     page(&shell, &product, &availability, &form)
 }
