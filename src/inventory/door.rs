@@ -3,5 +3,6 @@
 pub(super) mod bulk;
 pub(super) mod catalogue;
 pub(super) mod listing;
+pub(super) mod price;
 pub(super) mod reservation;
 pub(super) mod stock;

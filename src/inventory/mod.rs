@@ -17,6 +17,7 @@ mod store;
 pub use door::bulk::*;
 pub use door::catalogue::*;
 pub use door::listing::*;
+pub use door::price::*;
 pub use door::reservation::*;
 pub use door::stock::*;
 pub use flow::{ImportInput, export_stream};
@@ -68,6 +69,9 @@ pub enum InventoryError {
     /// What a row of a batch failed with that is done wholly or not at all.
     #[error("row {row}: {error}")]
     Row { row: usize, error: Box<InventoryError> },
+    /// What is wrong with rows of a batch that is done wholly or not at all, each by its number; nothing was done.
+    #[error("{} rows cannot be done, so none was", .0.len())]
+    Rows(Vec<(usize, InventoryError)>),
     /// As many other checks run and wait as there may be.
     #[error("too many large texts are checked at once")]
     Busy,
@@ -137,12 +141,31 @@ impl From<InventoryError> for Problem {
                 }
                 problem
             }
+            InventoryError::Rows(rows) => of_rows(rows, detail),
             InventoryError::Busy => Problem::new(ErrorCode::Busy, detail).retry_after(1),
             InventoryError::KeyInUse => Problem::new(ErrorCode::IdempotencyKeyInUse, detail).retry_after(1),
             InventoryError::KeyReused => Problem::new(ErrorCode::IdempotencyKeyReused, detail),
             InventoryError::Db(error) => error.problem(),
         }
     }
+}
+
+/// The problem of several rows: each stands in its member `rows`. It is a validation problem where one of them is.
+fn of_rows(rows: Vec<(usize, InventoryError)>, detail: String) -> Problem {
+    let mut all = Problem::new(ErrorCode::Validation, detail);
+    let (mut codes, mut told) = (vec![], vec![]);
+    for (row, error) in rows {
+        let mut problem = Problem::from(error);
+        told.push(RowFailure { row, code: problem.code.code().to_owned(), detail: problem.detail });
+        codes.push(problem.code);
+        for fault in &mut problem.errors {
+            fault.pointer = format!("/rows/{row}{}", fault.pointer);
+        }
+        all.errors.append(&mut problem.errors);
+    }
+    let is_validation = codes.contains(&ErrorCode::Validation);
+    all.code = codes.first().copied().filter(|_| !is_validation).unwrap_or(ErrorCode::Validation);
+    all.with("rows", told)
 }
 
 impl From<InventoryError> for crate::http::ApiError {

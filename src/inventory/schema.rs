@@ -284,6 +284,28 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::sql;
+
+    former_handles (handle) {
+        handle -> Text,
+        product_id -> sql::Id,
+        created_at -> sql::Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::sql;
+
+    former_paths (path) {
+        path -> Text,
+        category_id -> sql::Id,
+        created_at -> sql::Instant,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     categories,
     locations,
@@ -300,5 +322,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     outbox_head,
     jobs,
     job_errors,
-    job_inputs
+    job_inputs,
+    former_handles,
+    former_paths
 );

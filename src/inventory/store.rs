@@ -33,6 +33,7 @@ fn unindexed(column: &str) -> SqlLiteral<sql::Id> {
 pub(super) mod bulk;
 pub(super) mod category;
 pub(super) mod event;
+pub(super) mod former;
 pub(super) mod idempotency;
 pub(super) mod job;
 pub(super) mod ledger;

@@ -100,6 +100,17 @@ impl Form {
         self.first.get(name).map_or("", |n| &self.values[*n].1)
     }
 
+    /// Puts another value into a field.
+    pub(in crate::web) fn set(&mut self, name: &str, value: String) {
+        match self.first.get(name) {
+            Some(n) => self.values[*n].1 = value,
+            None => {
+                self.first.insert(name.to_owned(), self.values.len());
+                self.values.push((name.to_owned(), value));
+            }
+        }
+    }
+
     pub(in crate::web) fn text(&self, name: &str) -> String {
         self.get(name).to_owned()
     }

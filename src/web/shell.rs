@@ -296,7 +296,18 @@ impl Shell {
         HttpResponse::SeeOther().insert_header((header::LOCATION, path.into())).finish()
     }
 
-    /// The same, and that page says this text (whose key begins with `flash-`).
+    /// Sends the browser to the page that this one has become. Caches keep that for a short time only: another page may take the
+    /// old address.
+    pub(in crate::web) fn moved(&self, path: impl Into<String>) -> HttpResponse {
+        let mut response = HttpResponse::MovedPermanently();
+        response.insert_header((header::LOCATION, path.into()));
+        if self.is_public {
+            response.insert_header((header::CACHE_CONTROL, "public, max-age=60"));
+        }
+        response.finish()
+    }
+
+    /// As [`Shell::go`], and that page says this text (whose key begins with `flash-`).
     pub(in crate::web) fn go_saying(&self, path: impl Into<String>, flash: &str) -> HttpResponse {
         let mut response = self.go(path);
         // A cookie's value is plain letters here, so it can always be added.

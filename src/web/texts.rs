@@ -8,6 +8,7 @@ use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use rust_embed::RustEmbed;
 use unic_langid::LanguageIdentifier;
 
+use super::locale::grouped;
 use crate::config::Locale;
 
 #[derive(RustEmbed)]
@@ -23,6 +24,12 @@ impl Texts {
         let mut bundle = FluentBundle::new_concurrent(vec![language.clone()]);
         // Marks around what is filled in would be for mixed directions of writing.
         bundle.set_use_isolating(false);
+        bundle.set_formatter(Some(|value, _| match value {
+            FluentValue::Number(number) if number.value >= 1_000.0 && number.value.fract() == 0.0 => {
+                Some(grouped(&number.value.to_string()))
+            }
+            _ => None,
+        }));
         let folders = ["en".to_owned(), language.language.to_string(), language.to_string()];
         for folder in folders {
             let mut names: Vec<_> = Files::iter().filter(|name| name.starts_with(&format!("{folder}/"))).collect();
@@ -85,6 +92,15 @@ mod tests {
             let missing: Vec<_> = keys.iter().filter(|key| texts.find(key, &[]).is_none()).collect();
             assert!(missing.is_empty(), "{}: {missing:?}", locale.tag());
         }
+    }
+
+    #[test]
+    fn numbers_in_texts_have_their_thousands_apart() {
+        let say = |n: i64| Texts::load(Locale::EnUs).say("listing-total", &[("n", n.into())]);
+        assert_eq!(
+            [say(1), say(999), say(2_105), say(1_234_567)],
+            ["One product", "999 products", "2,105 products", "1,234,567 products"]
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod category;
 mod key;
 mod location;
 mod offer;
+mod price;
 mod product;
 mod sku;
 mod validation;

@@ -31,5 +31,6 @@ mod watch;
 mod web;
 mod web_account;
 mod web_admin;
+mod web_catalogue;
 mod web_goods;
 mod web_shop;

@@ -120,6 +120,8 @@ const REFERENCE: &[&str] = &[
     "products",
     "product_tags",
     "product_words",
+    "former_handles",
+    "former_paths",
     "skus",
     // One row, which makes the order of all events.
     "outbox_head",

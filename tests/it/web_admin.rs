@@ -103,13 +103,18 @@ on_both! {
         }
         page.says(&format!("<a href=\"/admin/orders/{}\">Blue Mug</a>", order.id));
         page.says("eve@example.com");
-        page.says("<a href=\"/admin/stock?sku=CUP\">CUP</a>");
+        page.says("<a href=\"/admin/stock/CUP\">CUP</a>");
         for (state, count) in [("Held", 1), ("To be shipped", 1), ("Shipped", 0), ("Cancelled", 0)] {
             page.says(&format!(">{state}</a></th><td class=\"n\">{count}</td>"));
         }
-        let link = page.between("<a href=\"/admin/products?", "\"").replace("&amp;", "&");
-        let products = staff.page(&format!("/admin/products?{link}")).await;
-        assert_eq!([products.has("Flower Pot"), products.has("Blue Mug"), products.has("Tea Cup")], [true, false, false]);
+        // A tile's number is that of the rows to which it leads.
+        for (stock, sku, product) in [("sold_out", "POT", "Flower Pot"), ("low", "CUP", "Tea Cup")] {
+            page.says(&format!("<a href=\"/admin/skus?stock={stock}\">"));
+            let list = staff.page(&format!("/admin/skus?stock={stock}")).await;
+            assert_eq!(list.body.matches("<tr><th scope=\"row\">").count(), 1);
+            list.says(&format!("<a href=\"/admin/stock/{sku}\">{sku}</a>"));
+            list.says(product);
+        }
         assert_eq!(page.body.matches("<rect class=\"bar\"").count(), 14);
         page.says("One order in 14 days");
         // Today's row of the table that says the same as the bars.

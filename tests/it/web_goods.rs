@@ -14,6 +14,7 @@ use crate::testapp::{Backend, TestApp, call, on_both};
 
 mod bulk;
 mod catalogue;
+mod prices;
 mod stock;
 
 /// Somebody's browser: it keeps the session's cookie, and follows no redirect.
@@ -214,7 +215,7 @@ on_both! {
         for path in [
             "/admin/products", "/admin/products?q=mug&status=active&category=cups&sort=relevance",
             "/admin/products/new", "/admin/products/mug", "/admin/products/mug?from=2", &by_id,
-            "/admin/products/mug/prices", "/admin/products/mug/skus", "/admin/skus/A%231", "/admin/categories", &category,
+            "/admin/products/mug/prices", "/admin/prices", "/admin/products/mug/skus", "/admin/skus/A%231", "/admin/categories", &category,
             "/admin/locations", "/admin/locations/MAIN", "/admin/stock", "/admin/stock?low=true&location=MAIN&sku=B",
             "/admin/stock/A%231", "/admin/stock/A%231?location=WEST", "/admin/imports", "/admin/export/products.csv",
         ] {

@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 
 use crate::call::{Answer, Call, Version, Versioned, patch, versioned};
 use crate::clock::{Id, Time};
-use crate::inventory::{InventoryError, ProductPage, ProductQuery, ProductSummary};
+use crate::inventory::{InventoryError, PriceBatch, PriceResult, ProductPage, ProductQuery, ProductSummary};
+use crate::page::Page;
 
 /// At most so many SKUs a product.
 pub const SKUS_MAX: usize = 2_048;
@@ -353,6 +354,9 @@ pub trait Catalogue: Send + Sync {
     /// `Conflict` while it has children or products.
     async fn category_delete(&self, call: &Call, id: Id, expected: Option<Version>) -> Result<(), InventoryError>;
 
+    /// The path of the category that had this path before, if nobody has it now. Moving a category moves all below it.
+    async fn category_moved(&self, path: &str) -> Result<Option<String>, InventoryError>;
+
     /// By priority, then code. At most 10,000 locations can be made.
     async fn location_list(&self) -> Result<Vec<Location>, InventoryError>;
     async fn location_get(&self, code: &str) -> Result<Option<Location>, InventoryError>;
@@ -367,6 +371,8 @@ pub trait Catalogue: Send + Sync {
 
     async fn product_list(&self, query: ProductQuery) -> Result<ProductPage, InventoryError>;
     async fn product_get(&self, key: ProductKey) -> Result<Option<Product>, InventoryError>;
+    /// The handle of the product, of any status, that had this handle before, if nobody has it now.
+    async fn product_moved(&self, handle: &str) -> Result<Option<String>, InventoryError>;
     async fn product_create(&self, call: &Call, new: NewProduct) -> Result<Answer<Product>, InventoryError>;
     async fn product_update(
         &self,
@@ -387,6 +393,9 @@ pub trait Catalogue: Send + Sync {
     async fn sku_get(&self, code: &str) -> Result<Option<(Sku, ProductStatus)>, InventoryError>;
     /// In the order of `codes`, at most 1,000; unknown ones are left out. Of products of any status.
     async fn sku_offers(&self, codes: Vec<String>) -> Result<Vec<SkuOffer>, InventoryError>;
+    /// The SKUs of the products that [`Catalogue::product_list`] gives, product by product in its order; the query's limit and
+    /// cursor count SKUs here. A page may be short, where products have none.
+    async fn sku_list(&self, query: ProductQuery) -> Result<Page<SkuOffer>, InventoryError>;
     async fn sku_create(&self, call: &Call, product: ProductKey, new: NewSku) -> Result<Answer<Sku>, InventoryError>;
     async fn sku_update(
         &self,
@@ -395,6 +404,9 @@ pub trait Catalogue: Send + Sync {
         expected: Option<Version>,
         patch: SkuPatch,
     ) -> Result<Sku, InventoryError>;
+    /// Sets prices of SKUs of any products, in one transaction: all rows or none. [`InventoryError::Rows`] tells what is wrong with
+    /// each row that cannot be done.
+    async fn prices_set(&self, call: &Call, batch: PriceBatch) -> Result<Answer<PriceResult>, InventoryError>;
     /// Only a SKU that never had stock can go; `Conflict` otherwise.
     async fn sku_delete(&self, call: &Call, code: &str, expected: Option<Version>) -> Result<(), InventoryError>;
 }

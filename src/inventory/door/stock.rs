@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::call::{Answer, Call};
 use crate::clock::{Id, Time};
-use crate::inventory::{InventoryError, Money};
+use crate::inventory::{InventoryError, Money, SkuOffer};
 use crate::page::Page;
 
 /// At most so many rows a call.
@@ -297,10 +297,19 @@ pub struct StockSummary {
     pub incoming: i64,
     /// What is on hand at today's prices, in the shop's currency; exact up to 2^53 minor units.
     pub value: Money,
-    /// SKUs at locations where what is available is at or below the threshold: what a list with `low` gives.
+    /// SKUs that are [`Scarcity::Low`], and those that are [`Scarcity::SoldOut`].
     pub low: i64,
-    /// SKUs of active products of which nothing can be had at any active location, not even as backorder.
     pub sold_out: i64,
+}
+
+/// Why a SKU of an active product wants new goods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scarcity {
+    /// At a location what is available is at or below its threshold.
+    Low,
+    /// Nothing can be had at any active location, not even as backorder.
+    SoldOut,
 }
 
 /// The counters. Each change is in the ledger; each takes the caller's idempotency key, and a repeated call gives the first answer.
@@ -313,6 +322,13 @@ pub trait Stock: Send + Sync {
     async fn stock_at(&self, skus: Vec<String>, locations: Vec<String>) -> Result<Vec<StockLevel>, InventoryError>;
     /// For shoppers, in the order of `skus`; unknown codes are left out. At most 1,000 codes.
     async fn availability(&self, skus: Vec<String>) -> Result<Vec<Availability>, InventoryError>;
+    /// The SKUs that are scarce, by code; at most `limit` a page, as in other lists.
+    async fn stock_scarce(
+        &self,
+        scarcity: Scarcity,
+        cursor: Option<String>,
+        limit: Option<u32>,
+    ) -> Result<Page<SkuOffer>, InventoryError>;
     async fn stock_summary(&self) -> Result<StockSummary, InventoryError>;
     /// With `atomic`, the first row that fails is the call's error, as [`InventoryError::Row`]. Never makes what is promised more than what is there.
     async fn stock_adjust(

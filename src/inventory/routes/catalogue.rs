@@ -29,6 +29,7 @@ pub(super) const RULES: &[Rule] = &[
     ("POST", "/api/v1/locations", WRITE),
     ("GET", "/api/v1/locations/{code}", READ),
     ("PATCH", "/api/v1/locations/{code}", WRITE),
+    ("POST", "/api/v1/prices", WRITE),
     ("POST", "/api/v1/products", WRITE),
     ("GET", "/api/v1/products/{product}", Access::Public),
     ("PATCH", "/api/v1/products/{product}", WRITE),

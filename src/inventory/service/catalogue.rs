@@ -7,9 +7,11 @@ use crate::call::{Answer, Call, Version, Versioned};
 use crate::clock::Id;
 use crate::db::{Connection, DbError, Failure};
 use crate::inventory::*;
+use crate::page::Page;
 
 pub(super) mod category;
 pub(super) mod location;
+mod price;
 pub(super) mod product;
 pub(super) mod sku;
 
@@ -89,6 +91,10 @@ impl Catalogue for LocalInventory {
         self.delete_category(id, expected).await
     }
 
+    async fn category_moved(&self, path: &str) -> Result<Option<String>, InventoryError> {
+        self.moved_category(path).await
+    }
+
     async fn location_list(&self) -> Result<Vec<Location>, InventoryError> {
         self.list_locations().await
     }
@@ -117,6 +123,10 @@ impl Catalogue for LocalInventory {
 
     async fn product_get(&self, key: ProductKey) -> Result<Option<Product>, InventoryError> {
         self.get_product(key).await
+    }
+
+    async fn product_moved(&self, handle: &str) -> Result<Option<String>, InventoryError> {
+        self.moved_product(handle).await
     }
 
     async fn product_create(&self, call: &Call, new: NewProduct) -> Result<Answer<Product>, InventoryError> {
@@ -157,6 +167,14 @@ impl Catalogue for LocalInventory {
         patch: SkuPatch,
     ) -> Result<Sku, InventoryError> {
         self.update_sku(code, expected, patch).await
+    }
+
+    async fn sku_list(&self, query: ProductQuery) -> Result<Page<SkuOffer>, InventoryError> {
+        self.list_skus(query).await
+    }
+
+    async fn prices_set(&self, call: &Call, batch: PriceBatch) -> Result<Answer<PriceResult>, InventoryError> {
+        self.set_prices(call, batch).await
     }
 
     async fn sku_delete(&self, _: &Call, code: &str, expected: Option<Version>) -> Result<(), InventoryError> {

@@ -1,5 +1,7 @@
 //! Lists of products: what may be asked for, and cursors that belong to one query.
 
+use std::collections::HashMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -9,11 +11,14 @@ use super::LocalInventory;
 use super::validate::Faults;
 use super::validate::sku::MONEY_MAX;
 use crate::clock::{Id, Time};
+use crate::db::Connection;
 use crate::inventory::store::listing::filter::{Filter, Listing};
+use crate::inventory::store::listing::offer::offers;
 use crate::inventory::store::listing::{Key, Place};
 use crate::inventory::store::search::Terms;
-use crate::inventory::{Facets, InventoryError, ProductPage, ProductQuery, ProductSort};
-use crate::page::{Page, limit, position};
+use crate::inventory::store::sku::{sku_codes, sku_counts};
+use crate::inventory::{Facets, InventoryError, ProductPage, ProductQuery, ProductSort, SkuOffer};
+use crate::page::{Page, cursor, limit, position};
 
 const QUERY_MAX: usize = 200;
 const QUERY_WORDS_MAX: usize = 20;
@@ -55,6 +60,78 @@ impl LocalInventory {
         let items = page.items.into_iter().map(|hit| hit.summary).collect();
         Ok(ProductPage { items, next_cursor: page.next_cursor, facets })
     }
+}
+
+/// Where a list of SKUs goes on: in the products after this cursor's, behind so many SKUs of the first of them.
+type SkuPosition = (Option<String>, usize);
+
+impl LocalInventory {
+    /// A page of the SKUs of the products that a query finds.
+    pub(super) async fn list_skus(&self, mut query: ProductQuery) -> Result<Page<SkuOffer>, InventoryError> {
+        let (limit, sort) = check(&mut query)?;
+        let hash = hash(&query, sort);
+        let (from, told): SkuPosition = match query.cursor.as_deref() {
+            Some(cursor) => position(cursor).ok_or(InventoryError::InvalidCursor)?,
+            None => (None, 0),
+        };
+        let read = |cursor| read_cursor(cursor, &hash, sort).ok_or(InventoryError::InvalidCursor);
+        let after = from.as_deref().map(read).transpose()?;
+        let filter = filter(query);
+        if filter.terms.as_ref().is_some_and(|terms| terms.len() == 0) {
+            return Ok(Page { items: vec![], next_cursor: None });
+        }
+        let (now, currency) = (self.clock.now(), self.config.currency.clone());
+        self.db
+            .read(move |conn| {
+                // Products with one SKU are the most of them, so that a page is not more products.
+                let hits = Listing::new(conn, &filter, now)?.page(conn, sort, after.as_ref(), limit + 1, &currency)?;
+                let at = |hit: usize| match hit {
+                    0 => from.clone(),
+                    _ => Some(cursor(&Cursor::new(&hash, &hits[hit - 1].place))),
+                };
+                let wanted = told.saturating_add(limit as usize + 1);
+                let products: Vec<Id> = hits.iter().map(|hit| hit.summary.id).collect();
+                let mut codes = first_codes(conn, &products, wanted)?;
+                codes.drain(..told.min(codes.len()));
+                let next = match codes.get(limit as usize) {
+                    Some(next) => Some((at(next.product), next.number)),
+                    None => (hits.len() as i64 > limit).then(|| (at(hits.len()), 0)),
+                };
+                codes.truncate(limit as usize);
+                let codes: Vec<String> = codes.into_iter().map(|place| place.code).collect();
+                let found = offers(conn, &codes, &currency, now)?;
+                let mut found: HashMap<String, SkuOffer> =
+                    found.into_iter().map(|offer| (offer.sku.code.clone(), offer)).collect();
+                let items = codes.iter().filter_map(|code| found.remove(code)).collect();
+                Ok(Page { items, next_cursor: next.map(|next| cursor(&next)) })
+            })
+            .await
+    }
+}
+
+/// A SKU in a list of products: which product's, and its number among those of the product.
+struct SkuPlace {
+    product: usize,
+    number: usize,
+    code: String,
+}
+
+/// The first SKUs of these products, product by product: at least `count`, where there are so many.
+fn first_codes(conn: &mut Connection, products: &[Id], count: usize) -> Result<Vec<SkuPlace>, InventoryError> {
+    let counts = sku_counts(conn, products)?;
+    let mut sum = 0;
+    let is_before = |id: &&Id| {
+        let is_needed = sum < count;
+        sum += counts.get(*id).copied().unwrap_or(0);
+        is_needed
+    };
+    let needed: Vec<Id> = products.iter().take_while(is_before).copied().collect();
+    let mut codes = sku_codes(conn, &needed)?;
+    let places = needed.iter().enumerate().flat_map(|(product, id)| {
+        let own = codes.remove(id).unwrap_or_default();
+        own.into_iter().enumerate().map(move |(number, code)| SkuPlace { product, number, code })
+    });
+    Ok(places.collect())
 }
 
 /// Tells all that is not allowed; gives the page's size and order.

@@ -69,6 +69,15 @@ impl Stock for LocalInventory {
         Ok(skus.iter().filter_map(|code| found.get(code.as_str()).copied().map(availability)).collect())
     }
 
+    async fn stock_scarce(
+        &self,
+        scarcity: Scarcity,
+        cursor: Option<String>,
+        limit: Option<u32>,
+    ) -> Result<Page<SkuOffer>, InventoryError> {
+        self.list_scarce(scarcity, cursor, limit).await
+    }
+
     async fn stock_summary(&self) -> Result<StockSummary, InventoryError> {
         self.summarise_stock().await
     }

@@ -4,13 +4,38 @@ use super::LocalInventory;
 use super::listing::MICROS_MAX;
 use super::validate::Faults;
 use crate::clock::Time;
+use crate::inventory::store::listing::offer::offers;
 use crate::inventory::store::summary as store;
-use crate::inventory::{DAYS_MAX, InventoryError, ReservationSummary, StockSummary};
+use crate::inventory::{DAYS_MAX, InventoryError, ReservationSummary, Scarcity, SkuOffer, StockSummary};
+use crate::page::Page;
 
 impl LocalInventory {
     pub(super) async fn summarise_stock(&self) -> Result<StockSummary, InventoryError> {
         let (currency, now) = (self.config.currency.clone(), self.clock.now());
         self.db.read(move |conn| Ok(store::stock_summary(conn, &currency, now)?)).await
+    }
+
+    pub(super) async fn list_scarce(
+        &self,
+        scarcity: Scarcity,
+        cursor: Option<String>,
+        limit: Option<u32>,
+    ) -> Result<Page<SkuOffer>, InventoryError> {
+        let limit = super::limit(limit)?;
+        let after: String = super::position(cursor.as_deref())?.unwrap_or_default();
+        if after.contains('\0') {
+            return Err(InventoryError::InvalidCursor);
+        }
+        let (currency, now) = (self.config.currency.clone(), self.clock.now());
+        self.db
+            .read(move |conn| {
+                let codes =
+                    Page::cut(store::scarce_codes(conn, scarcity, &after, limit + 1, now)?, limit, String::clone);
+                let mut items = offers(conn, &codes.items, &currency, now)?;
+                items.sort_by_cached_key(|offer| codes.items.iter().position(|code| *code == offer.sku.code));
+                Ok::<_, InventoryError>(Page { items, next_cursor: codes.next_cursor })
+            })
+            .await
     }
 
     pub(super) async fn summarise_reservations(&self, days: Vec<Time>) -> Result<ReservationSummary, InventoryError> {

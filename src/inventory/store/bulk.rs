@@ -31,6 +31,16 @@ pub(in crate::inventory) fn products_by_handle(conn: &mut Connection, handles: &
     whole(conn, rows)
 }
 
+/// The products of these ids, in no order, each with its tags and SKUs.
+pub(in crate::inventory) fn products_by_id(conn: &mut Connection, ids: &[Id]) -> QueryResult<Vec<Product>> {
+    let mut rows = vec![];
+    for chunk in ids.chunks(BINDS) {
+        let found = products::table.filter(products::id.eq_any(chunk)).select(ProductRow::as_select());
+        rows.extend(found.load(conn)?);
+    }
+    whole(conn, rows)
+}
+
 /// The next products in the order of their handles, each with its tags and SKUs.
 pub(in crate::inventory) fn products_after(
     conn: &mut Connection,

@@ -8,6 +8,7 @@ use crate::clock::{Id, Time};
 use crate::db::{Connection, sql};
 use crate::inventory::Category;
 use crate::inventory::schema::categories;
+use crate::inventory::store::former::paths_taken_again;
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = categories, treat_none_as_null = true)]
@@ -64,8 +65,9 @@ pub(in crate::inventory) fn category_count(conn: &mut Connection) -> QueryResult
 
 /// Adds a category; a unique violation where its path is taken.
 pub(in crate::inventory) fn category_insert(conn: &mut Connection, new: Category) -> QueryResult<()> {
+    let path = new.path.clone();
     diesel::insert_into(categories::table).values(CategoryRow::from(new)).execute(conn)?;
-    Ok(())
+    paths_taken_again(conn, &path)
 }
 
 /// Writes all of a category anew, except its id; a unique violation where its path is taken.

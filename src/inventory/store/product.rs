@@ -7,6 +7,7 @@ use crate::clock::{Id, Time};
 use crate::db::sql::JsonValue;
 use crate::db::{Connection, MultiBackend};
 use crate::inventory::schema::{product_tags, products};
+use crate::inventory::store::former::handles_taken_again;
 use crate::inventory::store::sku::{skus_insert, skus_of_product};
 use crate::inventory::{Product, ProductKey, ProductStatus, Sku};
 
@@ -138,6 +139,7 @@ struct TagValues<'a> {
 pub(in crate::inventory) fn products_insert(conn: &mut Connection, new: &[Product]) -> QueryResult<()> {
     let values: Vec<ProductValues> = new.iter().map(ProductValues::from).collect();
     insert_many!(conn, products::table, &values);
+    handles_taken_again(conn, new.iter().map(|product| &*product.handle))?;
     tags_insert(conn, new)?;
     skus_insert(conn, new.iter().flat_map(|product| &product.skus))
 }

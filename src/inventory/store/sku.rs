@@ -1,5 +1,7 @@
 //! The SKUs.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
 use crate::clock::{Id, Time};
@@ -159,6 +161,30 @@ pub(in crate::inventory) fn skus_of_codes(conn: &mut Connection, codes: &[String
         skus.extend(rows.into_iter().map(Sku::from));
     }
     Ok(skus)
+}
+
+/// How many SKUs each of these products has; one that has none is left out.
+pub(in crate::inventory) fn sku_counts(conn: &mut Connection, products: &[Id]) -> QueryResult<HashMap<Id, usize>> {
+    let rows: Vec<(Id, i64)> = skus::table
+        .filter(skus::product_id.eq_any(products))
+        .group_by(skus::product_id)
+        .select((skus::product_id, diesel::dsl::count_star()))
+        .load(conn)?;
+    Ok(rows.into_iter().map(|(product, count)| (product, count as usize)).collect())
+}
+
+/// The codes of these products' SKUs, each product's in their order.
+pub(in crate::inventory) fn sku_codes(conn: &mut Connection, products: &[Id]) -> QueryResult<HashMap<Id, Vec<String>>> {
+    let rows: Vec<(Id, String)> = skus::table
+        .filter(skus::product_id.eq_any(products))
+        .order((skus::product_id, skus::position, skus::id))
+        .select((skus::product_id, skus::code))
+        .load(conn)?;
+    let mut codes: HashMap<Id, Vec<String>> = HashMap::new();
+    for (product, code) in rows {
+        codes.entry(product).or_default().push(code);
+    }
+    Ok(codes)
 }
 
 /// The SKU of a code, with its product's status.

@@ -9,7 +9,7 @@ use crate::clock::Time;
 use crate::db::Connection;
 use crate::inventory::store::reservation::StateColumn;
 use crate::inventory::store::statement::Statement;
-use crate::inventory::{Money, OrderDay, ReservationState, STATE_COUNT_MAX, StockSummary};
+use crate::inventory::{Money, OrderDay, ReservationState, STATE_COUNT_MAX, Scarcity, StockSummary};
 
 /// What holds whose time has passed still keep, by stock row: to be joined to the stock row `s`.
 const DUE: &str = "LEFT JOIN (
@@ -42,7 +42,7 @@ struct StockRow {
     sold_out: i64,
 }
 
-/// All stock, at one moment: each table is read once for the sums and once for what is sold out.
+/// All stock, at one moment.
 pub(in crate::inventory) fn stock_summary(
     conn: &mut Connection,
     currency: &str,
@@ -50,15 +50,15 @@ pub(in crate::inventory) fn stock_summary(
 ) -> QueryResult<StockSummary> {
     let mut select = Statement::default();
     select.add("SELECT totals.*, (SELECT COUNT(*) FROM skus) AS skus,", []);
-    add_sold_out(&mut select, now);
+    select.add_statement("(SELECT COUNT(*) FROM (", &low(now), ") AS few) AS low,");
+    select.add_statement("(SELECT COUNT(*) FROM (", &sold_out(now), ") AS gone) AS sold_out");
     let totals = format!(
-        "AS sold_out FROM (
+        "FROM (
              SELECT CAST(COALESCE(SUM(s.on_hand), 0) AS BIGINT) AS on_hand,
                     CAST(COALESCE(SUM(s.reserved), 0) - COALESCE(SUM(due.units), 0) AS BIGINT) AS reserved,
                     CAST(COALESCE(SUM(s.allocated), 0) AS BIGINT) AS allocated,
                     CAST(COALESCE(SUM(s.incoming), 0) AS BIGINT) AS incoming,
-                    COALESCE(SUM(CAST(s.on_hand AS DOUBLE PRECISION) * k.price_amount), 0.0) AS value,
-                    COUNT(CASE WHEN {AVAILABLE} <= k.low_stock_threshold THEN 1 END) AS low
+                    COALESCE(SUM(CAST(s.on_hand AS DOUBLE PRECISION) * k.price_amount), 0.0) AS value
              FROM stock s CROSS JOIN skus k {DUE}
              WHERE k.product_id = s.product_id AND k.id = s.sku_id
          ) AS totals"
@@ -71,28 +71,66 @@ pub(in crate::inventory) fn stock_summary(
     Ok(StockSummary { skus, on_hand, reserved, allocated, incoming, value, low, sold_out })
 }
 
-/// Appends the number of SKUs of active products that are sold out: those with stock rows at active locations, none of which has
-/// anything left, and those without such rows. What may be promised at an active location without a stock row is not sold out.
-fn add_sold_out(select: &mut Statement, now: Time) {
+#[derive(QueryableByName)]
+struct CodeRow {
+    #[diesel(sql_type = Text)]
+    code: String,
+}
+
+/// The codes of the scarce SKUs after this one, in their order.
+pub(in crate::inventory) fn scarce_codes(
+    conn: &mut Connection,
+    scarcity: Scarcity,
+    after: &str,
+    limit: i64,
+    now: Time,
+) -> QueryResult<Vec<String>> {
+    let scarce = match scarcity {
+        Scarcity::Low => low(now),
+        Scarcity::SoldOut => sold_out(now),
+    };
+    let mut select = Statement::default();
+    select.add_statement("SELECT code FROM (", &scarce, ") AS scarce");
+    select.add("WHERE code > ? ORDER BY code LIMIT ?", [after.into(), limit.into()]);
+    Ok(select.kept().load::<CodeRow>(conn)?.into_iter().map(|row| row.code).collect())
+}
+
+/// The codes of SKUs of active products of which, at some location, no more is available than their threshold.
+fn low(now: Time) -> Statement {
+    let mut select = Statement::default();
+    let codes = format!(
+        "SELECT DISTINCT k.code FROM stock s CROSS JOIN skus k CROSS JOIN products p {DUE}
+         WHERE k.product_id = s.product_id AND k.id = s.sku_id AND p.id = k.product_id AND p.status = 'active'
+           AND {AVAILABLE} <= k.low_stock_threshold"
+    );
+    select.add(&codes, [now.into()]);
+    select
+}
+
+/// The codes of SKUs of active products that are sold out: those with stock rows at active locations, none of which has anything
+/// left, and those without such rows. What may be promised at an active location without a stock row is not sold out.
+fn sold_out(now: Time) -> Statement {
+    let mut select = Statement::default();
     let none_left = format!(
-        "(SELECT COUNT(*) FROM (
+        "SELECT k.code FROM (
              SELECT s.product_id, s.sku_id, COUNT(*) AS places FROM stock s {DUE}
              WHERE s.location_id IN {OPEN}
              GROUP BY s.product_id, s.sku_id HAVING MAX({AVAILABLE} + s.backorder) <= 0
          ) AS one
          JOIN skus k ON k.product_id = one.product_id AND k.id = one.sku_id JOIN products p ON p.id = k.product_id
          WHERE p.status = 'active'
-           AND NOT (k.backorder_limit > 0 AND one.places < (SELECT COUNT(*) FROM locations WHERE active)))"
+           AND NOT (k.backorder_limit > 0 AND one.places < (SELECT COUNT(*) FROM locations WHERE active))"
     );
     let nowhere = format!(
-        "+ (SELECT COUNT(*) FROM skus k
+        "UNION ALL SELECT k.code FROM skus k
             WHERE k.product_id IN (SELECT id FROM products WHERE status = 'active')
               AND NOT EXISTS (SELECT 1 FROM stock s
                               WHERE s.product_id = k.product_id AND s.sku_id = k.id AND s.location_id IN {OPEN})
-              AND NOT (k.backorder_limit > 0 AND (SELECT COUNT(*) FROM locations WHERE active) > 0))"
+              AND NOT (k.backorder_limit > 0 AND (SELECT COUNT(*) FROM locations WHERE active) > 0)"
     );
     select.add(&none_left, [now.into()]);
     select.add(&nowhere, []);
+    select
 }
 
 #[derive(QueryableByName)]

@@ -5,11 +5,12 @@ use askama::Template;
 
 use super::chart::{Chart, Data, Series};
 use super::orders::{self, Row};
+use super::skus::{SkuRow, sku_rows};
 use crate::http::ApiResult;
 use crate::http::traffic::{Minute, Traffic};
 use crate::inventory::{
     InventoryError, Money, OrderDay, ProductQuery, ReservationQuery, ReservationState, ReservationSummary,
-    STATE_COUNT_MAX, StockLevel, StockQuery, StockSummary,
+    STATE_COUNT_MAX, Scarcity, Sku, StockSummary,
 };
 use crate::kept::Kept;
 use crate::web::Shell;
@@ -33,7 +34,7 @@ struct Page<'a> {
     states: Vec<State>,
     orders: Chart,
     waiting: Vec<Row>,
-    low: Vec<StockLevel>,
+    low: Vec<SkuRow<'a>>,
     requests: Chart,
     latency: Chart,
 }
@@ -61,7 +62,6 @@ pub(super) async fn dashboard(
         limit: Some(SHOWN),
         ..ReservationQuery::default()
     };
-    let low = StockQuery { low: Some(true), limit: Some(SHOWN), ..StockQuery::default() };
     let ask = async || {
         let stock = inventory.stock_summary().await?;
         Ok::<_, InventoryError>((stock, inventory.reservation_summary(days).await?))
@@ -69,7 +69,8 @@ pub(super) async fn dashboard(
     let (stock, summary) = figures.get(now, FIGURES_SECONDS, ask).await?;
     let any = inventory.product_list(any).await?;
     let waiting = inventory.reservation_list(waiting).await?;
-    let low = inventory.stock_list(low).await?;
+    let low = inventory.stock_scarce(Scarcity::Low, None, Some(SHOWN)).await?;
+    let low: Vec<Sku> = low.items.into_iter().map(|offer| offer.sku).collect();
     let nothing = || Money { amount: 0, currency: shell.site.currency.clone() };
     let today = summary.days.last().map_or((0, nothing()), |day| (day.orders, day.value.clone()));
     let hour = traffic.hour();
@@ -81,7 +82,7 @@ pub(super) async fn dashboard(
         states: summary.states.iter().map(|(state, count)| state_row(&shell, *state, *count)).collect(),
         orders: Chart::bars(&shell, of_days(&shell, &summary.days)),
         waiting: orders::rows(&shell, &waiting.items).await?,
-        low: low.items,
+        low: sku_rows(&shell, &low).await?,
         requests: Chart::lines(&shell, of_requests(&shell, &hour)),
         latency: Chart::lines(&shell, of_latency(&shell, &hour)),
     })

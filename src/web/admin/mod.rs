@@ -20,6 +20,8 @@ mod orders;
 mod prices;
 mod product;
 mod products;
+mod reprice;
+mod scarce;
 mod skus;
 mod stock;
 mod system;

@@ -1,6 +1,7 @@
-//! Prices and stock of all SKUs of a product in one table: each row that was changed is done by itself, and says what became of it.
+//! Prices and stock of many SKUs in one table: of a product, or of all products that a search finds. Prices are set together, all or
+//! none; then each count by itself. A change of all prices of the page fills the fields first: nothing is saved by it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use actix_web::{HttpRequest, web};
 use askama::Template;
@@ -8,20 +9,25 @@ use askama::Template;
 use super::counts::{Cell, Counted, count};
 use super::goods::{decimal, key, optional_decimal, price, product_address, segment};
 use super::product::{self, SKUS_SHOWN, from};
+use super::products::Sieve;
+use super::reprice::{CHANGES, reprice};
 use crate::call::{Version, Versioned};
-use crate::error::{ErrorCode, Problem};
+use crate::error::Problem;
 use crate::http::ApiResult;
-use crate::inventory::{Location, Product, Sku, SkuPatch};
+use crate::inventory::{InventoryError, Location, PriceBatch, PriceChange, Sku, SkuOffer};
+use crate::web::storefront::address;
 use crate::web::{Form, Shell};
 
 /// More active locations than fit into a table are for the page of stock.
 const LOCATIONS_SHOWN: usize = 6;
 
 /// A row of the table, as it stands in the form: `price.3` belongs to `sku.3`.
-struct Row<'a> {
+struct Row {
     n: usize,
-    sku: &'a Sku,
+    code: String,
     segment: String,
+    /// The product, where the table is of several: its title and the address of its page.
+    product: Option<(String, String)>,
     options: String,
     version: String,
     /// What was typed, and what is there now.
@@ -39,151 +45,265 @@ struct Row<'a> {
 struct Page<'a> {
     shell: &'a Shell,
     form: &'a Form,
-    product: &'a Product,
-    address: String,
+    place: &'a Place,
     key: String,
-    from: usize,
     currency: &'a str,
     locations: &'a [Location],
     has_more_locations: bool,
-    rows: Vec<Row<'a>>,
+    rows: Vec<Row>,
+    /// The choices of a change of all prices.
+    changes: Vec<Vec<(String, String)>>,
+    /// The fields hold what all prices would be.
+    is_preview: bool,
     first: Option<String>,
     next: Option<String>,
 }
 
-/// What became of the rows, by the code of the SKU.
+/// Whose SKUs the table is of.
+enum Place {
+    /// A product's: its title and the address of its page.
+    Product(String, String),
+    /// All that the filters find.
+    Found(Box<Sieve>),
+}
+
+/// A SKU of the table, with its product where that is not known.
+struct Line {
+    sku: Sku,
+    product: Option<(String, String)>,
+}
+
+impl Line {
+    fn of(offer: SkuOffer) -> Line {
+        let address = product_address(&offer.product.handle, offer.product.id);
+        Line { sku: offer.sku, product: Some((offer.product.title, address)) }
+    }
+}
+
+/// What became of the rows that were changed.
 #[derive(Default)]
 struct Outcome {
-    done: Vec<String>,
+    done: HashSet<String>,
+    /// By the code of the SKU.
     failed: HashMap<String, String>,
+    /// Nothing was saved: all that was typed stays.
+    is_kept: bool,
+    is_preview: bool,
+}
+
+/// A table, and the links to the others.
+struct Sheet {
+    place: Place,
+    lines: Vec<Line>,
+    first: Option<String>,
+    next: Option<String>,
 }
 
 pub(super) async fn page(shell: Shell, request: HttpRequest, path: web::Path<String>) -> ApiResult {
     let product = product::find(&shell, &path).await?;
-    let form = Form::of([("reason", shell.t("counts-reason"))]);
-    show(&shell, &form, &product, from(&request), &Outcome::default()).await
+    let from = from(&request);
+    let back = product_address(&product.handle, product.id);
+    let address = format!("{back}/prices");
+    let left = product.skus.get(from..).unwrap_or_default();
+    let line = |sku: &Sku| Line { sku: sku.clone(), product: None };
+    let sheet = Sheet {
+        lines: left.iter().take(SKUS_SHOWN).map(line).collect(),
+        first: (from > 0).then(|| address.clone()),
+        next: (left.len() > SKUS_SHOWN).then(|| format!("{address}?from={}", from + SKUS_SHOWN)),
+        place: Place::Product(product.title, back),
+    };
+    show(&shell, &begun(&shell), sheet, &Outcome::default()).await
 }
 
-pub(super) async fn save(shell: Shell, path: web::Path<String>, mut form: Form) -> ApiResult {
-    // Without its key nothing of the form is done.
-    form.once(&shell)?;
+pub(super) async fn found(shell: Shell, request: HttpRequest) -> ApiResult {
+    let sieve = Sieve::read(&shell, &request).await?;
+    let page = match shell.site.inventory.sku_list(sieve.query(SKUS_SHOWN as u32)).await {
+        Err(InventoryError::InvalidCursor) => {
+            return Ok(shell.go(address(request.path(), &sieve.form, &["cursor"], None)));
+        }
+        page => page?,
+    };
+    let sheet = Sheet {
+        lines: page.items.into_iter().map(Line::of).collect(),
+        first: sieve.first(request.path()),
+        next: page.next_cursor.map(|cursor| sieve.next(request.path(), &cursor)),
+        place: Place::Found(Box::new(sieve)),
+    };
+    show(&shell, &begun(&shell), sheet, &Outcome::default()).await
+}
+
+fn begun(shell: &Shell) -> Form {
+    Form::of([("reason", shell.t("counts-reason")), ("change.unit", "percent".into()), ("change.round", "none".into())])
+}
+
+pub(super) async fn save(shell: Shell, path: web::Path<String>, form: Form) -> ApiResult {
     let product = product::find(&shell, &path).await?;
-    let from = form.get("from").parse().unwrap_or(0);
-    let mut outcome = Outcome::default();
-    let rows: Vec<(usize, Sku)> = form
-        .all("sku.")
-        .take(SKUS_SHOWN)
-        .filter_map(|(n, code)| Some((n.parse().ok()?, product.skus.iter().find(|sku| sku.code == code)?.clone())))
-        .collect();
-    for (n, sku) in rows {
-        set_prices(&shell, &mut form, n, &sku, &mut outcome).await?;
+    let back = product_address(&product.handle, product.id);
+    change(&shell, form, Place::Product(product.title, back)).await
+}
+
+pub(super) async fn save_found(shell: Shell, request: HttpRequest, form: Form) -> ApiResult {
+    let sieve = Sieve::read(&shell, &request).await?;
+    change(&shell, form, Place::Found(Box::new(sieve))).await
+}
+
+/// Saves the table, or fills it with the change of all prices that the form asks for. What is shown afterwards are the same SKUs.
+async fn change(shell: &Shell, mut form: Form, place: Place) -> ApiResult {
+    // Without its key nothing of the form is done.
+    form.once(shell)?;
+    let outcome = if form.get("step") == "preview" {
+        form = reprice(shell, form, SKUS_SHOWN);
+        Outcome { is_kept: true, is_preview: form.is_good(), ..Outcome::default() }
+    } else {
+        let outcome = save_rows(shell, &mut form).await?;
+        if form.is_good() {
+            return Ok(shell.go_saying(&shell.address, "flash-goods-saved"));
+        }
+        outcome
+    };
+    let codes = form.all("sku.").take(SKUS_SHOWN).map(|(_, code)| code.to_owned()).collect();
+    let mut lines: Vec<Line> = shell.site.inventory.sku_offers(codes).await?.into_iter().map(Line::of).collect();
+    if matches!(place, Place::Product(..)) {
+        lines.iter_mut().for_each(|line| line.product = None);
     }
-    for Counted { sku, fault, .. } in count(&shell, &mut form).await? {
+    // The links to other pages would lose what was typed.
+    show(shell, &form, Sheet { place, lines, first: None, next: None }, &outcome).await
+}
+
+async fn save_rows(shell: &Shell, form: &mut Form) -> ApiResult<Outcome> {
+    let mut outcome = Outcome::default();
+    set_prices(shell, form, &mut outcome).await?;
+    if !form.is_good() {
+        outcome.is_kept = true;
+        return Ok(outcome);
+    }
+    for Counted { sku, fault, .. } in count(shell, form).await? {
         match fault {
-            None => outcome.done.push(sku),
+            None => drop(outcome.done.insert(sku)),
             Some(fault) => drop(outcome.failed.entry(sku).or_insert(fault)),
         }
     }
-    let path = product_address(&product.handle, product.id);
-    if outcome.failed.is_empty() && form.is_good() {
-        return Ok(shell.go_saying(format!("{path}/prices?from={from}"), "flash-goods-saved"));
-    }
-    // As it is after the rows that were done.
-    let product = product::find(&shell, &product.id.to_string()).await?;
-    show(&shell, &form, &product, from, &outcome).await
+    Ok(outcome)
 }
 
-/// Sets the prices of a row, if it was changed and does not say what is there already.
-async fn set_prices(shell: &Shell, form: &mut Form, n: usize, sku: &Sku, outcome: &mut Outcome) -> ApiResult<()> {
-    let [price_name, compare_name] = ["price", "compare"].map(|name| format!("{name}.{n}"));
-    let is_touched = |name: &str| form.get(name) != form.get(&format!("was.{name}"));
-    if !is_touched(&price_name) && !is_touched(&compare_name) {
+/// Sets the prices of all rows in which one was changed, or of none.
+async fn set_prices(shell: &Shell, form: &mut Form, outcome: &mut Outcome) -> ApiResult<()> {
+    let own = form.all("sku.").take(SKUS_SHOWN).map(|(n, code)| (n.to_owned(), code.to_owned()));
+    let mut sent: Vec<String> = vec![];
+    let mut rows = vec![];
+    for (n, sku) in own.collect::<Vec<_>>() {
+        let is_touched = |name: &str| form.get(&format!("{name}.{n}")) != form.get(&format!("was.{name}.{n}"));
+        if !is_touched("price") && !is_touched("compare") {
+            continue;
+        }
+        let [price_name, compare_name] = ["price", "compare"].map(|name| format!("{name}.{n}"));
+        let (typed, compare) = (price(shell, form, &price_name), price(shell, form, &compare_name));
+        let has_compare = form.optional(&compare_name).is_some();
+        let Some(typed) = typed.filter(|_| compare.is_some() || !has_compare) else {
+            if form.get(&price_name).is_empty() {
+                form.fault(&price_name, shell.t("goods-price-missing"));
+            }
+            outcome.failed.insert(sku, shell.t("prices-unreadable"));
+            continue;
+        };
+        let version = Version::read(form.get(&format!("version.{n}"))).map_or(0, |version| version.number);
+        rows.push(PriceChange { sku, version, price: typed, compare_at_price: compare });
+        sent.push(n);
+    }
+    if rows.is_empty() || !form.is_good() {
         return Ok(());
     }
-    let (typed, compare) = (price(shell, form, &price_name), price(shell, form, &compare_name));
-    let has_compare = form.optional(&compare_name).is_some();
-    let Some(typed) = typed.filter(|_| compare.is_some() || !has_compare) else {
-        if form.get(&price_name).is_empty() {
-            form.fault(&price_name, shell.t("goods-price-missing"));
-        }
-        outcome.failed.insert(sku.code.clone(), shell.t("prices-unreadable"));
-        return Ok(());
-    };
-    if typed == sku.price && compare == sku.compare_at_price {
-        return Ok(());
+    let codes: Vec<String> = rows.iter().map(|row| row.sku.clone()).collect();
+    let mut call = form.once(shell)?;
+    if let Some(key) = &mut call.key {
+        key.key.push_str("-prices");
     }
-    let patch = SkuPatch { price: Some(typed), compare_at_price: Some(compare), ..SkuPatch::default() };
-    let version = Version::read(form.get(&format!("version.{n}"))).unwrap_or(Version { number: 0, ..sku.version() });
-    match shell.site.inventory.sku_update(shell.call(), &sku.code, Some(version), patch).await {
-        Ok(_) => outcome.done.push(sku.code.clone()),
-        Err(error) => {
-            let problem = Problem::from(error);
-            let message = match problem.code {
-                ErrorCode::VersionMismatch => shell.t("prices-conflict"),
-                code if code.status() >= 500 => return Err(problem.into()),
-                _ => problem.errors.first().map_or(problem.detail, |fault| fault.message.clone()),
-            };
-            form.fault(&price_name, format!("{}: {message}", sku.code));
-            outcome.failed.insert(sku.code.clone(), message);
+    match shell.site.inventory.prices_set(&call, PriceBatch { rows }).await {
+        Ok(_) => outcome.done.extend(codes),
+        Err(InventoryError::Rows(faults)) => {
+            for (row, error) in faults {
+                let message = why(shell, error);
+                form.fault(&format!("price.{}", sent[row]), format!("{}: {message}", codes[row]));
+                outcome.failed.insert(codes[row].clone(), message);
+            }
         }
+        Err(error) => form.refuse(error)?,
     }
     Ok(())
 }
 
-async fn show(shell: &Shell, form: &Form, product: &Product, from: usize, outcome: &Outcome) -> ApiResult {
+/// Why a row cannot be done, in words for its place.
+fn why(shell: &Shell, error: InventoryError) -> String {
+    match error {
+        InventoryError::VersionMismatch { .. } => shell.t("prices-conflict"),
+        error => {
+            let problem = Problem::from(error);
+            problem.errors.first().map_or(problem.detail, |fault| fault.message.clone())
+        }
+    }
+}
+
+async fn show(shell: &Shell, form: &Form, sheet: Sheet, outcome: &Outcome) -> ApiResult {
     let mut locations = shell.site.inventory.location_list().await?;
     locations.retain(|location| location.active);
     let has_more_locations = locations.len() > LOCATIONS_SHOWN;
     locations.truncate(LOCATIONS_SHOWN);
-    let left = product.skus.get(from..).unwrap_or_default();
-    let skus = &left[..left.len().min(SKUS_SHOWN)];
-    let codes = skus.iter().map(|sku| sku.code.clone()).collect();
+    let codes = sheet.lines.iter().map(|line| line.sku.code.clone()).collect();
     let places: Vec<String> = locations.iter().map(|location| location.code.clone()).collect();
     let levels = shell.site.inventory.stock_at(codes, places.clone()).await?;
     let on_hand: HashMap<(&str, &str), i64> =
         levels.iter().map(|level| ((&*level.sku, &*level.location), level.on_hand)).collect();
-    let rows = skus.iter().enumerate().map(|(n, sku)| {
-        let is_failed = outcome.failed.contains_key(&sku.code);
-        let kept = |name: &str, now: &str| match is_failed {
-            true => form.text(&format!("{name}.{n}")),
-            false => now.to_owned(),
+    // The numbers under which the form has the SKUs and their shelves.
+    let numbers: HashMap<&str, &str> = form.all("sku.").map(|(n, code)| (code, n)).collect();
+    let shelves: HashMap<&str, &str> = form.all("shelf.").map(|(n, shelf)| (shelf, n)).collect();
+    let row = |(n, line): (usize, Line)| {
+        let sku = &line.sku;
+        let typed = |name: &str, now: String| {
+            let number = numbers.get(&*sku.code).filter(|_| outcome.is_kept);
+            number.map_or(now, |n| form.text(&format!("{name}.{n}")))
         };
         let (price, compare) = (decimal(&sku.price), optional_decimal(sku.compare_at_price.as_ref()));
+        let is_failed = outcome.failed.contains_key(&sku.code);
         let cell = |(m, location): (usize, &String)| {
             let now = on_hand.get(&(&*sku.code, &**location)).copied().unwrap_or(0);
-            Cell::of(form, n * LOCATIONS_SHOWN + m, &sku.code, location, now, is_failed)
+            let shelf = format!("{}/{location}", sku.code);
+            let number = shelves.get(&*shelf).filter(|_| is_failed || outcome.is_kept);
+            let counted = number.and_then(|number| form.optional(&format!("counted.{number}")));
+            let counted = counted.unwrap_or_else(|| now.to_string());
+            Cell { n: n * LOCATIONS_SHOWN + m, shelf, now, counted }
         };
         Row {
             n,
-            sku,
             segment: segment(&sku.code),
             options: sku.options.join(", "),
             version: sku.version().to_string(),
-            price: kept("price", &price),
+            price: typed("price", price.clone()),
             price_now: price,
-            compare: kept("compare", &compare),
+            compare: typed("compare", compare.clone()),
             compare_now: compare,
             cells: places.iter().enumerate().map(cell).collect(),
             fault: outcome.failed.get(&sku.code).cloned(),
             is_done: !is_failed && outcome.done.contains(&sku.code),
+            code: line.sku.code,
+            product: line.product,
         }
-    });
-    let address = format!("{}/prices", product_address(&product.handle, product.id));
+    };
+    let choice = |(group, words): &(&str, &[&str])| super::goods::choices(shell, group, words);
     shell.form(
         form,
         &Page {
             shell,
             form,
-            product,
+            place: &sheet.place,
             key: key(shell, form),
-            from,
             currency: &shell.site.currency,
             locations: &locations,
             has_more_locations,
-            rows: rows.collect(),
-            first: (from > 0).then(|| address.clone()),
-            next: (left.len() > SKUS_SHOWN).then(|| format!("{address}?from={}", from + SKUS_SHOWN)),
-            address,
+            rows: sheet.lines.into_iter().enumerate().map(row).collect(),
+            changes: CHANGES.iter().map(choice).collect(),
+            is_preview: outcome.is_preview,
+            first: sheet.first,
+            next: sheet.next,
         },
     )
 }

@@ -5,7 +5,7 @@ use actix_web::web::{ServiceConfig, get, post};
 use askama::Template;
 
 use super::goods::{choices, of_word, product_address, word};
-use super::{STAFF, prices, product, skus};
+use super::{STAFF, prices, product, scarce, skus};
 use crate::http::ApiResult;
 use crate::http::gate::Rule;
 use crate::inventory::{Image, ProductQuery, ProductSort, ProductStatus, ProductSummary};
@@ -20,10 +20,13 @@ pub(super) const RULES: &[Rule] = &[
     ("POST", "/admin/products/{product}", STAFF),
     ("POST", "/admin/products/{product}/status", STAFF),
     ("POST", "/admin/products/{product}/delete", STAFF),
+    ("GET", "/admin/prices", STAFF),
+    ("POST", "/admin/prices", STAFF),
     ("GET", "/admin/products/{product}/prices", STAFF),
     ("POST", "/admin/products/{product}/prices", STAFF),
     ("GET", "/admin/products/{product}/skus", STAFF),
     ("POST", "/admin/products/{product}/skus", STAFF),
+    ("GET", "/admin/skus", STAFF),
     ("GET", "/admin/skus/{sku}", STAFF),
     ("POST", "/admin/skus/{sku}", STAFF),
     ("POST", "/admin/skus/{sku}/delete", STAFF),
@@ -38,10 +41,13 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .route("/admin/products/{product}", post().to(product::update))
         .route("/admin/products/{product}/status", post().to(product::set_status))
         .route("/admin/products/{product}/delete", post().to(product::delete))
+        .route("/admin/prices", get().to(prices::found))
+        .route("/admin/prices", post().to(prices::save_found))
         .route("/admin/products/{product}/prices", get().to(prices::page))
         .route("/admin/products/{product}/prices", post().to(prices::save))
         .route("/admin/products/{product}/skus", get().to(skus::new))
         .route("/admin/products/{product}/skus", post().to(skus::create))
+        .route("/admin/skus", get().to(scarce::list))
         .route("/admin/skus/{sku}", get().to(skus::page))
         .route("/admin/skus/{sku}", post().to(skus::update))
         .route("/admin/skus/{sku}/delete", post().to(skus::delete));
@@ -88,15 +94,67 @@ impl Status {
     }
 }
 
+/// What is looked for among the products, and the choices of its form.
+pub(super) struct Sieve {
+    pub(super) form: Form,
+    pub(super) statuses: Vec<(String, String)>,
+    pub(super) categories: Vec<(String, String)>,
+    pub(super) sorts: Vec<(String, String)>,
+}
+
+impl Sieve {
+    pub(super) async fn read(shell: &Shell, request: &HttpRequest) -> ApiResult<Sieve> {
+        let form = Form::of_query(request);
+        let any = |key: &str| (String::new(), shell.t(key));
+        let categories = shell.site.inventory.category_list().await?;
+        let paths = categories.iter().map(|category| (category.path.clone(), category.path.clone()));
+        let sorts: Vec<&str> = SORTS.iter().map(|(name, _)| *name).collect();
+        Ok(Sieve {
+            statuses: [vec![any("goods-any")], choices(shell, "product", &STATUSES)].concat(),
+            categories: std::iter::once(any("goods-any")).chain(paths).collect(),
+            sorts: choices(shell, "sort", &sorts[..sorts.len() - usize::from(form.get("q").is_empty())]),
+            form,
+        })
+    }
+
+    pub(super) fn query(&self, limit: u32) -> ProductQuery {
+        let form = &self.form;
+        let words = form.optional("q").map(|words| words.chars().take(WORDS_MAX).collect::<String>());
+        let sort = SORTS.iter().find(|(name, _)| *name == form.get("sort")).map(|(_, sort)| *sort);
+        ProductQuery {
+            category: form.optional("category"),
+            status: of_word(form.get("status")),
+            in_stock: form.is_checked("sold_out").then_some(false),
+            sort: sort.filter(|sort| *sort != ProductSort::Relevance || words.is_some()),
+            cursor: form.optional("cursor"),
+            limit: Some(limit),
+            q: words,
+            ..ProductQuery::default()
+        }
+    }
+
+    /// The address of the list's beginning, where it is not what is shown.
+    pub(super) fn first(&self, path: &str) -> Option<String> {
+        self.form.optional("cursor").map(|_| self.at(path))
+    }
+
+    /// The address of what follows.
+    pub(super) fn next(&self, path: &str, cursor: &str) -> String {
+        address(path, &self.form, &["cursor"], Some(("cursor", cursor)))
+    }
+
+    /// The same filters on another page.
+    pub(super) fn at(&self, path: &str) -> String {
+        address(path, &self.form, &["cursor"], None)
+    }
+}
+
 #[derive(Template)]
 #[template(path = "admin/products.html")]
 struct List<'a> {
     shell: &'a Shell,
-    form: &'a Form,
+    sieve: &'a Sieve,
     rows: Vec<Row>,
-    statuses: Vec<(String, String)>,
-    categories: Vec<(String, String)>,
-    sorts: Vec<(String, String)>,
     /// The shop has no product yet.
     is_new: bool,
     first: Option<String>,
@@ -104,35 +162,15 @@ struct List<'a> {
 }
 
 pub(super) async fn list(shell: Shell, request: HttpRequest) -> ApiResult {
-    let form = Form::of_query(&request);
-    let words = form.optional("q").map(|words| words.chars().take(WORDS_MAX).collect::<String>());
-    let sort = SORTS.iter().find(|(name, _)| *name == form.get("sort")).map(|(_, sort)| *sort);
-    let query = ProductQuery {
-        category: form.optional("category"),
-        status: of_word(form.get("status")),
-        in_stock: form.is_checked("sold_out").then_some(false),
-        sort: sort.filter(|sort| *sort != ProductSort::Relevance || words.is_some()),
-        cursor: form.optional("cursor"),
-        limit: Some(PAGE),
-        q: words,
-        ..ProductQuery::default()
-    };
-    let page = shell.site.inventory.product_list(query).await?;
-    let any = |key: &str| (String::new(), shell.t(key));
-    let categories = shell.site.inventory.category_list().await?;
-    let paths = categories.iter().map(|category| (category.path.clone(), category.path.clone()));
-    let sorts: Vec<&str> = SORTS.iter().map(|(name, _)| *name).collect();
-    let path = request.path();
+    let sieve = Sieve::read(&shell, &request).await?;
+    let page = shell.site.inventory.product_list(sieve.query(PAGE)).await?;
     shell.html(&List {
         shell: &shell,
-        statuses: [vec![any("goods-any")], choices(&shell, "product", &STATUSES)].concat(),
-        categories: std::iter::once(any("goods-any")).chain(paths).collect(),
-        sorts: choices(&shell, "sort", &sorts[..sorts.len() - usize::from(form.get("q").is_empty())]),
-        is_new: page.items.is_empty() && form.all("").all(|(_, value)| value.is_empty()),
+        is_new: page.items.is_empty() && sieve.form.all("").all(|(_, value)| value.is_empty()),
         rows: page.items.iter().map(|product| row(&shell, product)).collect(),
-        first: form.optional("cursor").map(|_| address(path, &form, &["cursor"], None)),
-        next: page.next_cursor.map(|cursor| address(path, &form, &["cursor"], Some(("cursor", &cursor)))),
-        form: &form,
+        first: sieve.first(request.path()),
+        next: page.next_cursor.map(|cursor| sieve.next(request.path(), &cursor)),
+        sieve: &sieve,
     })
 }
 

@@ -73,8 +73,8 @@ for (const form of all("form[data-suggest]")) {
 let choices = 0;
 document.addEventListener("change", async (event) => {
   const form = event.target.closest("form[data-choices]");
-  if (!form || event.target.type !== "radio") return;
-  const { name, value } = event.target;
+  if (!form || !event.target.name.startsWith("option")) return;
+  const { name, value, type } = event.target;
   const query = new URLSearchParams();
   for (const [key, chosen] of new FormData(form)) if (key.startsWith("option")) query.set(key, chosen);
   const address = `${form.dataset.choices}?${query}`;
@@ -90,7 +90,8 @@ document.addEventListener("change", async (event) => {
   history.replaceState(null, "", address);
   const again = document.querySelector("form[data-choices] [name=quantity]");
   if (again && quantity) again.value = quantity;
-  document.querySelector(`form[data-choices] input[name="${name}"][value="${CSS.escape(value)}"]`)?.focus();
+  const chosen = type === "radio" ? `[value="${CSS.escape(value)}"]` : "";
+  document.querySelector(`form[data-choices] [name="${name}"]${chosen}`)?.focus();
 });
 
 // How long goods are still held; the last minute is announced.

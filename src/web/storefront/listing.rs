@@ -52,7 +52,11 @@ struct Listing<'a> {
 
 pub(super) async fn category(shell: Shell, request: HttpRequest, path: web::Path<String>) -> ApiResult {
     let missing = || Problem::new(ErrorCode::NotFound, format!("There is no category {:?}.", path.as_str()));
-    let here = shell.menu.iter().find(|category| category.path == *path).ok_or_else(missing)?;
+    let Some(here) = shell.menu.iter().find(|category| category.path == *path) else {
+        // It may have been moved.
+        let path = format!("/categories/{}", shell.site.inventory.category_moved(&path).await?.ok_or_else(missing)?);
+        return Ok(shell.moved(address(&path, &Form::of_query(&request), &[], None)));
+    };
     listing(&shell, &request, Some(here)).await
 }
 

@@ -7,6 +7,7 @@ use crate::http::gate::{Access, Rule};
 
 mod cart;
 mod checkout;
+mod choice;
 mod home;
 mod listing;
 mod order;

@@ -1,9 +1,12 @@
 //! A product: its pictures, its options, its price and whether it can be had.
 
+use std::collections::HashMap;
+
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
-use super::listing::trail;
+use super::choice::{Choices, choices, nearest};
+use super::listing::{address, trail};
 use crate::error::{ErrorCode, Problem};
 use crate::http::ApiResult;
 use crate::inventory::{
@@ -42,22 +45,16 @@ impl Card {
     }
 }
 
-/// A value of an option.
-struct Choice {
-    value: String,
-    is_chosen: bool,
-    /// With the other values that are chosen there is such a SKU, and it can be had.
-    can_be_had: bool,
-}
-
 #[derive(Template)]
 #[template(path = "storefront/product.html")]
 struct Page<'a> {
     shell: &'a Shell,
     product: &'a Product,
+    /// Why shoppers do not see it.
+    unseen: Option<String>,
     trail: Vec<&'a Category>,
     images: Vec<&'a Image>,
-    options: Vec<(&'a str, Vec<Choice>)>,
+    options: Vec<Choices>,
     sku: Option<&'a Sku>,
     stock: Option<Stock>,
 }
@@ -86,10 +83,19 @@ impl Stock {
 
 pub(super) async fn product(shell: Shell, request: HttpRequest, handle: web::Path<String>) -> ApiResult {
     let form = Form::of_query(&request);
-    let found = shell.site.inventory.product_get(ProductKey::from(handle.as_str())).await?;
-    let missing = || Problem::new(ErrorCode::NotFound, format!("There is no product {:?}.", handle.as_str()));
-    let product =
-        found.filter(|product| product.status == ProductStatus::Active || shell.is_staff()).ok_or_else(missing)?;
+    let is_seen = |product: &Product| product.status == ProductStatus::Active || shell.is_staff();
+    let inventory = &shell.site.inventory;
+    let Some(product) = inventory.product_get(ProductKey::from(handle.as_str())).await?.filter(is_seen) else {
+        // Its handle may have been changed.
+        let now = inventory.product_moved(&handle).await?;
+        let moved = match now {
+            Some(now) => inventory.product_get(ProductKey::Handle(now)).await?.filter(is_seen),
+            None => None,
+        };
+        let missing = || Problem::new(ErrorCode::NotFound, format!("There is no product {:?}.", handle.as_str()));
+        let path = format!("/products/{}", moved.ok_or_else(missing)?.handle);
+        return Ok(shell.moved(address(&path, &form, &[], None)));
+    };
     let availability = availability(&shell, &product).await?;
     page(&shell, &product, &availability, &form)
 }
@@ -104,29 +110,13 @@ async fn availability(shell: &Shell, product: &Product) -> ApiResult<Vec<Availab
 }
 
 fn page(shell: &Shell, product: &Product, availability: &[Availability], form: &Form) -> ApiResult {
-    let of = |sku: &Sku| availability.iter().find(|availability| availability.sku == sku.code);
+    let known: HashMap<&str, &Availability> =
+        availability.iter().map(|availability| (&*availability.sku, availability)).collect();
+    let of = |sku: &Sku| known.get(&*sku.code).copied();
     let can_be_had = |sku: &Sku| of(sku).is_some_and(|found| found.status != AvailabilityStatus::SoldOut);
-    // First the one that was asked for, then the first that can be had.
-    let asked = chosen(product, form);
+    // First the one that was asked for, then the nearest to it, then the first that can be had.
+    let asked = chosen(product, form).or_else(|| nearest(product, form, can_be_had));
     let sku = asked.or_else(|| product.skus.iter().find(|sku| can_be_had(sku))).or(product.skus.first());
-    let values = sku.map_or(&[][..], |sku| &sku.options);
-    let options = product.options.iter().enumerate().map(|(n, name)| {
-        let with = |value: &str| {
-            product.skus.iter().any(|sku| {
-                let fits =
-                    |m: usize| if m == n { sku.options[m] == value } else { values.get(m) == sku.options.get(m) };
-                (0..sku.options.len()).all(fits) && can_be_had(sku)
-            })
-        };
-        let mut choices: Vec<Choice> = Vec::new();
-        for value in product.skus.iter().filter_map(|sku| sku.options.get(n)) {
-            if !choices.iter().any(|choice| choice.value == *value) {
-                let is_chosen = values.get(n) == Some(value);
-                choices.push(Choice { value: value.clone(), is_chosen, can_be_had: with(value) });
-            }
-        }
-        (name.as_str(), choices)
-    });
     let here = product.category_id.and_then(|id| shell.menu.iter().find(|category| category.id == id));
     let own = sku.map_or("", |sku| sku.image_url.as_str());
     let mut images: Vec<&Image> = product.images.iter().collect();
@@ -135,9 +125,14 @@ fn page(shell: &Shell, product: &Product, availability: &[Availability], form: &
     shell.html(&Page {
         shell,
         product,
+        unseen: match product.status {
+            ProductStatus::Active => None,
+            ProductStatus::Draft => Some(shell.t("product-unseen-draft")),
+            ProductStatus::Archived => Some(shell.t("product-unseen-archived")),
+        },
         trail: here.map_or(vec![], |here| trail(&shell.menu, here)),
         images,
-        options: options.collect(),
+        options: sku.map_or(vec![], |sku| choices(product, sku, form, can_be_had)),
         stock: sku.map(|sku| Stock::of(shell, of(sku))),
         sku,
     })

@@ -2,67 +2,19 @@
 
 use super::*;
 
-async fn set(app: &TestApp, sku: &str, location: &str, expected: i64, counted: i64) {
+pub(super) async fn set(app: &TestApp, sku: &str, location: &str, expected: i64, counted: i64) {
     let (sku, location, reason) = (sku.into(), location.into(), "somebody else".into());
     let row = Count { sku, location, counter: Counter::OnHand, expected, counted, reason };
     app.shop.modules.inventory.stock_count(&call(), StockBatch { atomic: true, rows: vec![row] }).await.unwrap();
 }
 
 /// The level of a SKU at a location, as the list of stock has it.
-async fn level(app: &TestApp, sku: &str, location: &str) -> StockLevel {
+pub(super) async fn level(app: &TestApp, sku: &str, location: &str) -> StockLevel {
     let query = StockQuery { sku: Some(sku.into()), location: Some(location.into()), ..StockQuery::default() };
     app.shop.modules.inventory.stock_list(query).await.unwrap().items.remove(0)
 }
 
 on_both! {
-    async fn each_row_of_prices_and_stock_is_done_by_itself(backend: Backend) {
-        let (app, _) = shop(backend).await;
-        let staff = Browser::of(&app, Role::Staff).await;
-        let path = "/admin/products/mug/prices";
-        let form = staff.get(path).await.form(path);
-        let (a, b, c) = (form.number("sku.", "A#1"), form.number("sku.", "B"), form.number("sku.", "C"));
-        let shelf = |place: &str| form.number("shelf.", place);
-        let edit = form.clone()
-            .set(&format!("price.{a}"), "11").set(&format!("compare.{a}"), "15.50")
-            .set(&format!("counted.{}", shelf("A#1/WEST")), "4")
-            .set(&format!("price.{b}"), "21")
-            .set(&format!("counted.{}", shelf("C/MAIN")), "7").set(&format!("counted.{}", shelf("C/WEST")), "8");
-        // Meanwhile somebody else has changed B, and has counted C.
-        let other = staff.get("/admin/skus/B").await.form("/admin/skus/B").set("price", "25");
-        staff.post_well("/admin/skus/B", &other).await;
-        set(&app, "C", "MAIN", 0, 3).await;
-
-        let told = staff.post(path, &edit).await;
-        assert_eq!(told.status, 422);
-        told.has("Somebody else has changed this SKU meanwhile").has("now 25.00").has("C, MAIN: The stock has changed").has("now 3");
-        assert_eq!(told.html.matches(">Saved<").count(), 1, "only A#1 is done whole");
-        let is = product(&app, "mug").await;
-        let prices: Vec<i64> = is.skus.iter().map(|sku| sku.price.amount).collect();
-        assert_eq!((prices, is.skus[0].compare_at_price.clone()), (vec![1_100, 2_500, 3_000], Some(dollars(1_550))));
-        assert_eq!((on_hand(&app, "A#1", "WEST").await, on_hand(&app, "C", "WEST").await), (4, 8));
-        assert_eq!(on_hand(&app, "C", "MAIN").await, 3);
-
-        // What was typed is still there; sent again, it is done on purpose.
-        let again = told.form(path);
-        assert_eq!((again.get(&format!("price.{b}")), again.get(&format!("price.{c}"))), ("21", "30.00"));
-        assert_eq!(again.get(&format!("counted.{}", shelf("C/MAIN"))), "7");
-        staff.post_well(path, &again).await;
-        assert_eq!((product(&app, "mug").await.skus[1].price.amount, on_hand(&app, "C", "MAIN").await), (2_100, 7));
-        // A double click does nothing twice.
-        let versions: Vec<i64> = product(&app, "mug").await.skus.iter().map(|sku| sku.version).collect();
-        staff.post_well(path, &again).await;
-        assert_eq!(product(&app, "mug").await.skus.iter().map(|sku| sku.version).collect::<Vec<_>>(), versions);
-        assert_eq!(level(&app, "C", "MAIN").await.version, 2);
-
-        // A row that was not touched is no conflict.
-        let form = staff.get(path).await.form(path);
-        let other = staff.get("/admin/skus/B").await.form("/admin/skus/B").set("price", "1");
-        staff.post_well("/admin/skus/B", &other).await;
-        staff.post_well(path, &form.set(&format!("price.{c}"), "2")).await;
-        let prices: Vec<i64> = product(&app, "mug").await.skus.iter().map(|sku| sku.price.amount).collect();
-        assert_eq!(prices, [1_100, 100, 200]);
-    }
-
     async fn an_adjustment_that_is_sent_twice_is_done_once(backend: Backend) {
         let (app, _) = shop(backend).await;
         let staff = Browser::of(&app, Role::Staff).await;

@@ -43,7 +43,8 @@ async fn create(
 
 /// Get a product with its SKUs
 ///
-/// Shoppers see active products only.
+/// Shoppers see active products only. A handle that the product had before is not found (the shop's pages lead from it to the new
+/// one): who keeps products should keep their ids, which never change.
 #[utoipa::path(
     tag = "catalogue",
     params(

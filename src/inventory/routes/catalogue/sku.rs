@@ -7,11 +7,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{cacheable, created, may_see};
 use crate::call::Caller;
-use crate::http::{ApiResult, Body, Change, MaybeKeyed, NoParams, Params, expected_version, versioned};
-use crate::inventory::{Inventory, InventoryError, NewSku, ProductKey, Sku, SkuPatch};
+use crate::http::{ApiResult, Body, Change, Keyed, MaybeKeyed, NoParams, Params, answer, expected_version, versioned};
+use crate::inventory::{Inventory, InventoryError, NewSku, PriceBatch, PriceResult, ProductKey, Sku, SkuPatch};
 
 pub(super) fn configure(config: &mut ServiceConfig) {
-    config.service(create).service(read).service(update).service(remove);
+    config.service(create).service(read).service(update).service(remove).service(set_prices);
 }
 
 /// Add a SKU to a product
@@ -114,4 +114,20 @@ async fn remove(
     let expected = expected_version(&request)?;
     inventory.sku_delete(&change.0, &code, expected).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// Set the prices of many SKUs
+///
+/// Of any products, in one transaction: all rows are done, or none. When some cannot be done (`version_mismatch`, or `validation`),
+/// the problem's `rows` tells of each of them its `row`, `code` and `detail`. A SKU that has these prices already stays as it is.
+#[utoipa::path(
+    tag = "catalogue",
+    request_body = PriceBatch,
+    params(("Idempotency-Key" = String, Header, description = "Names this call: repeated, it gives the first answer")),
+    responses((status = 200, body = PriceResult), crate::http::Errors),
+    security(("token" = []))
+)]
+#[post("/prices")]
+async fn set_prices(inventory: web::Data<dyn Inventory>, _: Params<NoParams>, keyed: Keyed<PriceBatch>) -> ApiResult {
+    Ok(answer(StatusCode::OK, &inventory.prices_set(&keyed.call, keyed.body).await?))
 }

@@ -9,7 +9,7 @@ use crate::db::{Connection, DbError};
 use crate::inventory::service::LocalInventory;
 use crate::inventory::service::idempotency::once;
 use crate::inventory::service::validate::{self, Faults};
-use crate::inventory::store::category as store;
+use crate::inventory::store::{category as store, former};
 use crate::inventory::{Category, CategoryPatch, InventoryError, NewCategory, QUANTITY_MAX};
 
 pub(in crate::inventory::service) const CATEGORIES_MAX: i64 = 10_000;
@@ -24,6 +24,14 @@ impl LocalInventory {
 
     pub(super) async fn get_category(&self, id: Id) -> Result<Option<Category>, InventoryError> {
         self.db.read(move |conn| Ok(store::category_get(conn, id)?)).await
+    }
+
+    pub(super) async fn moved_category(&self, path: &str) -> Result<Option<String>, InventoryError> {
+        if !path.split('/').all(validate::is_slug) {
+            return Ok(None);
+        }
+        let path = path.to_owned();
+        self.db.read(move |conn| Ok(former::path_now(conn, &path)?)).await
     }
 
     pub(super) async fn create_category(
@@ -98,10 +106,12 @@ impl LocalInventory {
                 let moves = category.path != old.path;
                 if moves {
                     check_place(conn, &category, &old.path)?;
+                    former::paths_left(conn, &old.path, now)?;
                 }
                 write_path(store::category_replace(conn, category.clone()), &category)?;
                 if moves {
                     store::paths_move(conn, &old.path, &category.path, now)?;
+                    former::paths_taken_again(conn, &category.path)?;
                 }
                 Ok(category)
             })

@@ -10,6 +10,7 @@ use crate::inventory::service::LocalInventory;
 use crate::inventory::service::idempotency::once;
 use crate::inventory::service::validate::{self, Faults};
 use crate::inventory::store::event::event_insert;
+use crate::inventory::store::former::{handle_left, handle_now, handles_taken_again};
 use crate::inventory::store::search::{Words, words_delete, words_insert, words_put};
 use crate::inventory::store::{product as store, sku};
 use crate::inventory::{InventoryError, NewProduct, NewSku, Product, ProductKey, ProductPatch, ProductStatus, Sku};
@@ -23,6 +24,14 @@ impl LocalInventory {
             return Ok(None);
         }
         self.db.read(move |conn| Ok(store::product_get(conn, &key)?)).await
+    }
+
+    pub(super) async fn moved_product(&self, handle: &str) -> Result<Option<String>, InventoryError> {
+        if !validate::is_slug(handle) {
+            return Ok(None);
+        }
+        let handle = handle.to_owned();
+        self.db.read(move |conn| Ok(handle_now(conn, &handle)?)).await
     }
 
     pub(super) async fn create_product(
@@ -65,6 +74,8 @@ impl LocalInventory {
             let mut product = patched(old.clone(), patch.clone())?;
             if product.handle != old.handle {
                 check_handle(conn, &product.handle)?;
+                handle_left(conn, &old.handle, product.id, now)?;
+                handles_taken_again(conn, [&*product.handle])?;
             }
             if product.tags != old.tags {
                 store::tags_delete(conn, &[product.id])?;

@@ -65,7 +65,8 @@ fn option_values(values: &mut [String], faults: &mut Faults) {
     }
 }
 
-fn money(pointer: &str, money: &Money, currency: &str, faults: &mut Faults) {
+/// A price in the shop's currency.
+pub(in crate::inventory::service) fn money(pointer: &str, money: &Money, currency: &str, faults: &mut Faults) {
     faults.within(pointer, |faults| {
         faults.range("/amount", money.amount, 0, MONEY_MAX);
         if money.currency != currency {

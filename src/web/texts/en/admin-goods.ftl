@@ -101,7 +101,20 @@ flash-sku-deleted = The SKU was deleted.
 
 # Prices and counts in tables
 prices-edit = Edit prices and stock
-prices-hint = Only what you change is saved, row by row. If somebody else was quicker at a row, it says so and the others are saved.
+prices-hint = Only what you change is saved: all prices together or none. Stock is counted after that, number by number.
+prices-change = Change all prices on this page
+prices-change-hint = As 10 or -2.50.
+prices-change-unit = By
+prices-unit-percent = percent (%)
+prices-unit-amount = amount
+prices-change-round = Round
+prices-round-none = not at all
+prices-round-to99 = to the nearest .99
+prices-change-before = Show today’s price as the price before, where it falls
+prices-change-preview = Fill in
+prices-change-unreadable = Enter by how much, as 10 or -2.50
+prices-change-impossible = its price cannot be changed so
+prices-preview = Nothing is saved yet: the new prices are filled in below. Look them over, then save.
 prices-save = Save changes
 prices-unreadable = A price cannot be read.
 prices-conflict = Somebody else has changed this SKU meanwhile. What is there now stands beside what you entered; save again to replace it.
@@ -266,3 +279,10 @@ count-stock-changed = Stock rows changed
 count-categories-changed = Categories created or updated
 count-locations-changed = Locations created or updated
 count-rows-failed = Rows left out
+
+# What wants new goods
+scarce-title = SKUs that want new goods
+scarce-hint = Of active products. Sold out: nothing can be bought. Low: at some location no more is available than the threshold.
+scarce-none = There is none.
+scarce-sold_out = Sold out
+scarce-low = Low stock

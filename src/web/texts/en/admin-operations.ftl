@@ -17,19 +17,19 @@ dashboard-empty-link = To the products
 dashboard-today = Orders today
 dashboard-value = Stock value
 dashboard-skus = { $n ->
-    [one] One SKU, at today’s prices
-   *[other] { $n } SKUs, at today’s prices
+    [one] One SKU at today’s price, also if it is a draft or archived
+   *[other] { $n } SKUs at today’s prices, drafts and archived ones too
 }
 dashboard-units = Units on hand
-dashboard-promised = { $reserved } held, { $allocated } to be shipped
+dashboard-promised = { $reserved } held, { $allocated } to be shipped; drafts and archived ones too
 dashboard-low = Low stock
 dashboard-low-table = The first SKUs that run low
-dashboard-low-skus = SKUs at locations, at or below their threshold
+dashboard-low-skus = SKUs of active products, at or below their threshold
 dashboard-low-none = Nothing runs low.
 dashboard-low-all = All that runs low
 dashboard-available = Available
 dashboard-sold-out = Sold out
-dashboard-sold-out-skus = SKUs of which nothing can be bought
+dashboard-sold-out-skus = SKUs of active products of which nothing can be bought
 dashboard-sold-out-only = Sold-out products only
 dashboard-orders = Orders of the last 14 days
 dashboard-orders-all = { $n ->

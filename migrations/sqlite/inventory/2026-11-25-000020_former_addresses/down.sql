@@ -1,0 +1,2 @@
+DROP TABLE former_paths;
+DROP TABLE former_handles;

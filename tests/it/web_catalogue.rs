@@ -1,0 +1,175 @@
+//! What shoppers see of products and categories: thousands of choices, changed addresses, drafts, nothing found.
+
+use emporium::call::Role;
+use emporium::inventory::{
+    Category, CategoryPatch, Money, NewCategory, NewProduct, NewSku, Product, ProductKey, ProductPatch, ProductStatus,
+};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response};
+
+use crate::testapp::{Backend, TestApp, call, on_both};
+
+/// A product with so many SKUs, each of them with three values of its own.
+fn new(handle: &str, status: ProductStatus, skus: usize) -> NewProduct {
+    let text = String::new;
+    let sku = |n: usize| NewSku {
+        code: format!("{handle}-{n}"),
+        options: ["a", "b", "c"].map(|letter| format!("{letter} value {n}")).to_vec(),
+        price: Money { amount: 1_000 + n as i64, currency: "USD".into() },
+        compare_at_price: None,
+        barcode: text(),
+        weight_grams: 0,
+        requires_shipping: true,
+        taxable: true,
+        image_url: text(),
+        backorder_limit: 5,
+        low_stock_threshold: None,
+    };
+    NewProduct {
+        handle: Some(handle.into()),
+        title: format!("Product {handle}"),
+        description_html: text(),
+        vendor: text(),
+        product_type: text(),
+        status,
+        category_id: None,
+        tags: vec![],
+        options: ["First", "Second", "Third"].map(str::to_owned).to_vec(),
+        attributes: Default::default(),
+        images: vec![],
+        seo_title: text(),
+        seo_description: text(),
+        skus: (0..skus).map(sku).collect(),
+    }
+}
+
+async fn make(app: &TestApp, new: NewProduct) -> Product {
+    app.shop.modules.inventory.product_create(&call(), new).await.unwrap().value
+}
+
+async fn category(app: &TestApp, name: &str, parent: Option<&Category>) -> Category {
+    let new = NewCategory { parent_id: parent.map(|parent| parent.id), slug: None, name: name.into(), position: 0 };
+    app.shop.modules.inventory.category_create(&call(), new).await.unwrap().value
+}
+
+async fn get(app: &TestApp, session: &str, path: &str) -> Response {
+    let client = Client::builder().redirect(Policy::none()).build().unwrap();
+    let request = client.get(format!("http://{}{path}", app.shop.address)).header("accept", "text/html");
+    let request = if session.is_empty() { request } else { request.header("cookie", format!("session={session}")) };
+    request.send().await.unwrap()
+}
+
+async fn text(app: &TestApp, path: &str) -> String {
+    let answer = get(app, "", path).await;
+    assert_eq!(answer.status(), 200, "{path}");
+    answer.text().await.unwrap()
+}
+
+/// The status, and where the browser is sent.
+async fn led(app: &TestApp, path: &str) -> (u16, String) {
+    let answer = get(app, "", path).await;
+    let place = answer.headers().get("location").map_or("", |value| value.to_str().unwrap()).to_owned();
+    (answer.status().as_u16(), place)
+}
+
+async fn rename(app: &TestApp, old: &str, handle: &str) {
+    let patch = ProductPatch { handle: Some(handle.into()), ..ProductPatch::default() };
+    app.shop.modules.inventory.product_update(&call(), ProductKey::from(old), None, patch).await.unwrap();
+}
+
+on_both! {
+    async fn a_product_of_thousands_of_skus_has_a_small_page(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        make(&app, new("many", ProductStatus::Active, 2_048)).await;
+        make(&app, new("few", ProductStatus::Active, 3)).await;
+        let place = emporium::inventory::NewLocation { code: "MAIN".into(), name: "Main".into(), address: Default::default(), priority: 0 };
+        app.shop.modules.inventory.location_create(&call(), place).await.unwrap();
+        let page = text(&app, "/products/many").await;
+        assert!(page.len() < 30_000, "{} bytes", page.len());
+        assert!(page.contains("<option value=\"a value 0\" selected>") && page.contains("of 2,048 are in the list"), "{page}");
+        assert_eq!(page.matches("type=\"radio\"").count(), 0);
+        // What is not in the list is looked for, and chosen then; no other value need be known.
+        let page = text(&app, "/products/many?option1=a+value+0&option2=b+value+0&option3=c+value+0&option1-find=VALUE+2047").await;
+        assert!(page.contains("<option value=\"a value 2047\">a value 2047 (sold out)") && page.contains("<option value=\"a value 0\" selected>"), "{page}");
+        assert!(!page.contains("<option value=\"a value 1\">"), "{page}");
+        let page = text(&app, "/products/many?option-from=many-0&option1=a+value+2047&option2=b+value+0&option3=c+value+0").await;
+        assert!(page.contains("many-2047") && page.contains("$30.47"), "{page}");
+        assert!(page.len() < 30_000, "{} bytes", page.len());
+        let page = text(&app, "/products/few?option-from=few-0&option1=a+value+0&option2=b+value+2&option3=c+value+0").await;
+        assert!(page.contains("few-2") && page.contains("$10.02"), "{page}");
+        assert_eq!(page.matches("type=\"radio\"").count(), 9);
+        app.shop.stop().await;
+    }
+
+    async fn old_addresses_lead_to_the_new_ones(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        make(&app, new("cap", ProductStatus::Active, 1)).await;
+        rename(&app, "cap", "wool-cap").await;
+        rename(&app, "wool-cap", "watch-cap").await;
+        for old in ["cap", "wool-cap"] {
+            assert_eq!(led(&app, &format!("/products/{old}?option1=x")).await, (301, "/products/watch-cap?option1=x".into()));
+            let api = app.request(reqwest::Method::GET, &format!("/api/v1/products/{old}")).send().await.unwrap();
+            assert_eq!(api.status(), 404, "ids are for programs");
+        }
+        // Back to a former one, and a former one that another product takes.
+        rename(&app, "watch-cap", "cap").await;
+        assert_eq!(led(&app, "/products/cap").await.0, 200);
+        assert_eq!(led(&app, "/products/watch-cap").await, (301, "/products/cap".into()));
+        make(&app, new("wool-cap", ProductStatus::Active, 1)).await;
+        assert_eq!(led(&app, "/products/wool-cap").await.0, 200);
+        rename(&app, "wool-cap", "other").await;
+        assert_eq!(led(&app, "/products/wool-cap").await, (301, "/products/other".into()));
+        // Nobody is told what a draft is called.
+        let draft = ProductPatch { status: Some(ProductStatus::Draft), ..ProductPatch::default() };
+        app.shop.modules.inventory.product_update(&call(), ProductKey::from("other"), None, draft).await.unwrap();
+        assert_eq!(led(&app, "/products/wool-cap").await.0, 404);
+        app.shop.modules.inventory.product_delete(&call(), ProductKey::from("other"), None).await.unwrap();
+        assert_eq!((led(&app, "/products/wool-cap").await.0, led(&app, "/products/none").await.0), (404, 404));
+        app.shop.stop().await;
+    }
+
+    async fn a_moved_category_takes_all_below_it_along(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let home = category(&app, "Home", None).await;
+        let baskets = category(&app, "Baskets", Some(&home)).await;
+        let small = category(&app, "Small", Some(&baskets)).await;
+        let patch = CategoryPatch { slug: Some("house".into()), ..CategoryPatch::default() };
+        app.shop.modules.inventory.category_update(&call(), home.id, None, patch).await.unwrap();
+        let patch = CategoryPatch { parent_id: Some(None), ..CategoryPatch::default() };
+        app.shop.modules.inventory.category_update(&call(), baskets.id, None, patch).await.unwrap();
+        app.clock.advance(std::time::Duration::from_secs(4));
+        for (old, now) in [
+            ("home", "house"), ("home/baskets", "baskets"), ("home/baskets/small", "baskets/small"), ("house/baskets/small", "baskets/small"),
+        ] {
+            assert_eq!(led(&app, &format!("/categories/{old}?sort=price")).await, (301, format!("/categories/{now}?sort=price")));
+        }
+        category(&app, "Home", None).await;
+        app.shop.modules.inventory.category_delete(&call(), small.id, None).await.unwrap();
+        app.clock.advance(std::time::Duration::from_secs(4));
+        assert_eq!((led(&app, "/categories/home").await.0, led(&app, "/categories/home/baskets/small").await.0), (200, 404));
+        assert_eq!(led(&app, "/categories/home/baskets").await, (301, "/categories/baskets".into()));
+        app.shop.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn staff_are_told_that_only_they_see_a_draft() {
+    let app = TestApp::start(Backend::Sqlite).await;
+    let staff = app.token("staff@example.com", Role::Staff).await;
+    for (handle, status, told) in [
+        ("a", ProductStatus::Draft, "Draft: only staff see this."),
+        ("b", ProductStatus::Archived, "Archived: only staff see this."),
+        ("c", ProductStatus::Active, ""),
+    ] {
+        let made = make(&app, new(handle, status, 1)).await;
+        let seen = get(&app, &staff, &format!("/products/{handle}")).await;
+        assert_eq!((seen.status().as_u16(), &seen.headers()["cache-control"]), (200, &"no-store".parse().unwrap()));
+        let page = seen.text().await.unwrap();
+        assert_eq!(page.contains("only staff see this"), !told.is_empty());
+        assert!(page.contains(told), "{page}");
+        assert_eq!(page.contains(&format!("href=\"/admin/products/{}\"", made.id)), !told.is_empty());
+        let guest = get(&app, "", &format!("/products/{handle}")).await.status();
+        assert_eq!(guest, if told.is_empty() { 200 } else { 404 });
+    }
+    app.shop.stop().await;
+}
