@@ -19,6 +19,7 @@ use crate::user::User;
 
 mod account;
 mod admin;
+mod again;
 mod failure;
 mod files;
 mod form;
@@ -51,6 +52,7 @@ pub struct Site {
     clock: SharedClock,
     config: WebConfig,
     currency: String,
+    public_url: String,
     password_length_min: u32,
     texts: Texts,
     format: Format,
@@ -75,6 +77,7 @@ impl Site {
             clock,
             config: config.web.clone(),
             currency: config.inventory.currency.clone(),
+            public_url: config.server.public_url.clone(),
             password_length_min: config.user.password_length_min,
             texts: Texts::load(config.web.locale),
             format: Format::of(&config.web),
@@ -151,7 +154,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
 
 /// Who may use which page.
 pub fn rules() -> Vec<Rule> {
-    let files = ["/static/{name}", "/demo/{name}", "/favicon.ico"].map(|path| ("GET", path, Access::Public));
+    let files = ["/static/{name}", "/demo/{name}", "/favicon.ico"]
+        .map(|path| ("GET", path, Access::Public));
     [&files, storefront::RULES, account::RULES, setup::RULES, &admin::rules()].concat()
 }
 

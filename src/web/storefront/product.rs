@@ -10,6 +10,7 @@ use crate::inventory::{
     Availability, AvailabilityStatus, Category, Image, Product, ProductKey, ProductStatus, ProductSummary, Sku,
     SkuOffer,
 };
+use crate::web::form::Input;
 use crate::web::{Form, Shell};
 
 /// Of how many SKUs availability is asked at a time.
@@ -60,6 +61,8 @@ struct Page<'a> {
     options: Vec<(&'a str, Vec<Choice>)>,
     sku: Option<&'a Sku>,
     stock: Option<Stock>,
+    form: &'a Form,
+    quantity: Input,
 }
 
 /// How much of a SKU there is, in words; `kind` is for the style sheet.
@@ -91,7 +94,14 @@ pub(super) async fn product(shell: Shell, request: HttpRequest, handle: web::Pat
     let product =
         found.filter(|product| product.status == ProductStatus::Active || shell.is_staff()).ok_or_else(missing)?;
     let availability = availability(&shell, &product).await?;
-    page(&shell, &product, &availability, &form)
+    // What stands in the address chooses; it is not sent yet.
+    shell.html(&page(&shell, &product, &availability, &form, "1"))
+}
+
+/// The product again, with what was chosen and why it is not in the cart.
+pub(super) async fn refused(shell: &Shell, product: &Product, form: &Form) -> ApiResult {
+    let availability = availability(shell, product).await?;
+    shell.form(form, &page(shell, product, &availability, form, form.get("quantity")))
 }
 
 async fn availability(shell: &Shell, product: &Product) -> ApiResult<Vec<Availability>> {
@@ -103,7 +113,13 @@ async fn availability(shell: &Shell, product: &Product) -> ApiResult<Vec<Availab
     Ok(found)
 }
 
-fn page(shell: &Shell, product: &Product, availability: &[Availability], form: &Form) -> ApiResult {
+fn page<'a>(
+    shell: &'a Shell,
+    product: &'a Product,
+    availability: &[Availability],
+    form: &'a Form,
+    quantity: &str,
+) -> Page<'a> {
     let of = |sku: &Sku| availability.iter().find(|availability| availability.sku == sku.code);
     let can_be_had = |sku: &Sku| of(sku).is_some_and(|found| found.status != AvailabilityStatus::SoldOut);
     // First the one that was asked for, then the first that can be had.
@@ -132,15 +148,20 @@ fn page(shell: &Shell, product: &Product, availability: &[Availability], form: &
     let mut images: Vec<&Image> = product.images.iter().collect();
     // The picture of what is chosen stands first.
     images.sort_by_key(|image| own.is_empty() || image.url != own);
-    shell.html(&Page {
+    let stock = sku.map(|sku| Stock::of(shell, of(sku)));
+    let left = stock.as_ref().map_or(1, |stock| stock.left);
+    let field = form.input("quantity", shell.t("product-quantity")).holds(quantity).kind("number").keys("numeric");
+    Page {
         shell,
         product,
         trail: here.map_or(vec![], |here| trail(&shell.menu, here)),
         images,
         options: options.collect(),
-        stock: sku.map(|sku| Stock::of(shell, of(sku))),
+        stock,
         sku,
-    })
+        form,
+        quantity: field.range(1, left).size("short").required(),
+    }
 }
 
 /// The SKU whose options the form names; of a product without options the only one.
