@@ -20,6 +20,7 @@ use crate::user::User;
 mod account;
 mod admin;
 mod again;
+mod crawlers;
 mod failure;
 mod files;
 mod form;
@@ -146,6 +147,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/static/{name}", web::get().to(files::static_file))
         .route("/demo/{name}", web::get().to(files::demo_picture))
         .route("/favicon.ico", web::get().to(files::favicon))
+        .route("/robots.txt", web::get().to(crawlers::robots))
+        .route("/sitemap.xml", web::get().to(crawlers::sitemap))
         .configure(storefront::configure)
         .configure(account::configure)
         .configure(setup::configure)
@@ -154,7 +157,7 @@ pub fn configure(config: &mut web::ServiceConfig) {
 
 /// Who may use which page.
 pub fn rules() -> Vec<Rule> {
-    let files = ["/static/{name}", "/demo/{name}", "/favicon.ico"]
+    let files = ["/static/{name}", "/demo/{name}", "/favicon.ico", "/robots.txt", "/sitemap.xml"]
         .map(|path| ("GET", path, Access::Public));
     [&files, storefront::RULES, account::RULES, setup::RULES, &admin::rules()].concat()
 }

@@ -1,6 +1,7 @@
 //! Lists of products: of a category, or of a search; with filters, facets, an order and pages.
 
-use actix_web::{HttpRequest, web};
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::product::Card;
@@ -51,9 +52,13 @@ struct Listing<'a> {
 }
 
 pub(super) async fn category(shell: Shell, request: HttpRequest, path: web::Path<String>) -> ApiResult {
+    let of = |path: &str| shell.menu.iter().find(|category| category.path == path);
+    if let (None, Some(there)) = (of(&path), path.strip_suffix('/').and_then(of)) {
+        let address = address(&format!("/categories/{}", there.path), &Form::of_query(&request), &[], None);
+        return Ok(HttpResponse::PermanentRedirect().insert_header((header::LOCATION, address)).finish());
+    }
     let missing = || Problem::new(ErrorCode::NotFound, format!("There is no category {:?}.", path.as_str()));
-    let here = shell.menu.iter().find(|category| category.path == *path).ok_or_else(missing)?;
-    listing(&shell, &request, Some(here)).await
+    listing(&shell, &request, Some(of(&path).ok_or_else(missing)?)).await
 }
 
 pub(super) async fn search(shell: Shell, request: HttpRequest) -> ApiResult {
