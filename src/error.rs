@@ -41,6 +41,7 @@ error_codes! {
     Unauthenticated       "unauthenticated"                401  false  "Sign in first";
     WrongCredentials      "wrong_credentials"              401  false  "The address or the password is wrong";
     Forbidden             "forbidden"                      403  false  "You may not do this";
+    FormOutdated          "form_outdated"                  403  false  "The form comes from an older page";
     NotFound              "not_found"                      404  false  "There is no such thing";
     MethodNotAllowed      "method_not_allowed"             405  false  "This address does not take this method";
     RequestTimeout        "request_timeout"                408  true   "The request came too slowly";

@@ -58,6 +58,9 @@ pub struct SecureHeaders {
     hsts: bool,
 }
 
+/// Pages with a secret in their address: what they lead to, in this shop too, is told the host alone.
+const HAVE_TOKENS: [&str; 3] = ["/reset", "/verify", "/setup"];
+
 /// Swagger UI writes styles into its elements.
 const DOCS_POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; object-src 'none'; \
     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -91,6 +94,10 @@ impl SecureHeaders {
         if is_page(path) {
             for (name, value) in &self.page {
                 headers.insert(name.clone(), value.clone());
+            }
+            // Not no-referrer: a form of such a page names no origin, and browsers without Fetch Metadata could not send it.
+            if HAVE_TOKENS.contains(&path) {
+                headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("strict-origin"));
             }
         } else {
             let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");

@@ -132,7 +132,13 @@ impl Gate {
             let detail = "This form was not sent from a page of this shop, so nothing was done.";
             return Err(refuse(ErrorCode::Forbidden, detail));
         }
-        let nothing = || refuse(ErrorCode::NotFound, "There is nothing at this address.");
+        let nothing = || match without_slash(request) {
+            Some(address) => {
+                let answer = HttpResponse::PermanentRedirect().insert_header((header::LOCATION, address)).finish();
+                InternalError::from_response("the page has no slash at its end", answer).into()
+            }
+            None => refuse(ErrorCode::NotFound, "There is nothing at this address."),
+        };
         let pattern = routed_pattern(request).ok_or_else(nothing)?;
         let of_pattern = self.rules.iter().filter(|(_, rule_pattern, _)| *rule_pattern == pattern);
         let allowed: Vec<&str> = of_pattern.clone().map(|(method, _, _)| *method).collect();
@@ -157,6 +163,16 @@ impl Gate {
             }
         }
     }
+}
+
+/// The address of the page that is there when the slash at the end is left out, as of `/cart/`. Only a path that a page's route knows
+/// is given, so it never leads to another host, as `//host` would.
+fn without_slash(request: &ServiceRequest) -> Option<String> {
+    let routed = routed_path(request).strip_suffix('/').filter(|path| is_page(path) && request.method().is_safe())?;
+    request.resource_map().match_pattern(routed).filter(|pattern| pattern != "/")?;
+    let path =
+        request.uri().path().strip_suffix('/').filter(|path| path.starts_with('/') && !path.starts_with("//"))?;
+    Some(request.uri().query().map_or_else(|| path.to_owned(), |query| format!("{path}?{query}")))
 }
 
 fn refuse(code: ErrorCode, detail: impl Into<String>) -> Error {

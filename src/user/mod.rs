@@ -58,6 +58,9 @@ pub enum UserError {
     /// As disabling oneself or the last admin.
     #[error("{0}")]
     Conflict(String),
+    /// It was made under this request's key before, and what was told then is told once.
+    #[error("this was made already, and its secret was told once")]
+    AlreadyMade,
     /// What takes a person and not an API key.
     #[error("{0}")]
     Forbidden(&'static str),
@@ -104,6 +107,7 @@ impl From<UserError> for Problem {
                 Problem::new(ErrorCode::VersionMismatch, detail).with("version", actual.number)
             }
             UserError::Conflict(_) => Problem::new(ErrorCode::Conflict, detail),
+            UserError::AlreadyMade => Problem::new(ErrorCode::AlreadyExists, detail),
             UserError::Forbidden(_) => Problem::new(ErrorCode::Forbidden, detail),
             UserError::Busy => Problem::new(ErrorCode::Busy, detail).retry_after(1),
             UserError::Db(error) => error.problem(),

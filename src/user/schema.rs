@@ -113,6 +113,7 @@ diesel::table! {
         expires_at -> Nullable<sql::Instant>,
         revoked_at -> Nullable<sql::Instant>,
         last_used_at -> Nullable<sql::Instant>,
+        request_key -> Nullable<Binary>,
     }
 }
 

@@ -5,12 +5,12 @@ use std::fmt::Display;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, web};
 use askama::Template;
 use futures_util::future::LocalBoxFuture;
 use sha2::{Digest, Sha256};
 
-use super::{Shell, Site};
+use super::{Shell, Site, again};
 use crate::call::{Call, Caller, IdempotencyKey, Version};
 use crate::clock::Id;
 use crate::error::{ErrorCode, FieldError, Problem};
@@ -19,6 +19,9 @@ use crate::money;
 
 /// The name of the hidden field with a session's token.
 pub(in crate::web) const TOKEN: &str = "form_token";
+/// What a program is told whose form lacks the session's token.
+pub(in crate::web) const OUTDATED: &str =
+    "The page of this form was opened before you logged in, or with another session: nothing was done.";
 /// A form has no more fields: the largest, a product with all its pictures, has fewer.
 const FIELDS_MAX: usize = 5_000;
 /// So many faults are told above a form; each stands at its field too.
@@ -35,10 +38,11 @@ pub(in crate::web) struct Form {
     problem: Option<Problem>,
 }
 
-/// A form that was sent. Where somebody is logged in, it must carry his session's token.
+/// A form that was sent. Where somebody is logged in, it must carry the session's token: without it nothing is done, and the person
+/// is asked whether to send it again.
 impl FromRequest for Form {
-    type Error = ApiError;
-    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+    type Error = Error;
+    type Future = LocalBoxFuture<'static, Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let request = request.clone();
@@ -46,15 +50,18 @@ impl FromRequest for Form {
         Box::pin(async move {
             let bytes = bytes.await?;
             if !request.content_type().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-                return Err(Problem::new(ErrorCode::UnsupportedMediaType, "This address takes forms.").into());
+                let problem = Problem::new(ErrorCode::UnsupportedMediaType, "This address takes forms.");
+                return Err(ApiError(problem).into());
             }
             if url::form_urlencoded::parse(&bytes).nth(FIELDS_MAX).is_some() {
                 let detail = format!("A form has at most {FIELDS_MAX} fields: send less at a time.");
-                return Err(Problem::new(ErrorCode::PayloadTooLarge, detail).into());
+                return Err(ApiError(Problem::new(ErrorCode::PayloadTooLarge, detail)).into());
             }
             let form = Form::of(url::form_urlencoded::parse(&bytes).into_owned());
-            form.check_token(&request).await?;
-            Ok(form)
+            match form.has_token(&request).await? {
+                true => Ok(form),
+                false => Err(again::ask(&request, form).await),
+            }
         })
     }
 }
@@ -75,19 +82,20 @@ impl Form {
         Form::of(url::form_urlencoded::parse(request.query_string().as_bytes()).into_owned())
     }
 
-    pub(in crate::web) async fn check_token(&self, request: &HttpRequest) -> ApiResult<()> {
+    /// Does it carry the token of the session that sends it? Of a guest's form nothing is asked.
+    pub(in crate::web) async fn has_token(&self, request: &HttpRequest) -> ApiResult<bool> {
         let session = match request.extensions().get::<Caller>() {
             Some(Caller::Person { session_id, .. }) => *session_id,
-            _ => return Ok(()),
+            _ => return Ok(true),
         };
         let missing = || Problem::new(ErrorCode::Internal, "There is no site.");
         let site = request.app_data::<web::Data<Site>>().ok_or_else(missing)?;
-        if site.keys().await?.is_form_token(session, self.get(TOKEN)) {
-            return Ok(());
-        }
-        let detail =
-            "This page was opened before you logged in, or not in this shop. Load it again and repeat what you did.";
-        Err(Problem::new(ErrorCode::Forbidden, detail).into())
+        Ok(site.keys().await?.is_form_token(session, self.get(TOKEN)))
+    }
+
+    /// Notes that it came from an older page, so that nothing is done.
+    pub(in crate::web) fn refuse_outdated(&mut self) {
+        self.problem = Some(Problem::new(ErrorCode::FormOutdated, OUTDATED));
     }
 
     /// The value of a field without blanks around it; empty where there is none.
@@ -122,6 +130,11 @@ impl Form {
 
     pub(in crate::web) fn is_checked(&self, name: &str) -> bool {
         self.first.contains_key(name)
+    }
+
+    /// All names and values, as they were sent.
+    pub(in crate::web) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.values.iter().map(|(name, value)| (&**name, &**value))
     }
 
     /// All values of fields whose names begin so, with the rest of the name: of `quantity.MUG-1` that is `MUG-1`.
@@ -256,13 +269,19 @@ fn named(shell: &Shell, fault: &FieldError) -> String {
     if !fault.message.starts_with(char::is_lowercase) {
         return fault.message.clone();
     }
-    let name = fault.pointer.rsplit('.').next().unwrap_or_default();
-    let label = shell.find1(&format!("field-{name}"), "n", 0_i64).unwrap_or_else(|| {
+    format!("{}: {}", label(shell, &fault.pointer), fault.message)
+}
+
+/// What a field is called where its page does not say it: by the last word of its name that is not a number.
+pub(in crate::web) fn label(shell: &Shell, field: &str) -> String {
+    let is_word = |part: &&str| part.starts_with(|c: char| c.is_ascii_alphabetic());
+    let name = field.rsplit('.').find(is_word).unwrap_or(field);
+    let key = format!("field-{}", name.replace('_', "-"));
+    shell.find1(&key, "n", 0_i64).unwrap_or_else(|| {
         let words = name.replace('_', " ");
         let mut letters = words.chars();
         letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
-    });
-    format!("{label}: {}", fault.message)
+    })
 }
 
 /// A number without the commas between its thousands. `None` where a comma stands elsewhere: `9,50` is not 950.
@@ -303,6 +322,7 @@ pub(in crate::web) struct Input {
     checked: bool,
     rows: u32,
     size: &'static str,
+    range: Option<(i64, i64)>,
     about: String,
     /// Of a choice: each value and its name.
     options: Vec<(String, String)>,
@@ -339,6 +359,12 @@ impl Input {
 
     pub(in crate::web) fn required(mut self) -> Self {
         self.required = true;
+        self
+    }
+
+    /// The smallest and the largest number that it takes.
+    pub(in crate::web) fn range(mut self, min: i64, max: i64) -> Self {
+        self.range = Some((min, max));
         self
     }
 

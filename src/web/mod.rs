@@ -19,6 +19,8 @@ use crate::user::User;
 
 mod account;
 mod admin;
+mod again;
+mod crawlers;
 mod failure;
 mod files;
 mod form;
@@ -51,6 +53,7 @@ pub struct Site {
     clock: SharedClock,
     config: WebConfig,
     currency: String,
+    public_url: String,
     password_length_min: u32,
     texts: Texts,
     format: Format,
@@ -75,6 +78,7 @@ impl Site {
             clock,
             config: config.web.clone(),
             currency: config.inventory.currency.clone(),
+            public_url: config.server.public_url.clone(),
             password_length_min: config.user.password_length_min,
             texts: Texts::load(config.web.locale),
             format: Format::of(&config.web),
@@ -143,6 +147,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
         .route("/static/{name}", web::get().to(files::static_file))
         .route("/demo/{name}", web::get().to(files::demo_picture))
         .route("/favicon.ico", web::get().to(files::favicon))
+        .route("/robots.txt", web::get().to(crawlers::robots))
+        .route("/sitemap.xml", web::get().to(crawlers::sitemap))
         .configure(storefront::configure)
         .configure(account::configure)
         .configure(setup::configure)
@@ -151,7 +157,8 @@ pub fn configure(config: &mut web::ServiceConfig) {
 
 /// Who may use which page.
 pub fn rules() -> Vec<Rule> {
-    let files = ["/static/{name}", "/demo/{name}", "/favicon.ico"].map(|path| ("GET", path, Access::Public));
+    let files = ["/static/{name}", "/demo/{name}", "/favicon.ico", "/robots.txt", "/sitemap.xml"]
+        .map(|path| ("GET", path, Access::Public));
     [&files, storefront::RULES, account::RULES, setup::RULES, &admin::rules()].concat()
 }
 

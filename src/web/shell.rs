@@ -1,6 +1,7 @@
 //! What every page has: who looks at it, the words and ways of writing of the shop's locale, the cart's count, the menu; and how a
 //! page becomes an answer.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use actix_web::dev::Payload;
@@ -62,6 +63,8 @@ pub(in crate::web) struct Shell {
     origin: Origin,
     form_token: String,
     flash: Option<String>,
+    /// The page shows a form with what is wrong in it.
+    has_faults: Cell<bool>,
     /// The same for every guest without a cart: caches may keep it.
     is_public: bool,
     /// A cookie of a session that has ended.
@@ -102,6 +105,7 @@ impl Shell {
             origin: Origin::default(),
             form_token: String::new(),
             flash: None,
+            has_faults: Cell::new(false),
             is_public: false,
             is_stale: false,
             known_tag: None,
@@ -246,6 +250,17 @@ impl Shell {
         self.flash.as_ref().and_then(|key| self.site.texts.find(key, &[]))
     }
 
+    /// Where to go for what it says: the address and its name.
+    pub(in crate::web) fn flash_link(&self) -> Option<(&'static str, String)> {
+        let is_unverified = self.flash.as_deref() == Some("flash-unverified");
+        is_unverified.then(|| ("/account", self.t("account-unverified-button")))
+    }
+
+    /// What the page's title begins with: those who hear the page hear first that something is wrong.
+    pub(in crate::web) fn title_start(&self) -> String {
+        if self.has_faults.get() { self.t("title-error") } else { String::new() }
+    }
+
     /// The hidden field that every form carries.
     pub(in crate::web) fn token(&self) -> String {
         match self.form_token.as_str() {
@@ -286,6 +301,7 @@ impl Shell {
             response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
         self.forget(&mut response);
+        self.has_faults.set(form.problem().is_some_and(|problem| problem.code != ErrorCode::FormOutdated));
         let mut response = response.body(render(page)?);
         response.extensions_mut().insert(Written);
         Ok(response)
@@ -326,10 +342,12 @@ impl Shell {
 }
 
 fn render(page: &impl Template) -> ApiResult<String> {
-    page.render().map_err(|error| {
+    let text = page.render().map_err(|error| {
         tracing::error!(%error, "a page cannot be written");
-        Problem::new(ErrorCode::Internal, "The page cannot be written.").into()
-    })
+        Problem::new(ErrorCode::Internal, "The page cannot be written.")
+    })?;
+    // HTML has no NUL: browsers show this sign for it.
+    Ok(if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text })
 }
 
 /// The path with its query; the host, which some clients send too, is left out.

@@ -361,7 +361,13 @@ async fn audit_all(setup: Setup) {
             {
                 continue;
             }
-            "/livez" | "/readyz" | "/docs" | "/favicon.ico" | "/search/suggestions" => continue,
+            "/livez"
+            | "/readyz"
+            | "/docs"
+            | "/favicon.ico"
+            | "/robots.txt"
+            | "/sitemap.xml"
+            | "/search/suggestions" => continue,
             "/categories/{path:.*}" => "/categories/kitchen".to_owned(),
             "/products/{handle}" => "/products/everyday-stoneware-mug".to_owned(),
             "/admin/orders/{id}" => format!("/admin/orders/{id}"),

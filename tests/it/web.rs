@@ -9,6 +9,8 @@ use serde_json::json;
 
 use crate::testapp::{Backend, TestApp, on_both};
 
+mod addresses;
+
 impl TestApp {
     /// A browser's request for a page.
     pub(crate) fn page(&self, path: &str) -> RequestBuilder {
@@ -84,7 +86,7 @@ on_both! {
         let admin = app.token("admin@example.com", Role::Admin).await;
         let mut seen = 0;
         for (method, pattern, _) in app::rules().into_iter().filter(|(_, path, _)| emporium::http::browser::is_page(path)) {
-            if method != "GET" || emporium::http::browser::is_file(pattern) || pattern.starts_with("/docs") || pattern == "/favicon.ico" {
+            if method != "GET" || emporium::http::browser::is_file(pattern) || pattern.starts_with("/docs") || ["/favicon.ico", "/robots.txt", "/sitemap.xml"].contains(&pattern) {
                 continue;
             }
             let path = pattern.replace("{path:.*}", "none").replace("{handle}", "none");

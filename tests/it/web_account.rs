@@ -8,6 +8,7 @@ use emporium::user::{NewAddress, NewApiKey, UserQuery};
 
 use crate::testapp::{PASSWORD, TestApp, call, on_both};
 
+mod again;
 mod browser;
 mod gate;
 mod keeping;
@@ -79,7 +80,7 @@ on_both! {
         let token = app.mailed_token(ANN, "Set a new password").await;
         let page = browser.get(&format!("/reset?token={token}")).await;
         assert_eq!((page.status, page.hidden("token")), (200, &*token));
-        assert_eq!(page.headers["referrer-policy"], "same-origin");
+        assert_eq!(page.headers["referrer-policy"], "strict-origin");
         page.is_silent_of(&format!("token={token}"));
         let reset = browser.post("/reset", &[("token", &token), ("new_password", PASSWORD)]).await;
         assert_eq!((reset.status, reset.to(), browser.is_logged_in()), (303, "/login", false));

@@ -334,6 +334,14 @@ impl From<&str> for ProductKey {
     }
 }
 
+/// Under which address a product is found, for those who look through the whole shop.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProductAddress {
+    pub id: Id,
+    pub handle: String,
+    pub updated_at: Time,
+}
+
 /// Product descriptions. Every change gives [`InventoryError::Invalid`] with all values that are not allowed, and changes nothing then.
 /// `expected` is what the caller saw: another version there, or another thing, is [`InventoryError::VersionMismatch`]; `None` changes
 /// any. What makes something does it once for each key of a caller; without a key, each time.
@@ -369,6 +377,10 @@ pub trait Catalogue: Send + Sync {
         patch: LocationPatch,
     ) -> Result<Location, InventoryError>;
 
+    /// The addresses of products on sale, in the order of their ids, from the one after `after` on; at most 1,000.
+    async fn product_addresses(&self, after: Option<Id>, limit: u32) -> Result<Vec<ProductAddress>, InventoryError>;
+    /// The last id of each `every` of those, but for those at the end: where the parts of a long list begin.
+    async fn product_address_marks(&self, every: u32) -> Result<Vec<Id>, InventoryError>;
     async fn product_list(&self, query: ProductQuery) -> Result<ProductPage, InventoryError>;
     async fn product_get(&self, key: ProductKey) -> Result<Option<Product>, InventoryError>;
     /// The handle of the product, of any status, that had this handle before, if nobody has it now.

@@ -9,6 +9,7 @@ use crate::db::{Connection, DbError, Failure};
 use crate::inventory::*;
 use crate::page::Page;
 
+mod address;
 pub(super) mod category;
 pub(super) mod location;
 mod price;
@@ -115,6 +116,14 @@ impl Catalogue for LocalInventory {
         patch: LocationPatch,
     ) -> Result<Location, InventoryError> {
         self.update_location(code, expected, patch).await
+    }
+
+    async fn product_addresses(&self, after: Option<Id>, limit: u32) -> Result<Vec<ProductAddress>, InventoryError> {
+        self.list_addresses(after, limit).await
+    }
+
+    async fn product_address_marks(&self, every: u32) -> Result<Vec<Id>, InventoryError> {
+        self.mark_addresses(every).await
     }
 
     async fn product_list(&self, query: ProductQuery) -> Result<ProductPage, InventoryError> {

@@ -9,7 +9,7 @@ use crate::db::{Connection, MultiBackend};
 use crate::inventory::schema::{product_tags, products};
 use crate::inventory::store::former::handles_taken_again;
 use crate::inventory::store::sku::{skus_insert, skus_of_product};
-use crate::inventory::{Product, ProductKey, ProductStatus, Sku};
+use crate::inventory::{Product, ProductAddress, ProductKey, ProductStatus, Sku};
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = products)]
@@ -75,6 +75,45 @@ pub(in crate::inventory) fn status_of(text: &str) -> QueryResult<ProductStatus> 
         "archived" => Ok(ProductStatus::Archived),
         other => Err(diesel::result::Error::DeserializationError(format!("products.status: {other:?}").into())),
     }
+}
+
+/// The addresses of active products, by id, from the one after `after` on.
+pub(in crate::inventory) fn product_addresses(
+    conn: &mut Connection,
+    after: Option<Id>,
+    limit: i64,
+) -> QueryResult<Vec<ProductAddress>> {
+    let mut query = products::table
+        .filter(products::status.eq(status_text(ProductStatus::Active)))
+        .select((products::id, products::handle, products::updated_at))
+        .order(products::id)
+        .limit(limit)
+        .into_boxed::<MultiBackend>();
+    if let Some(after) = after {
+        query = query.filter(products::id.gt(after));
+    }
+    let rows: Vec<(Id, String, Time)> = query.load(conn)?;
+    Ok(rows.into_iter().map(|(id, handle, updated_at)| ProductAddress { id, handle, updated_at }).collect())
+}
+
+/// The id of the `every`th active product after `after`, if there are more behind it.
+pub(in crate::inventory) fn product_address_mark(
+    conn: &mut Connection,
+    after: Option<Id>,
+    every: i64,
+) -> QueryResult<Option<Id>> {
+    let mut query = products::table
+        .filter(products::status.eq(status_text(ProductStatus::Active)))
+        .select(products::id)
+        .order(products::id)
+        .offset(every - 1)
+        .limit(2)
+        .into_boxed::<MultiBackend>();
+    if let Some(after) = after {
+        query = query.filter(products::id.gt(after));
+    }
+    let ids: Vec<Id> = query.load(conn)?;
+    Ok(ids.first().copied().filter(|_| ids.len() == 2))
 }
 
 /// All columns of a product, for writing.

@@ -116,7 +116,7 @@ pub trait Admin: Send + Sync {
     ) -> Result<Profile, UserError>;
     /// Newest first.
     async fn api_key_list(&self, query: ApiKeyQuery) -> Result<Page<ApiKey>, UserError>;
-    /// `Forbidden` where `created_by` is no admin, or disabled.
+    /// `Forbidden` where `created_by` is no admin, or disabled. Asked twice under one key: `AlreadyMade`, for the token is told once.
     async fn api_key_create(&self, call: &Call, created_by: Id, new: NewApiKey) -> Result<CreatedApiKey, UserError>;
     /// Felt by the very next request. Gives whether there was such a key.
     async fn api_key_revoke(&self, call: &Call, id: Id) -> Result<bool, UserError>;

@@ -107,6 +107,15 @@ pub struct TokenUse {
     pub token: Secret,
 }
 
+/// What a link that was mailed is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Link {
+    /// To prove an address.
+    Address,
+    /// To set a new password.
+    Password,
+}
+
 /// The secret of the whole shop, the same in every process: 32 random bytes. It signs nothing itself; each use has a key derived
 /// from it.
 #[derive(Clone, Serialize, Deserialize)]
@@ -155,6 +164,8 @@ pub trait Auth: Send + Sync {
     /// Makes the first admin, verified at once. `TokenInvalid`; `Conflict` where there is an admin already, of two at once for the
     /// second, and where the address has an account.
     async fn setup(&self, origin: &Origin, token: &Secret, new: Registration) -> Result<Profile, UserError>;
+    /// Would the token of this link be taken now? Asking does not use it up.
+    async fn link_is_good(&self, link: Link, token: &Secret) -> Result<bool, UserError>;
     /// Proves an address (after registration or a change of address).
     async fn email_verify(&self, origin: &Origin, used: TokenUse) -> Result<(), UserError>;
     /// Mails the link to verify the address once more; nothing where it is verified. `Throttled` by address.

@@ -114,6 +114,7 @@ impl Admin for LocalUser {
             last_used_at: None,
         };
         let (hash, row) = (token::hash(&token), key.clone());
+        let request = call.key.as_ref().map(|key| token::hash(&key.key));
         self.db
             .write(move |conn| {
                 // The keys of an admin who goes are revoked: none may come after that.
@@ -121,7 +122,13 @@ impl Admin for LocalUser {
                 if maker.role != Role::Admin || maker.disabled {
                     return Err(UserError::Forbidden("Keys are made by admins."));
                 }
-                store::api_key::api_key_insert(conn, &row, &hash)?;
+                // The token cannot be told again: nobody keeps it.
+                if let Some(request) = &request
+                    && store::api_key::api_key_is_made(conn, row.created_by, request)?
+                {
+                    return Err(UserError::AlreadyMade);
+                }
+                store::api_key::api_key_insert(conn, &row, &hash, request.as_deref())?;
                 let data = json!({ "name": row.name, "scopes": row.scopes });
                 key_audit(conn, &call, "api_key.created", row.id, data, now)
             })

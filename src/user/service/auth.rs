@@ -42,6 +42,10 @@ impl Auth for LocalUser {
         self.first_admin(origin, token, new).await
     }
 
+    async fn link_is_good(&self, link: Link, token: &Secret) -> Result<bool, UserError> {
+        self.link_look(link, token).await
+    }
+
     async fn email_verify(&self, origin: &Origin, used: TokenUse) -> Result<(), UserError> {
         self.email_confirm(origin, used).await
     }

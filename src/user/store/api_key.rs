@@ -85,8 +85,19 @@ pub(in crate::user) fn api_key_list(conn: &mut Connection, before: Option<Id>, l
     rows.into_iter().map(ApiKeyRow::key).collect()
 }
 
-/// Writes a new key.
-pub(in crate::user) fn api_key_insert(conn: &mut Connection, key: &ApiKey, token_hash: &[u8]) -> QueryResult<()> {
+/// Did this person ask for a key under this request's before?
+pub(in crate::user) fn api_key_is_made(conn: &mut Connection, created_by: Id, request: &[u8]) -> QueryResult<bool> {
+    let made = api_keys::table.filter(api_keys::created_by.eq(created_by)).filter(api_keys::request_key.eq(request));
+    diesel::select(diesel::dsl::exists(made)).get_result(conn)
+}
+
+/// Writes a new key; `request`: under which it was asked for, where that may be sent twice.
+pub(in crate::user) fn api_key_insert(
+    conn: &mut Connection,
+    key: &ApiKey,
+    token_hash: &[u8],
+    request: Option<&[u8]>,
+) -> QueryResult<()> {
     diesel::insert_into(api_keys::table)
         .values((
             api_keys::id.eq(key.id),
@@ -97,6 +108,7 @@ pub(in crate::user) fn api_key_insert(conn: &mut Connection, key: &ApiKey, token
             api_keys::created_by.eq(key.created_by),
             api_keys::created_at.eq(key.created_at),
             api_keys::expires_at.eq(key.expires_at),
+            api_keys::request_key.eq(request),
         ))
         .execute(conn)?;
     Ok(())

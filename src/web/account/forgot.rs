@@ -8,7 +8,7 @@ use crate::config::Secret;
 use crate::error::ErrorCode;
 use crate::http::ApiResult;
 use crate::http::cookie::SESSION;
-use crate::user::{PasswordForgotten, PasswordReset, UserError};
+use crate::user::{Link, PasswordForgotten, PasswordReset, UserError};
 use crate::web::{Form, Shell};
 
 #[derive(Template)]
@@ -60,7 +60,7 @@ fn show(shell: &Shell, form: &Form) -> ApiResult {
 
 pub(super) async fn reset_page(shell: Shell, request: HttpRequest) -> ApiResult {
     let mut form = Form::of_query(&request);
-    if form.get("token").is_empty() {
+    if !shell.site.user.link_is_good(Link::Password, &Secret::new(form.get("token"))).await? {
         form.refuse(UserError::TokenInvalid)?;
     }
     show(&shell, &form)

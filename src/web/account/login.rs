@@ -45,7 +45,11 @@ pub(super) async fn login(shell: Shell, mut form: Form) -> ApiResult {
         shell.site.user.logout(shell.call(), before.id, before.session).await?;
     }
     let seconds = session.session.expires_at.seconds_since(shell.site.clock.now()) as i64;
-    let mut response = shell.go(local(form.get("next")));
+    let next = local(form.get("next"));
+    let mut response = match session.user.email_verified {
+        true => shell.go(next),
+        false => shell.go_saying(next, "flash-unverified"),
+    };
     let _ = response.add_cookie(&shell.site.cookies.set(SESSION, session.token, seconds));
     storefront::merge(&shell, session.user.id, &mut response).await?;
     Ok(response)

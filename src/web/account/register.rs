@@ -6,7 +6,7 @@ use askama::Template;
 use super::password_hint;
 use crate::config::Secret;
 use crate::http::ApiResult;
-use crate::user::{Registration, TokenUse, UserError};
+use crate::user::{Link, Registration, TokenUse, UserError};
 use crate::web::shell::local;
 use crate::web::{Form, Shell};
 
@@ -69,7 +69,7 @@ struct Verify<'a> {
 /// Only a button: programs that look through mails open their links, too.
 pub(super) async fn verify_page(shell: Shell, request: HttpRequest) -> ApiResult {
     let mut form = Form::of_query(&request);
-    if form.get("token").is_empty() {
+    if !shell.site.user.link_is_good(Link::Address, &Secret::new(form.get("token"))).await? {
         form.refuse(UserError::TokenInvalid)?;
     }
     shell.form(&form, &Verify { shell: &shell, form: &form })
@@ -81,6 +81,12 @@ pub(super) async fn verify(shell: Shell, mut form: Form) -> ApiResult {
         form.refuse(error)?;
         return shell.form(&form, &Verify { shell: &shell, form: &form });
     }
-    let path = if shell.person.is_some() { "/account" } else { "/login" };
+    // Who has something in the cart came here from the checkout.
+    let path = match (shell.person.is_some(), shell.cart_count > 0) {
+        (true, true) => "/cart",
+        (true, false) => "/account",
+        (false, true) => "/login?next=/cart",
+        (false, false) => "/login",
+    };
     Ok(shell.go_saying(path, "flash-verified"))
 }

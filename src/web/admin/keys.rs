@@ -3,12 +3,13 @@
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
+use super::goods::key;
 use super::orders::people;
 use crate::call::Scope;
 use crate::clock::{Id, Time};
 use crate::error::{ErrorCode, Problem};
 use crate::http::{ApiResult, path_id};
-use crate::user::{ApiKey, ApiKeyQuery, NewApiKey};
+use crate::user::{ApiKey, ApiKeyQuery, NewApiKey, UserError};
 use crate::web::{Form, Shell};
 
 const PATH: &str = "/admin/keys";
@@ -53,6 +54,8 @@ struct Page<'a> {
     /// The field of each scope, and what it means.
     scopes: Vec<(String, String)>,
     rows: Vec<Row>,
+    /// Against making one twice.
+    key: String,
     first: Option<String>,
     next: Option<String>,
 }
@@ -77,7 +80,7 @@ async fn show(shell: &Shell, form: &Form, cursor: Option<String>) -> ApiResult {
     let rows = page.items.into_iter().zip(&makers).map(row).collect();
     let scopes = SCOPES.map(|scope| (format!("scopes.{}", scope_name(scope)), scope_word(shell, scope)));
     let next = page.next_cursor.map(|cursor| format!("{PATH}?cursor={cursor}"));
-    shell.form(form, &Page { shell, form, scopes: scopes.to_vec(), rows, first, next })
+    shell.form(form, &Page { shell, form, scopes: scopes.to_vec(), rows, key: key(shell, form), first, next })
 }
 
 fn state(key: &ApiKey, now: Time) -> &'static str {
@@ -97,7 +100,7 @@ struct MadePage<'a> {
     scopes: String,
 }
 
-/// Makes a key. Its token stands on the answer, which no cache keeps, and nowhere else ever.
+/// Makes a key. Its token stands on the answer, which no cache keeps, and nowhere else ever: sent again, the form makes nothing.
 pub(super) async fn create(shell: Shell, mut form: Form) -> ApiResult {
     let person = shell.person()?;
     let scopes = SCOPES.iter().filter(|scope| form.is_checked(&format!("scopes.{}", scope_name(**scope))));
@@ -108,8 +111,10 @@ pub(super) async fn create(shell: Shell, mut form: Form) -> ApiResult {
         return show(&shell, &form, None).await;
     }
     let new = NewApiKey { name: form.text("name"), scopes, expires_at };
-    let made = match shell.site.user.api_key_create(shell.call(), person.id, new).await {
+    let call = form.once(&shell)?;
+    let made = match shell.site.user.api_key_create(&call, person.id, new).await {
         Ok(made) => made,
+        Err(UserError::AlreadyMade) => return Ok(shell.go_saying(PATH, "flash-apikey-made-before")),
         Err(error) => {
             form.refuse(error)?;
             return show(&shell, &form, None).await;

@@ -36,7 +36,10 @@ pub(super) async fn upload(
 ) -> ApiResult {
     let mut upload = Upload { body, pace: Pace::new(patience.0), bytes_max: config.import_max_bytes as usize };
     let (mut form, file) = upload.fields().await?;
-    form.check_token(&request).await?;
+    if !form.has_token(&request).await? {
+        form.refuse_outdated();
+        return show_list(&shell, &form, None).await;
+    }
     let options = options(&shell, &mut form, file.as_ref());
     if let (Some(file), Some(options)) = (file, options) {
         match import(&shell, &form, upload, file, options).await {

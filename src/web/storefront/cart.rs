@@ -5,7 +5,7 @@ use actix_web::HttpResponse;
 use askama::Template;
 
 use super::checkout;
-use super::product::{Stock, chosen, chosen_address, picture};
+use super::product::{Stock, chosen, chosen_address, picture, refused};
 use crate::clock::Id;
 use crate::error::{ErrorCode, Problem};
 use crate::http::ApiResult;
@@ -141,9 +141,10 @@ pub(super) async fn add(shell: Shell, mut form: Form) -> ApiResult {
     let Some(sku) = chosen(&product, &form) else {
         return Ok(shell.go_saying(format!("/products/{}", product.handle), "flash-no-such-choice"));
     };
-    let quantity = form.integer("quantity");
+    let quantity = form.get("quantity").parse().unwrap_or(0);
     if !(1..=CART_QUANTITY_MAX).contains(&quantity) {
-        return Ok(shell.go_saying(chosen_address(&product, sku), "flash-quantity"));
+        form.fault("quantity", shell.t1("product-quantity-range", "max", CART_QUANTITY_MAX));
+        return refused(&shell, &product, &form).await;
     }
     let found = shell.site.inventory.availability(vec![sku.code.clone()]).await?;
     if !Stock::of(&shell, found.first()).can_be_had {

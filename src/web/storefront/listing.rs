@@ -51,8 +51,13 @@ struct Listing<'a> {
 }
 
 pub(super) async fn category(shell: Shell, request: HttpRequest, path: web::Path<String>) -> ApiResult {
+    let of = |path: &str| shell.menu.iter().find(|category| category.path == path);
+    if let (None, Some(there)) = (of(&path), path.strip_suffix('/').and_then(of)) {
+        let address = address(&format!("/categories/{}", there.path), &Form::of_query(&request), &[], None);
+        return Ok(shell.moved(address));
+    }
     let missing = || Problem::new(ErrorCode::NotFound, format!("There is no category {:?}.", path.as_str()));
-    let Some(here) = shell.menu.iter().find(|category| category.path == *path) else {
+    let Some(here) = of(&path) else {
         // It may have been moved.
         let path = format!("/categories/{}", shell.site.inventory.category_moved(&path).await?.ok_or_else(missing)?);
         return Ok(shell.moved(address(&path, &Form::of_query(&request), &[], None)));

@@ -13,6 +13,7 @@ use crate::inventory::{
     Availability, AvailabilityStatus, Category, Image, Product, ProductKey, ProductStatus, ProductSummary, Sku,
     SkuOffer,
 };
+use crate::web::form::Input;
 use crate::web::{Form, Shell};
 
 /// Of how many SKUs availability is asked at a time.
@@ -57,6 +58,8 @@ struct Page<'a> {
     options: Vec<Choices>,
     sku: Option<&'a Sku>,
     stock: Option<Stock>,
+    form: &'a Form,
+    quantity: Input,
 }
 
 /// How much of a SKU there is, in words; `kind` is for the style sheet.
@@ -97,7 +100,14 @@ pub(super) async fn product(shell: Shell, request: HttpRequest, handle: web::Pat
         return Ok(shell.moved(address(&path, &form, &[], None)));
     };
     let availability = availability(&shell, &product).await?;
-    page(&shell, &product, &availability, &form)
+    // What stands in the address chooses; it is not sent yet.
+    shell.html(&page(&shell, &product, &availability, &form, "1"))
+}
+
+/// The product again, with what was chosen and why it is not in the cart.
+pub(super) async fn refused(shell: &Shell, product: &Product, form: &Form) -> ApiResult {
+    let availability = availability(shell, product).await?;
+    shell.form(form, &page(shell, product, &availability, form, form.get("quantity")))
 }
 
 async fn availability(shell: &Shell, product: &Product) -> ApiResult<Vec<Availability>> {
@@ -109,7 +119,13 @@ async fn availability(shell: &Shell, product: &Product) -> ApiResult<Vec<Availab
     Ok(found)
 }
 
-fn page(shell: &Shell, product: &Product, availability: &[Availability], form: &Form) -> ApiResult {
+fn page<'a>(
+    shell: &'a Shell,
+    product: &'a Product,
+    availability: &[Availability],
+    form: &'a Form,
+    quantity: &str,
+) -> Page<'a> {
     let known: HashMap<&str, &Availability> =
         availability.iter().map(|availability| (&*availability.sku, availability)).collect();
     let of = |sku: &Sku| known.get(&*sku.code).copied();
@@ -122,7 +138,10 @@ fn page(shell: &Shell, product: &Product, availability: &[Availability], form: &
     let mut images: Vec<&Image> = product.images.iter().collect();
     // The picture of what is chosen stands first.
     images.sort_by_key(|image| own.is_empty() || image.url != own);
-    shell.html(&Page {
+    let stock = sku.map(|sku| Stock::of(shell, of(sku)));
+    let left = stock.as_ref().map_or(1, |stock| stock.left);
+    let field = form.input("quantity", shell.t("product-quantity")).holds(quantity).kind("number").keys("numeric");
+    Page {
         shell,
         product,
         unseen: match product.status {
@@ -133,9 +152,11 @@ fn page(shell: &Shell, product: &Product, availability: &[Availability], form: &
         trail: here.map_or(vec![], |here| trail(&shell.menu, here)),
         images,
         options: sku.map_or(vec![], |sku| choices(product, sku, form, can_be_had)),
-        stock: sku.map(|sku| Stock::of(shell, of(sku))),
+        stock,
         sku,
-    })
+        form,
+        quantity: field.range(1, left).size("short").required(),
+    }
 }
 
 /// The SKU whose options the form names; of a product without options the only one.

@@ -121,6 +121,10 @@ impl<'a> Browser<'a> {
         self.send(request).await
     }
 
+    pub(crate) fn shop_address(&self) -> std::net::SocketAddr {
+        self.app.shop.address
+    }
+
     pub(crate) fn is_logged_in(&self) -> bool {
         self.cookies.contains_key("session")
     }

@@ -106,20 +106,23 @@ on_both! {
     async fn a_key_is_shown_once_and_works_until_it_is_revoked(backend: Backend) {
         let app = TestApp::start(backend).await;
         let (mut admin, _) = Visitor::new(&app, "root@example.com", Role::Admin).await;
-        let refused = admin.submit("/admin/keys", &[], "/admin/keys", &[("name", " "), ("expires_at", "")]).await;
+        let refused = admin.submit("/admin/keys", &["key"], "/admin/keys", &[("name", " "), ("expires_at", "")]).await;
         assert_eq!(refused.status, 422);
         for fault in ["must not be empty", "must name at least one scope", "id=\"f-name-fault\"", "href=\"#f-scopes\""] {
             refused.says(fault);
         }
         let scope = ("scopes.stock:read", "true");
         for (day, told) in [("2020-01-01", "must be in the future"), ("soon", "must be a day"), ("9999-12-31", "within 100 years")] {
-            let refused = admin.submit("/admin/keys", &[], "/admin/keys", &[("name", "Till"), scope, ("expires_at", day)]).await;
+            let refused = admin.submit("/admin/keys", &["key"], "/admin/keys", &[("name", "Till"), scope, ("expires_at", day)]).await;
             assert_eq!(refused.status, 422, "{day}");
             refused.says(told);
             refused.says("value=\"Till\"");
             refused.says("id=\"f-expires-at-fault\"");
         }
-        let made = admin.submit("/admin/keys", &[], "/admin/keys", &[("name", "Till"), scope, ("expires_at", "2090-06-30")]).await;
+        let page = admin.page("/admin/keys").await;
+        let (form_token, key) = (page.hidden("form_token"), page.hidden("key"));
+        let fields = [("form_token", &*form_token), ("key", &*key), ("name", "Till"), scope, ("expires_at", "2090-06-30")];
+        let made = admin.post("/admin/keys", &fields).await;
         assert_eq!((made.status, made.header("cache-control")), (200, "no-store"));
         let token = made.between("class=\"token\" value=\"", "\"").to_owned();
         made.says("Jul 1, 2090, 12:00 AM");
@@ -131,6 +134,13 @@ on_both! {
         page.says("Till");
         page.says("Read stock and its ledger");
         page.is_silent_of(&token);
+        // Loaded again, the answer's page makes no second key, and the secret is not told again.
+        let again = admin.post("/admin/keys", &fields).await;
+        assert_eq!((again.status, again.to()), (303, "/admin/keys"));
+        let page = admin.page("/admin/keys").await;
+        page.says("This key was made already");
+        page.is_silent_of(&token);
+        assert_eq!(page.body.matches("/revoke\"").count(), 1);
         let revoke = page.between("action=\"/admin/keys/", "\"").to_owned();
         let done = admin.submit("/admin/keys", &[], &format!("/admin/keys/{revoke}"), &[]).await;
         assert_eq!((done.status, done.to()), (303, "/admin/keys"));

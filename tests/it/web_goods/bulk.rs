@@ -81,6 +81,7 @@ on_both! {
         let (token, key) = (form.get("form_token"), ("key", form.get("key")));
         let forged = upload(&staff, multipart(&[("key", "k"), ("form_token", "wrong")], "a.csv", CSV)).await;
         assert_eq!(forged.status, 403);
+        forged.has("Please choose the file again");
         assert_eq!(upload(&staff, multipart(&[], "a.csv", CSV)).await.status, 403);
         let without_key = upload(&staff, multipart(&[("form_token", token)], "a.csv", CSV)).await;
         assert_eq!(without_key.status, 400);

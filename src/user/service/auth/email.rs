@@ -2,6 +2,7 @@
 
 use crate::call::Call;
 use crate::clock::{Id, Time};
+use crate::config::Secret;
 use crate::db::Connection;
 use crate::user::email::{Email, normalised};
 use crate::user::mail::Letter;
@@ -11,16 +12,35 @@ use crate::user::service::auth::attempt::{self, NOBODY};
 use crate::user::store::audit::audit_insert;
 use crate::user::store::mail::mail_insert;
 use crate::user::store::one_time_token::{
-    OneTimeToken, Purpose, one_time_token_delete, one_time_token_replace, one_time_token_take,
+    OneTimeToken, Purpose, one_time_token_delete, one_time_token_is_good, one_time_token_replace, one_time_token_take,
 };
 use crate::user::store::profile::user_lock;
 use crate::user::store::user::{
     UserRow, user_by_id, user_email_claim, user_email_delete, user_email_set, user_id_by_email, user_verify,
 };
 use crate::user::throttle::Counter;
-use crate::user::{EmailChange, Origin, TokenUse, UserError, token};
+use crate::user::{EmailChange, Link, Origin, TokenUse, UserError, token};
 
 impl LocalUser {
+    /// See [`crate::user::Auth::link_is_good`].
+    pub(super) async fn link_look(&self, link: Link, token: &Secret) -> Result<bool, UserError> {
+        let Some(id) = token::person(token::ONE_TIME, token.expose()) else { return Ok(false) };
+        let (token, now) = (token::hash(token.expose()), self.clock.now());
+        let purposes: &[Purpose] = match link {
+            Link::Address => &[Purpose::Verify, Purpose::ChangeEmail],
+            Link::Password => &[Purpose::Reset],
+        };
+        let looked = self.db.read_primary(move |conn| {
+            for purpose in purposes {
+                if one_time_token_is_good(conn, id, &token, *purpose, now)? {
+                    return Ok::<_, UserError>(true);
+                }
+            }
+            Ok(false)
+        });
+        looked.await
+    }
+
     /// See [`crate::user::Auth::email_verify`].
     pub(super) async fn email_confirm(&self, origin: &Origin, used: TokenUse) -> Result<(), UserError> {
         let id = token::person(token::ONE_TIME, used.token.expose()).ok_or(UserError::TokenInvalid)?;

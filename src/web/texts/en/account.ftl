@@ -35,6 +35,7 @@ login-button = Log in
 login-forgot = Forgot your password?
 login-new = New here?
 login-new-text = With an account you can order, and see what became of your orders.
+flash-unverified = Your e-mail address is not confirmed yet: please open the link in the mail that we sent you.
 flash-logged-out = You are logged out.
 
 # Creating an account

@@ -182,6 +182,7 @@ apikey-never-ends = Never
 apikey-how = The program sends it with each request as
 apikey-done = I have copied it
 flash-apikey-revoked = The key is revoked.
+flash-apikey-made-before = This key was made already, and its secret was shown once. If nobody kept it, revoke the key and make another one.
 scope-catalogue-read = Read products, categories and locations
 scope-catalogue-write = Change products, categories and locations; import
 scope-stock-read = Read stock and its ledger

@@ -22,6 +22,8 @@ cart-items = { $n ->
 }
 
 # Forms
+# With the blank behind it.
+title-error = Error:{" "}
 form-problem = There is a problem
 form-more-faults = … and { $n } more
 error-validation = Please check what you entered.
@@ -39,6 +41,16 @@ error-count_mismatch = The stock has changed since you counted. Please look at i
 error-wrong_state = Its state does not allow this any more.
 error-holder_limit = So many units cannot be kept for you: at most { $max } at a time, with what is kept for you already.
 error-payload_too_large = That is too large.
+
+error-form_outdated = The page was opened before you logged in, or with another session of yours, so nothing was done. Please choose the file again and send it.
+
+# A form of an older page
+again-title = Please send this once more
+again-text = The page was opened before you logged in, or with another session of yours. Nothing was done yet, and what you entered is kept: please send it again.
+again-what = This will be sent
+again-where = It goes to
+again-button = Send it again
+again-leave = Do not send it
 
 # Errors
 failure-home = To the home page

@@ -69,7 +69,7 @@ flash-no-such-choice = There is no such combination. Please choose another one.
 flash-sold-out = This is sold out now.
 flash-login-to-order = To order, log in or create an account. Your cart is kept.
 listing-price-order = This is below the other price.
-flash-quantity = Please choose a quantity from 1 to 999.
+product-quantity-range = Please enter a quantity from 1 to { $max }.
 
 # The cart
 cart-title = Cart

@@ -1,0 +1,74 @@
+//! A form without its session's token: nothing is done, nothing that was typed is lost, and the person is asked to send it again.
+//!
+//! The gate has let it in, so a page of this shop sent it; only the page was older than the log-in. Whoever wants that sees what is
+//! sent, and where to, and presses a button that no other site can lay anything over (`frame-ancestors`).
+
+use actix_web::error::InternalError;
+use actix_web::http::header;
+use actix_web::{Error, FromRequest, HttpRequest};
+use askama::Template;
+
+use super::Shell;
+use super::form::{Form, Input, OUTDATED, TOKEN, label};
+use super::shell::local;
+use crate::error::{ErrorCode, Problem};
+use crate::http::ApiError;
+
+/// So many values are shown, and so much of each. All are sent.
+const SHOWN: usize = 30;
+const SHOWN_CHARS: usize = 200;
+/// What pages put into their forms themselves.
+const MACHINE: [&str; 6] = [TOKEN, "key", "version", "token", "next", "from"];
+
+#[derive(Template)]
+#[template(path = "again.html")]
+struct Page<'a> {
+    shell: &'a Shell,
+    address: String,
+    /// The names and values that are sent as they are.
+    hidden: Vec<(&'a str, &'a str)>,
+    /// What of them people have typed, by the fields' labels.
+    shown: Vec<(String, String)>,
+    /// How many more there are.
+    more: usize,
+    /// No page carries these back: they are typed anew.
+    passwords: Vec<Input>,
+}
+
+/// The answer to a form without the token.
+pub(super) async fn ask(request: &HttpRequest, mut form: Form) -> Error {
+    let outdated = || ApiError(Problem::new(ErrorCode::FormOutdated, OUTDATED));
+    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if !accept.is_some_and(|accept| accept.contains("text/html")) {
+        return outdated().into();
+    }
+    let shell = match Shell::extract(request).await {
+        Ok(shell) => shell,
+        Err(error) => return error.into(),
+    };
+    form.refuse_outdated();
+    match shell.form(&form, &page(&shell, &form)) {
+        Ok(response) => InternalError::from_response(outdated(), response).into(),
+        Err(error) => error.into(),
+    }
+}
+
+fn page<'a>(shell: &'a Shell, form: &'a Form) -> Page<'a> {
+    let is_password = |name: &str| name.ends_with("password");
+    let field = |name: &str| form.input(name, label(shell, name)).kind("password").auto("current-password").required();
+    let hidden: Vec<(&str, &str)> = form.fields().filter(|(name, _)| *name != TOKEN && !is_password(name)).collect();
+    let typed = |(name, value): &&(&str, &str)| !MACHINE.contains(name) && !value.trim().is_empty();
+    let cut = |value: &str| match value.char_indices().nth(SHOWN_CHARS) {
+        Some((end, _)) => format!("{}…", &value[..end]),
+        None => value.to_owned(),
+    };
+    let shown = hidden.iter().filter(typed).take(SHOWN).map(|(name, value)| (label(shell, name), cut(value)));
+    Page {
+        shell,
+        address: local(&shell.address),
+        shown: shown.collect(),
+        more: hidden.iter().filter(typed).count().saturating_sub(SHOWN),
+        passwords: form.fields().map(|(name, _)| name).filter(|name| is_password(name)).map(field).collect(),
+        hidden,
+    }
+}
