@@ -128,6 +128,27 @@ on_both! {
         app.shop.stop().await;
     }
 
+    async fn where_nothing_is_found_there_are_ways_on(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let home = category(&app, "Home", None).await;
+        let inner = category(&app, "Home", Some(&home)).await;
+        make(&app, NewProduct { category_id: Some(inner.id), ..new("cap", ProductStatus::Active, 1) }).await;
+        let none = text(&app, "/search?q=cap&vendor=Nobody&price_min=1&sort=price").await;
+        assert!(none.contains("href=\"/search?q=cap&#38;sort=price\">Remove all filters</a>"), "{none}");
+        assert!(none.contains("Or look around</h2>") && none.contains("<li><a href=\"/categories/home\">Home</a></li>"), "{none}");
+        assert!(!none.contains("name=\"in_stock\""), "{none}");
+        let long = text(&app, &format!("/search?q={}", "long".repeat(40))).await;
+        assert!(long.contains(&format!("{}…”</h1>", "long".repeat(20))) && !long.contains("Remove all filters"), "{long}");
+        assert!(text(&app, "/search?q=cap").await.contains("name=\"in_stock\""));
+        // A category that is called like the first page, or like the one above it.
+        let trail = text(&app, "/categories/home/home").await.split_once("class=\"trail\"").unwrap().1.split("</nav>").next().unwrap().to_owned();
+        let shop = &app.config.web.shop_name;
+        let steps = format!("<li><a href=\"/\">{shop}</a></li><li><a href=\"/categories/home\">Home</a></li><li><span aria-current=\"page\">Home</span></li>");
+        assert!(trail.replace('\n', "").contains(&steps), "{trail}");
+        assert!(text(&app, "/products/cap").await.contains("<a href=\"/categories/home/home\">Home</a>"));
+        app.shop.stop().await;
+    }
+
     async fn a_moved_category_takes_all_below_it_along(backend: Backend) {
         let app = TestApp::start(backend).await;
         let home = category(&app, "Home", None).await;

@@ -320,6 +320,8 @@ pub trait Stock: Send + Sync {
     /// The levels of these SKUs at these locations, by SKU code, then location code; where there never was stock, there is none.
     /// Unknown codes are left out. At most [`LEVELS_MAX`] pairs of a SKU and a location.
     async fn stock_at(&self, skus: Vec<String>, locations: Vec<String>) -> Result<Vec<StockLevel>, InventoryError>;
+    /// Was there ever stock of the product, or of one SKU of it? What had some cannot be deleted.
+    async fn had_stock(&self, product: Id, sku: Option<Id>) -> Result<bool, InventoryError>;
     /// For shoppers, in the order of `skus`; unknown codes are left out. At most 1,000 codes.
     async fn availability(&self, skus: Vec<String>) -> Result<Vec<Availability>, InventoryError>;
     /// The SKUs that are scarce, by code; at most `limit` a page, as in other lists.

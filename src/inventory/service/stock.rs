@@ -6,9 +6,11 @@ use async_trait::async_trait;
 
 use super::{LocalInventory, limit, position};
 use crate::call::{Answer, Call};
+use crate::clock::Id;
 use crate::inventory::store::event::{event_is_unplaced, event_list, event_place};
 use crate::inventory::store::ledger::{LedgerPosition, ledger_list};
 use crate::inventory::store::level::{LevelFilter, Sellable, level_list, sellable_list};
+use crate::inventory::store::sku::had_stock;
 use crate::inventory::store::stock::skus_by_code;
 use crate::inventory::*;
 use crate::page::Page;
@@ -55,6 +57,10 @@ impl Stock for LocalInventory {
         let filter = LevelFilter { skus: storable(skus), locations: storable(locations), low: false, after: None };
         let now = self.clock.now();
         self.db.read(move |conn| Ok(level_list(conn, filter, LEVELS_MAX as i64, now)?)).await
+    }
+
+    async fn had_stock(&self, product: Id, sku: Option<Id>) -> Result<bool, InventoryError> {
+        self.db.read(move |conn| Ok(had_stock(conn, product, sku)?)).await
     }
 
     async fn availability(&self, skus: Vec<String>) -> Result<Vec<Availability>, InventoryError> {

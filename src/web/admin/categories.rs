@@ -9,7 +9,7 @@ use crate::clock::Id;
 use crate::error::{ErrorCode, Problem};
 use crate::http::gate::Rule;
 use crate::http::{ApiResult, path_id};
-use crate::inventory::{Category, CategoryPatch, NewCategory};
+use crate::inventory::{Category, CategoryPatch, NewCategory, ProductQuery};
 use crate::web::{Form, Shell};
 
 pub(super) const RULES: &[Rule] = &[
@@ -59,6 +59,8 @@ struct Page<'a> {
     version: String,
     parents: Vec<(String, String)>,
     now: Vec<Now>,
+    /// It has categories or products in it, so it cannot be deleted.
+    is_kept: bool,
 }
 
 pub(super) async fn tree(shell: Shell) -> ApiResult {
@@ -149,6 +151,10 @@ async fn show(shell: &Shell, form: &Form, category: &Category) -> ApiResult {
         change.value = parent.map_or(shell.t("category-root"), |parent| parent.path.clone());
         now.push(change);
     }
+    // Products of it and of all below it.
+    let inside = ProductQuery { category: Some(category.path.clone()), limit: Some(1), ..ProductQuery::default() };
+    let is_kept = categories.iter().any(|other| other.parent_id == Some(category.id))
+        || !shell.site.inventory.product_list(inside).await?.items.is_empty();
     shell.form(
         form,
         &Page {
@@ -158,6 +164,7 @@ async fn show(shell: &Shell, form: &Form, category: &Category) -> ApiResult {
             version: version(form, category),
             parents: parents(shell, &categories, Some(category)),
             now,
+            is_kept,
         },
     )
 }

@@ -65,6 +65,8 @@ struct Page<'a> {
     skus: Vec<SkuRow<'a>>,
     first_skus: Option<String>,
     next_skus: Option<String>,
+    /// It had stock, so it cannot be deleted.
+    is_kept: bool,
 }
 
 pub(super) async fn new(shell: Shell) -> ApiResult {
@@ -152,6 +154,10 @@ async fn show(shell: &Shell, form: &Form, product: Option<&Product>, from: usize
         product.map_or("/admin/products/new".to_owned(), |product| product_address(&product.handle, product.id));
     let shown = product.map_or(&[][..], |product| product.skus.get(from..).unwrap_or_default());
     let skus = sku_rows(shell, &shown[..shown.len().min(SKUS_SHOWN)]).await?;
+    let is_kept = match product {
+        Some(product) => shell.site.inventory.had_stock(product.id, None).await?,
+        None => false,
+    };
     let goes_on = shown.len() > SKUS_SHOWN;
     shell.form(
         form,
@@ -170,6 +176,7 @@ async fn show(shell: &Shell, form: &Form, product: Option<&Product>, from: usize
             first_skus: (from > 0).then(|| format!("{address}#skus")),
             next_skus: goes_on.then(|| format!("{address}?from={}#skus", from + SKUS_SHOWN)),
             address,
+            is_kept,
         },
     )
 }

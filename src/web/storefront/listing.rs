@@ -15,6 +15,10 @@ use crate::web::{Form, Shell};
 const SUGGESTIONS: u32 = 6;
 const PAGE: u32 = 24;
 const FACETS_SHOWN: usize = 12;
+/// So much of what is looked for stands in the heading.
+const WORDS_SHOWN: usize = 80;
+/// The parameters that are filters, and the place in the list that they make.
+const FILTERS: [&str; 6] = ["vendor", "tag", "price_min", "price_max", "in_stock", "cursor"];
 
 const SORTS: [(&str, ProductSort); 6] = [
     ("relevance", ProductSort::Relevance),
@@ -44,6 +48,8 @@ struct Listing<'a> {
     tags: Vec<(String, String)>,
     /// The filters in force: what each is, and the address without it.
     filters: Vec<(String, String)>,
+    /// The address without any of them.
+    unfiltered: String,
     price_hint: String,
     currency: String,
     first: Option<String>,
@@ -86,7 +92,7 @@ async fn listing(shell: &Shell, request: &HttpRequest, here: Option<&Category>) 
         title: match (here, form.get("q")) {
             (Some(here), _) => here.name.clone(),
             (None, "") => shell.t("listing-all"),
-            (None, words) => shell.t1("listing-results", "words", words),
+            (None, words) => shell.t1("listing-results", "words", heading(words)),
         },
         trail: here.map_or(vec![], |here| trail(&shell.menu, here)),
         children: children(&shell.menu, here, &facets),
@@ -96,6 +102,7 @@ async fn listing(shell: &Shell, request: &HttpRequest, here: Option<&Category>) 
         vendors: choices(shell, &facets.vendors, form.get("vendor")),
         tags: choices(shell, &facets.tags, form.get("tag")),
         filters: filters(shell, &path, &form),
+        unfiltered: address(&path, &form, &FILTERS, None),
         price_hint: shell.t2("listing-price-range", "low", low, "high", high),
         currency: shell.site.currency.clone(),
         first: form.optional("cursor").map(|_| address(&path, &form, &["cursor"], None)),
@@ -128,6 +135,14 @@ fn query(shell: &Shell, form: &mut Form, here: Option<&Category>) -> ProductQuer
         cursor: form.optional("cursor"),
         limit: Some(PAGE),
         q: words,
+    }
+}
+
+/// What is looked for, as a heading has room for it.
+fn heading(words: &str) -> String {
+    match words.char_indices().nth(WORDS_SHOWN) {
+        Some((end, _)) => format!("{}…", &words[..end]),
+        None => words.to_owned(),
     }
 }
 

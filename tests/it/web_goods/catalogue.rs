@@ -58,10 +58,17 @@ on_both! {
         assert_eq!(product(&app, "mug").await.status, ProductStatus::Archived);
         let stock = count("B", "MAIN", 0, 5);
         app.shop.modules.inventory.stock_count(&call(), stock).await.unwrap();
-        let delete = staff.get("/admin/products/mug").await.form("/admin/products/mug/delete");
-        let refused = staff.post("/admin/products/mug/delete", &delete).await;
+        // What cannot be deleted has no button for it, and who tries nevertheless is told why.
+        let kept = staff.get("/admin/products/mug").await;
+        kept.has("It has had stock, so it cannot be deleted");
+        assert!(!kept.html.contains("/admin/products/mug/delete"));
+        let form = kept.form("/admin/products/mug/status");
+        let refused = staff.post("/admin/products/mug/delete", &form).await;
         assert_eq!(refused.status, 409);
         refused.has("archive it instead");
+        let (b, c) = (staff.get("/admin/skus/B").await, staff.get("/admin/skus/C").await);
+        assert!(!b.html.contains("/admin/skus/B/delete") && c.html.contains("/admin/skus/C/delete"));
+        b.has("It has had stock, so it cannot be deleted");
     }
 
     async fn a_sku_is_added_changed_and_deleted(backend: Backend) {
@@ -117,8 +124,9 @@ on_both! {
         let conflict = staff.post(&address, &form.set("name", "Beakers")).await;
         assert_eq!(conflict.status, 412);
         conflict.has("<code class=\"kept\">Mugs</code>").has("(at the top)").has("value=\"Beakers\"");
-        let delete = conflict.form(&format!("{address}/delete"));
-        let refused = staff.post(&format!("{address}/delete"), &delete).await;
+        assert!(!conflict.html.contains(&format!("{address}/delete")));
+        conflict.has("It has categories or products in it, so it cannot be deleted");
+        let refused = staff.post(&format!("{address}/delete"), &conflict.form(&address)).await;
         assert_eq!(refused.status, 409);
         refused.has("has categories or products in it");
         let all = app.shop.modules.inventory.category_list().await.unwrap();

@@ -63,6 +63,7 @@ product-activate = Activate
 product-archive = Archive
 product-delete-ask = Delete “{ $title }” for good?
 product-delete-hint = Only what never had stock can be deleted. Archive the rest: shoppers do not see it any more, and its history stays.
+product-kept = It has had stock, so it cannot be deleted: its history stays. Archive it, and shoppers do not see it any more.
 product-draft = Draft
 product-active = Active
 product-archived = Archived
@@ -97,6 +98,7 @@ sku-shipping = Needs shipping
 sku-taxable = Taxable
 sku-delete-ask = Delete the SKU { $code } for good?
 sku-delete-hint = Only a SKU that never had stock can be deleted.
+sku-kept = It has had stock, so it cannot be deleted: its history stays. To sell no more of it, archive its product, or leave it without stock.
 flash-sku-deleted = The SKU was deleted.
 
 # Prices and counts in tables
@@ -143,6 +145,7 @@ category-move-hint = All categories below move with it.
 category-products = Products
 category-delete-ask = Delete the category “{ $name }”?
 category-delete-hint = Only an empty category can be deleted.
+category-kept = It has categories or products in it, so it cannot be deleted. Move them to another one first.
 flash-category-deleted = The category was deleted.
 
 # Locations

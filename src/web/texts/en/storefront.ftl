@@ -33,6 +33,8 @@ listing-total = { $n ->
    *[other] { $n } products
 }
 listing-none = Nothing fits. Try fewer filters or other words.
+listing-unfiltered = Remove all filters
+listing-look = Or look around
 filter-from = From { $price }
 filter-to = To { $price }
 sort-relevance = Best match
