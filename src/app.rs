@@ -163,9 +163,9 @@ fn run(
     let system = Arc::new(Running::new(&config, &modules, board.clone(), clock.clone()));
     let site = web::Data::new(Site::new(modules.inventory.clone(), modules.user.clone(), system, clock, &config));
     let meters = web::Data::new(Meters { prometheus, databases: modules.databases.to_vec() });
-    let public = public_server(&config, &modules, site, traffic, gate.clone(), draining.clone(), public)?;
+    let public = public_server(&config, &modules, site.clone(), traffic, gate.clone(), draining.clone(), public)?;
     let internal = internal_server(meters, draining.clone(), internal)?;
-    let mut background = background(&config, &modules, gate, &board, &stopped);
+    let mut background = background(&config, &modules, site, gate, &board, &stopped);
     background.push(tokio::spawn(tell_of_setup(modules.user.clone(), config.server.public_url.clone())));
     tracing::info!(%address, %internal_address, "emporium {} takes requests", env!("CARGO_PKG_VERSION"));
     let servers = [public, internal].map(|server| (server.handle(), tokio::spawn(server)));
@@ -339,6 +339,7 @@ pub fn rules() -> Vec<Rule> {
 fn background(
     config: &Config,
     modules: &Modules,
+    site: web::Data<Site>,
     gate: web::Data<Gate>,
     board: &Board,
     stopped: &watch::Receiver<bool>,
@@ -355,11 +356,17 @@ fn background(
             async move { inventory.reservation_sweep(500).await.map(|count| count == 500) }
         }),
         board.every(second, stopped, "jobs", move || {
-            let (inventory, mut stopped) = (inventory_jobs.clone(), jobs_stopped.clone());
+            let (inventory, mut stopped, site) = (inventory_jobs.clone(), jobs_stopped.clone(), site.clone());
             async move {
                 let mut run = inventory.job_run_next();
                 tokio::select! {
-                    more = &mut run => return more,
+                    more = &mut run => {
+                        // An import makes categories.
+                        if matches!(more, Ok(true)) {
+                            site.forget_menu();
+                        }
+                        return more;
+                    }
                     _ = stopped.wait_for(|stopped| *stopped) => {}
                 }
                 // A job takes long: what is left of it is for whoever asks next.

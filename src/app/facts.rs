@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// This process.
 pub(super) struct Running {
     config: Config,
-    databases: [Database; 2],
+    modules: Modules,
     board: Board,
     clock: SharedClock,
     started_at: Time,
@@ -26,14 +26,15 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) fn new(config: &Config, modules: &Modules, board: Board, clock: SharedClock) -> Self {
-        let (config, databases, started_at) = (config.clone(), modules.databases.clone(), clock.now());
-        Running { config, databases, board, clock, started_at }
+        let (config, modules, started_at) = (config.clone(), modules.clone(), clock.now());
+        Running { config, modules, board, clock, started_at }
     }
 
-    /// How a module runs: all of them do in this process.
+    /// How a module runs that is at this place.
     async fn module(
         &self,
         name: &'static str,
+        place: &'static str,
         db: &Database,
         migrations: &'static Migrations,
         config: &DatabaseConfig,
@@ -58,18 +59,22 @@ impl Running {
             DatabaseUrl::Postgres(_) => "PostgreSQL",
         };
         let database = DatabaseFacts { kind, address: config.url.to_string(), server, pools: pools.collect() };
-        ModuleFacts { name, place: "local", database }
+        ModuleFacts { name, place, shares: None, database }
     }
 }
 
 #[async_trait]
 impl System for Running {
     async fn facts(&self) -> Facts {
-        let [inventory_db, user_db] = &self.databases;
-        let (inventory, user) = tokio::join!(
-            self.module("inventory", inventory_db, &inventory::MIGRATIONS, &self.config.inventory.database),
-            self.module("user", user_db, &user::MIGRATIONS, &self.config.user.database),
+        let Modules { inventory, user, databases: [inventory_db, user_db] } = &self.modules;
+        let (inventory_config, user_config) = (&self.config.inventory.database, &self.config.user.database);
+        let (inventory, mut user) = tokio::join!(
+            self.module("inventory", inventory.place(), inventory_db, &inventory::MIGRATIONS, inventory_config),
+            self.module("user", user.place(), user_db, &user::MIGRATIONS, user_config),
         );
+        user.shares = user_config.is_same_file(inventory_config).then_some(inventory.name);
+        // A plain struct with text keys, which always serialises.
+        let settings = settings(&serde_json::to_value(&self.config).unwrap_or_default());
         let (mail, mail_to) = match &self.config.mail.delivery {
             MailDelivery::Folder { path } => ("folder", path.display().to_string()),
             MailDelivery::Smtp(smtp) => ("smtp", format!("{}:{}", smtp.host, smtp.port)),
@@ -83,10 +88,12 @@ impl System for Running {
             now: self.clock.now(),
             memory_bytes: memory().await,
             modules: vec![inventory, user],
+            replicas: about(&settings, "replicas"),
+            caches: about(&settings, "cache"),
             work: self.board.read(),
             mail,
             mail_to,
-            limits: limits(&self.config),
+            limits: limits(&settings),
         }
     }
 }
@@ -98,19 +105,53 @@ async fn memory() -> Option<i64> {
     line.trim().strip_suffix("kB")?.trim().parse::<i64>().ok()?.checked_mul(1_024)
 }
 
-/// All settings that are numbers, by their keys.
-fn limits(config: &Config) -> Vec<(String, i64)> {
-    fn collect(value: &Value, key: &str, found: &mut Vec<(String, i64)>) {
+/// All settings by their keys, as `inventory.database.pool_size`; those in lists by their numbers.
+fn settings(config: &Value) -> Vec<(String, Value)> {
+    fn collect(value: &Value, key: &str, found: &mut Vec<(String, Value)>) {
+        let below = |name: &str| if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
         match value {
-            Value::Object(map) => map.iter().for_each(|(name, value)| {
-                let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
-                collect(value, &key, found);
-            }),
-            value => found.extend(value.as_i64().map(|number| (key.to_owned(), number))),
+            Value::Object(map) => map.iter().for_each(|(name, value)| collect(value, &below(name), found)),
+            Value::Array(list) => {
+                list.iter().enumerate().for_each(|(n, value)| collect(value, &below(&n.to_string()), found));
+            }
+            value => found.push((key.to_owned(), value.clone())),
         }
     }
     let mut found = Vec::new();
-    // A plain struct with text keys, which always serialises.
-    collect(&serde_json::to_value(config).unwrap_or_default(), "", &mut found);
+    collect(config, "", &mut found);
     found
+}
+
+/// The settings that are numbers.
+fn limits(settings: &[(String, Value)]) -> Vec<(String, i64)> {
+    settings.iter().filter_map(|(key, value)| Some((key.clone(), value.as_i64()?))).collect()
+}
+
+/// The settings of a part of the configuration, wherever it stands; addresses and secrets are masked as the configuration writes them.
+fn about(settings: &[(String, Value)], part: &str) -> Vec<(String, String)> {
+    let own = settings.iter().filter(|(key, _)| key.split('.').any(|name| name == part));
+    own.map(|(key, value)| (key.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_configured_is_told_and_nothing_else() {
+        let config = json!({ "cache": { "url": "redis://cache", "ttl_ms": 5 }, "inventory": { "database": { "replicas": ["a", "b"] } } });
+        let settings = settings(&config);
+        let told =
+            |part| about(&settings, part).into_iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>();
+        assert_eq!(told("cache"), ["cache.ttl_ms=5", "cache.url=redis://cache"]);
+        assert_eq!(told("replicas"), ["inventory.database.replicas.0=a", "inventory.database.replicas.1=b"]);
+        assert_eq!(limits(&settings), [("cache.ttl_ms".to_owned(), 5)]);
+        // Of what this stage has not there is no setting.
+        let today = Config::parse(crate::config::DEFAULT, Default::default()).unwrap();
+        let today = super::settings(&serde_json::to_value(today).unwrap());
+        assert!(about(&today, "cache").is_empty() && about(&today, "replicas").is_empty());
+        assert_eq!(about(&today, "locale"), [("web.locale".to_owned(), "en-US".to_owned())]);
+    }
 }

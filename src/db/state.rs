@@ -15,7 +15,7 @@ use super::{Borrowed, Connection, DbError, Migrations, migration_error};
 #[derive(Clone, Debug)]
 pub struct ServerState {
     pub version: String,
-    /// The database's size.
+    /// The database's size; of SQLite the file's, with its write-ahead log.
     pub bytes: i64,
     /// The newest migration that is applied; `None`: none is.
     pub migration: Option<String>,
@@ -29,6 +29,15 @@ struct About {
     bytes: i64,
 }
 
+/// SQLite's version and the file of the database.
+#[derive(QueryableByName)]
+struct File {
+    #[diesel(sql_type = Text)]
+    version: String,
+    #[diesel(sql_type = Text)]
+    file: String,
+}
+
 #[derive(QueryableByName)]
 struct Applied {
     #[diesel(sql_type = Text)]
@@ -39,9 +48,12 @@ pub(super) fn server(conn: &mut Connection, migrations: &'static Migrations) -> 
     const APPLIED: &str = "SELECT version FROM __diesel_schema_migrations";
     let (about, applied): (About, Vec<Applied>) = match conn {
         Connection::Sqlite(conn) => {
-            let about = "SELECT sqlite_version() AS version, page_count * page_size AS bytes
-                         FROM pragma_page_count(), pragma_page_size()";
-            (sql_query(about).get_result(conn)?, sql_query(APPLIED).load(conn)?)
+            let about = "SELECT sqlite_version() AS version, file FROM pragma_database_list WHERE name = 'main'";
+            let File { version, file } = sql_query(about).get_result(conn)?;
+            let size = |path: String| std::fs::metadata(path).map_or(0, |about| about.len());
+            // A disk is smaller than what an i64 counts.
+            let bytes = (size(format!("{file}-wal")) + size(file)) as i64;
+            (About { version, bytes }, sql_query(APPLIED).load(conn)?)
         }
         Connection::Postgres(conn) => {
             let about = "SELECT current_setting('server_version') AS version,

@@ -24,9 +24,10 @@ pub use flow::{ImportInput, export_stream};
 pub use service::{ImportEnd, ImportProgress, ImportWatch, LocalInventory, local};
 
 /// The module as others see it.
-pub trait Inventory: Catalogue + Stock + Reservations + Bulk {}
-
-impl<T: Catalogue + Stock + Reservations + Bulk> Inventory for T {}
+pub trait Inventory: Catalogue + Stock + Reservations + Bulk {
+    /// Where it runs; `local`: in this process.
+    fn place(&self) -> &'static str;
+}
 
 /// The module's tables, in both dialects.
 pub static MIGRATIONS: Migrations = Migrations {

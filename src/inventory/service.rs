@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::clock::SharedClock;
 use crate::config::InventoryConfig;
 use crate::db::Database;
-use crate::inventory::InventoryError;
+use crate::inventory::{Inventory, InventoryError};
 use crate::page;
 
 mod bulk;
@@ -39,6 +39,12 @@ pub struct LocalInventory {
 pub fn local(db: Database, clock: SharedClock, config: InventoryConfig) -> Arc<LocalInventory> {
     let jobs_stopped = watch::Sender::new(false);
     Arc::new(LocalInventory { db, clock, config, checks: Checks::default(), jobs_stopped })
+}
+
+impl Inventory for LocalInventory {
+    fn place(&self) -> &'static str {
+        "local"
+    }
 }
 
 /// The size of a page.

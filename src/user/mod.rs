@@ -24,9 +24,10 @@ pub use mail::MailError;
 pub use service::{LocalUser, local};
 
 /// The module as others see it.
-pub trait User: Auth + Account + Admin {}
-
-impl<T: Auth + Account + Admin> User for T {}
+pub trait User: Auth + Account + Admin {
+    /// Where it runs; `local`: in this process.
+    fn place(&self) -> &'static str;
+}
 
 /// The module's tables, in both dialects.
 pub static MIGRATIONS: Migrations = Migrations {

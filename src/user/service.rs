@@ -7,7 +7,7 @@ use crate::config::{MailConfig, UserConfig};
 use crate::db::Database;
 use crate::user::mail::Mailer;
 use crate::user::password::Passwords;
-use crate::user::{MailError, SigningKey};
+use crate::user::{MailError, SigningKey, User};
 
 mod account;
 mod admin;
@@ -49,4 +49,10 @@ pub fn local(
         clock,
         config,
     }))
+}
+
+impl User for LocalUser {
+    fn place(&self) -> &'static str {
+        "local"
+    }
 }

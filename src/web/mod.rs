@@ -39,7 +39,8 @@ use signed::Keys;
 use system::System;
 use texts::Texts;
 
-/// How old the menu of a page may be: other processes change categories too.
+/// How old the menu of a page may be: other processes change categories too. What this one does is seen at once
+/// ([`Site::forget_menu`]).
 const MENU_SECONDS: u32 = 3;
 
 /// The categories, and when they were fetched.
@@ -127,6 +128,13 @@ impl Site {
             // An old menu is better than none: not every page needs the inventory.
             (Err(_), Some((_, menu))) => Ok(menu),
             (Err(error), None) => Err(error.into()),
+        }
+    }
+
+    /// The next page asks for the menu anew: this process may have changed categories.
+    pub fn forget_menu(&self) {
+        if let Some((at, _)) = self.menu.write().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            *at = at.minus_seconds(MENU_SECONDS);
         }
     }
 

@@ -235,6 +235,15 @@ impl Shell {
         files::address(name)
     }
 
+    /// What the first page is called at the beginning of a trail: a category may be called like it.
+    pub(in crate::web) fn start(&self, trail: &[&Category]) -> String {
+        let home = self.t("nav-home");
+        match trail.first() {
+            Some(first) if first.name == home => self.shop().to_owned(),
+            _ => home,
+        }
+    }
+
     pub(in crate::web) fn roots(&self) -> impl Iterator<Item = &Category> {
         self.menu.iter().filter(|category| category.parent_id.is_none())
     }

@@ -22,6 +22,9 @@ pub struct Facts {
     /// `None` where the system does not tell.
     pub memory_bytes: Option<i64>,
     pub modules: Vec<ModuleFacts>,
+    /// What is configured of replicas and of caches, by key; empty: there are none.
+    pub replicas: Vec<(String, String)>,
+    pub caches: Vec<(String, String)>,
     pub work: Vec<WorkFacts>,
     /// `folder` or `smtp`, and which one.
     pub mail: &'static str,
@@ -33,8 +36,10 @@ pub struct Facts {
 #[derive(Clone, Debug)]
 pub struct ModuleFacts {
     pub name: &'static str,
-    /// `local`: in this process.
+    /// Where it says it runs; `local`: in this process.
     pub place: &'static str,
+    /// The module in whose database file this one is too: that is told there.
+    pub shares: Option<&'static str>,
     pub database: DatabaseFacts,
 }
 

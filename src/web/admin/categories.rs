@@ -73,7 +73,10 @@ pub(super) async fn create(shell: Shell, mut form: Form) -> ApiResult {
     if form.is_good() {
         let new = NewCategory { parent_id, slug: form.optional("slug"), name: form.text("name"), position };
         match shell.site.inventory.category_create(&form.once(&shell)?, new).await {
-            Ok(_) => return Ok(shell.go_saying("/admin/categories", "flash-goods-saved")),
+            Ok(_) => {
+                shell.site.forget_menu();
+                return Ok(shell.go_saying("/admin/categories", "flash-goods-saved"));
+            }
             Err(error) => form.refuse(error)?,
         }
     }
@@ -124,7 +127,10 @@ pub(super) async fn update(shell: Shell, id: web::Path<String>, mut form: Form) 
             parent_id: Some(parent_id),
         };
         match shell.site.inventory.category_update(shell.call(), category.id, Some(form.version()?), patch).await {
-            Ok(_) => return Ok(shell.go_saying("/admin/categories", "flash-goods-saved")),
+            Ok(_) => {
+                shell.site.forget_menu();
+                return Ok(shell.go_saying("/admin/categories", "flash-goods-saved"));
+            }
             Err(error) => form.refuse(error)?,
         }
     }
@@ -133,7 +139,10 @@ pub(super) async fn update(shell: Shell, id: web::Path<String>, mut form: Form) 
 
 pub(super) async fn delete(shell: Shell, id: web::Path<String>, form: Form) -> ApiResult {
     match shell.site.inventory.category_delete(shell.call(), path_id(&id)?, Some(form.version()?)).await {
-        Ok(()) => Ok(shell.go_saying("/admin/categories", "flash-category-deleted")),
+        Ok(()) => {
+            shell.site.forget_menu();
+            Ok(shell.go_saying("/admin/categories", "flash-category-deleted"))
+        }
         Err(error) => {
             let category = find(&shell, &id).await?;
             let mut form = form_of(&category);

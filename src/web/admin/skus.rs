@@ -82,13 +82,15 @@ struct Page<'a> {
     now: Vec<Now>,
     options: Vec<Input>,
     currency: &'a str,
+    /// It had stock, so it cannot be deleted.
+    is_kept: bool,
 }
 
 pub(super) async fn new(shell: Shell, path: web::Path<String>) -> ApiResult {
     let product = product::find(&shell, &path).await?;
     let form =
         Form::of([("weight_grams", "0"), ("backorder_limit", "0"), ("requires_shipping", "true"), ("taxable", "true")]);
-    show(&shell, &form, &product, None)
+    show(&shell, &form, &product, None).await
 }
 
 pub(super) async fn create(shell: Shell, path: web::Path<String>, mut form: Form) -> ApiResult {
@@ -104,12 +106,12 @@ pub(super) async fn create(shell: Shell, path: web::Path<String>, mut form: Form
             Err(error) => form.refuse(at_options(error))?,
         }
     }
-    show(&shell, &form, &product, None)
+    show(&shell, &form, &product, None).await
 }
 
 pub(super) async fn page(shell: Shell, code: web::Path<String>) -> ApiResult {
     let (sku, product) = find(&shell, &code).await?;
-    show(&shell, &form_of(&sku), &product, Some(&sku))
+    show(&shell, &form_of(&sku), &product, Some(&sku)).await
 }
 
 pub(super) async fn update(shell: Shell, code: web::Path<String>, mut form: Form) -> ApiResult {
@@ -138,7 +140,7 @@ pub(super) async fn update(shell: Shell, code: web::Path<String>, mut form: Form
             Err(error) => form.refuse(at_options(error))?,
         }
     }
-    show(&shell, &form, &product, Some(&sku))
+    show(&shell, &form, &product, Some(&sku)).await
 }
 
 pub(super) async fn delete(shell: Shell, code: web::Path<String>, form: Form) -> ApiResult {
@@ -152,7 +154,7 @@ pub(super) async fn delete(shell: Shell, code: web::Path<String>, form: Form) ->
             let (sku, product) = find(&shell, &code).await?;
             let mut form = form_of(&sku);
             form.refuse(error)?;
-            show(&shell, &form, &product, Some(&sku))
+            show(&shell, &form, &product, Some(&sku)).await
         }
     }
 }
@@ -165,7 +167,11 @@ pub(super) async fn find(shell: &Shell, code: &str) -> ApiResult<(Sku, Product)>
     Ok((sku, product))
 }
 
-fn show(shell: &Shell, form: &Form, product: &Product, sku: Option<&Sku>) -> ApiResult {
+async fn show(shell: &Shell, form: &Form, product: &Product, sku: Option<&Sku>) -> ApiResult {
+    let is_kept = match sku {
+        Some(sku) => shell.site.inventory.had_stock(product.id, Some(sku.id)).await?,
+        None => false,
+    };
     let product_address = product_address(&product.handle, product.id);
     let option = |(n, name): (usize, &String)| form.input(&format!("options.{n}"), name).required();
     shell.form(
@@ -184,6 +190,7 @@ fn show(shell: &Shell, form: &Form, product: &Product, sku: Option<&Sku>) -> Api
             now: sku.map_or(vec![], |sku| differences(shell, form, &form_of(sku), &FIELDS)),
             options: product.options.iter().enumerate().map(option).collect(),
             currency: &shell.site.currency,
+            is_kept,
         },
     )
 }

@@ -40,6 +40,22 @@ on_both! {
         page.says("<code>inventory.holder_units_max</code></th><td class=\"n\">500</td>");
         page.says("Files in a folder, not sent");
         assert_eq!(page.body.matches(">Up</span>").count(), 2);
+        page.says("<dt>Replicas</dt><dd>None configured</dd>");
+        page.says("<dt>Cache</dt><dd>None configured</dd>");
+        assert_eq!(page.body.matches("<dd>In this process</dd>").count(), 2);
+        // One file is told once, with the log beside it.
+        let user = page.between("id=\"h-user\"", "</section>");
+        assert_eq!(user.contains("In the same file, with the same connections: Inventory module"), matches!(backend, Backend::Sqlite));
+        assert_eq!(user.contains("<table>"), matches!(backend, Backend::Postgres), "{user}");
+        if let DatabaseUrl::Sqlite(file) = &app.config.inventory.database.url {
+            let length = |ending: &str| std::fs::metadata(format!("{}{ending}", file.display())).unwrap().len();
+            let told = page.between("<dt>Size</dt><dd>", "<").to_owned();
+            let (number, unit) = told.split_once(' ').unwrap();
+            let unit = if unit == "MiB" { 1_048_576.0 } else { 1_024.0 };
+            let (told, log) = (number.parse::<f64>().unwrap() * unit, length("-wal"));
+            // Work goes on meanwhile.
+            assert!(log > 0 && (told - (length("") + log) as f64).abs() < 110_000.0, "{told} {log}");
+        }
         let pools = page.between("aria-label=\"Connections: Inventory module\"", "</table>");
         assert!(pools.contains("<td class=\"n\">3</td>"), "{pools}");
         for work in ["Giving back expired holds", "Imports", "Sending mail", "Tidying"] {
