@@ -121,7 +121,9 @@ async fn set_prices(shell: &Shell, form: &mut Form, n: usize, sku: &Sku, outcome
             let message = match problem.code {
                 ErrorCode::VersionMismatch => shell.t("prices-conflict"),
                 code if code.status() >= 500 => return Err(problem.into()),
-                _ => problem.errors.first().map_or(problem.detail, |fault| fault.message.clone()),
+                _ => {
+                    problem.errors.first().map_or_else(|| shell.t("error-other"), |fault| shell.site.texts.fault(fault))
+                }
             };
             form.fault(&price_name, format!("{}: {message}", sku.code));
             outcome.failed.insert(sku.code.clone(), message);
