@@ -7,6 +7,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+mod fault;
+
+pub use fault::Fault;
+
 macro_rules! error_codes {
     ($($variant:ident $code:literal $status:literal $retry:literal $title:literal;)*) => {
         /// A stable word for what went wrong. Clients may match on [`ErrorCode::code`]; it never changes its meaning.
@@ -80,13 +84,22 @@ impl fmt::Display for ErrorCode {
 pub struct FieldError {
     /// JSON Pointer (RFC 6901) into the request's body, as `/lines/0/quantity`; for a query parameter, its name.
     pub pointer: String,
-    /// What is wrong and what is allowed.
+    #[schema(schema_with = fault::schema)]
+    pub code: String,
+    /// What is wrong and what is allowed, in English.
     pub message: String,
+    /// The numbers and words of the message, by their names.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    #[schema(value_type = Object, required = false)]
+    pub arguments: serde_json::Map<String, serde_json::Value>,
 }
 
 impl FieldError {
-    pub fn new(pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        FieldError { pointer: pointer.into(), message: message.into() }
+    /// A text is a fault without a code of its own.
+    pub fn new(pointer: impl Into<String>, fault: impl Into<Fault>) -> Self {
+        let fault = fault.into();
+        let (code, message) = (fault.code().to_owned(), fault.to_string());
+        FieldError { pointer: pointer.into(), code, message, arguments: fault.arguments() }
     }
 }
 
@@ -114,6 +127,15 @@ impl Problem {
 
     pub fn validation(errors: Vec<FieldError>) -> Self {
         Problem { errors, ..Problem::new(ErrorCode::Validation, "Some values are not allowed; see errors.") }
+    }
+
+    /// What stands in the way of a change; `reason` is its code.
+    pub fn conflict(fault: &Fault) -> Self {
+        let problem = Problem::new(ErrorCode::Conflict, fault.to_string()).with("reason", fault.code());
+        match fault.arguments() {
+            none if none.is_empty() => problem,
+            arguments => problem.with("arguments", arguments),
+        }
     }
 
     pub fn with(mut self, member: &str, value: impl Serialize) -> Self {

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::call::{Answer, Call, Caller, IdempotencyKey, Version, Versioned};
-use crate::error::{ErrorCode, FieldError, Problem, json_pointer};
+use crate::error::{ErrorCode, Fault, FieldError, Problem, json_pointer};
 
 pub mod browser;
 pub mod cookie;
@@ -189,7 +189,7 @@ fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
         let pointer = json_pointer(error.path());
         Problem::validation(vec![match missing(message) {
-            Some(field) => FieldError::new(format!("{pointer}/{field}"), "must be there"),
+            Some(field) => FieldError::new(format!("{pointer}/{field}"), Fault::Missing),
             None => FieldError::new(pointer, plain(message)),
         }])
     })?;
@@ -200,7 +200,7 @@ fn read_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 }
 
 /// What a library says of a value, in words for those who do not know Rust.
-fn plain(message: &str) -> String {
+fn plain(message: &str) -> Fault {
     const WORDS: &[(&str, &str)] = &[
         ("invalid digit found in string", "must be a whole number"),
         ("number too large to fit in target type", "is too large"),
@@ -213,9 +213,10 @@ fn plain(message: &str) -> String {
         (", expected a sequence", ", expected a list"),
     ];
     if message.starts_with("UUID parsing failed") {
-        return "is not an id: ids are UUIDs".to_owned();
+        return Fault::Malformed { words: "is not an id: ids are UUIDs".to_owned() };
     }
-    WORDS.iter().fold(message.to_owned(), |text, (theirs, ours)| text.replace(theirs, ours))
+    let words = WORDS.iter().fold(message.to_owned(), |text, (theirs, ours)| text.replace(theirs, ours));
+    Fault::Malformed { words }
 }
 
 /// The field that is missing, when that is what a library says.
@@ -238,7 +239,7 @@ impl<T: DeserializeOwned> FromRequest for Params<T> {
             let problem = match text.contains("unknown field") {
                 true => Problem::new(ErrorCode::UnknownParameter, format!("The query is wrong: {text}")),
                 false => Problem::validation(vec![match missing(&text) {
-                    Some(name) => FieldError::new(name, "must be there"),
+                    Some(name) => FieldError::new(name, Fault::Missing),
                     None => FieldError::new(name.trim_matches('.'), plain(&text)),
                 }]),
             };

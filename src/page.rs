@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::error::FieldError;
+use crate::error::{Fault, FieldError};
 
 /// The largest number of things on one page.
 pub const LIMIT_MAX: u32 = 200;
@@ -39,7 +39,10 @@ impl<T> Page<T> {
 pub fn limit(limit: Option<u32>) -> Result<i64, FieldError> {
     match limit.unwrap_or(LIMIT_DEFAULT) {
         limit @ 1..=LIMIT_MAX => Ok(i64::from(limit)),
-        other => Err(FieldError::new("limit", format!("is {other}; must be from 1 to {LIMIT_MAX}"))),
+        other => {
+            let fault = Fault::OutOfRange { value: other.into(), min: 1, max: LIMIT_MAX.into() };
+            Err(FieldError::new("limit", fault))
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::call::Version;
 use crate::db::{DbError, Failure, Migrations};
-use crate::error::{ErrorCode, FieldError, Problem};
+use crate::error::{ErrorCode, Fault, FieldError, Problem};
 
 mod door;
 mod flow;
@@ -49,7 +49,7 @@ pub enum InventoryError {
     AlreadyExists { what: &'static str, name: String },
     /// The thing cannot be changed or removed while something else needs it.
     #[error("{0}")]
-    Conflict(String),
+    Conflict(Fault),
     #[error("version {expected} was expected, {actual} is there")]
     VersionMismatch { expected: Version, actual: Version },
     /// Not enough for these lines; nothing was taken.
@@ -102,8 +102,8 @@ impl Failure for InventoryError {
 
 impl InventoryError {
     /// One value that is not allowed; `pointer` as in [`FieldError`].
-    pub fn invalid(pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        InventoryError::Invalid(vec![FieldError::new(pointer, message)])
+    pub fn invalid(pointer: impl Into<String>, fault: impl Into<Fault>) -> Self {
+        InventoryError::Invalid(vec![FieldError::new(pointer, fault)])
     }
 }
 
@@ -115,7 +115,7 @@ impl From<InventoryError> for Problem {
             InventoryError::Invalid(errors) => Problem::validation(errors),
             InventoryError::InvalidCursor => Problem::new(ErrorCode::InvalidCursor, detail),
             InventoryError::AlreadyExists { .. } => Problem::new(ErrorCode::AlreadyExists, detail),
-            InventoryError::Conflict(_) => Problem::new(ErrorCode::Conflict, detail),
+            InventoryError::Conflict(fault) => Problem::conflict(&fault),
             InventoryError::VersionMismatch { actual, .. } => {
                 Problem::new(ErrorCode::VersionMismatch, detail).with("version", actual.number)
             }

@@ -3,6 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 
 use super::UserError;
+use crate::error::Fault;
 
 /// In bytes: what RFC 5321 lets a path have.
 const LENGTH_MAX: usize = 254;
@@ -21,9 +22,7 @@ impl Email {
         let shown: String = text.trim().nfc().take(LENGTH_MAX + 1).collect();
         match is_address(&shown) {
             true => Ok(Email { norm: normalised(&shown), shown }),
-            false => {
-                Err(UserError::invalid(pointer, "must be an e-mail address of at most 254 bytes, as ann@example.com"))
-            }
+            false => Err(UserError::invalid(pointer, Fault::Email { max: LENGTH_MAX })),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use crate::call::Version;
 use crate::db::{DbError, Failure, Migrations};
-use crate::error::{ErrorCode, FieldError, Problem};
+use crate::error::{ErrorCode, Fault, FieldError, Problem};
 
 mod door;
 mod email;
@@ -58,7 +58,7 @@ pub enum UserError {
     VersionMismatch { expected: Version, actual: Version },
     /// As disabling oneself or the last admin.
     #[error("{0}")]
-    Conflict(String),
+    Conflict(Fault),
     /// It was made under this request's key before, and what was told then is told once.
     #[error("this was made already, and its secret was told once")]
     AlreadyMade,
@@ -89,8 +89,8 @@ impl Failure for UserError {
 
 impl UserError {
     /// One value that is not allowed; `pointer` as in [`FieldError`].
-    pub fn invalid(pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        UserError::Invalid(vec![FieldError::new(pointer, message)])
+    pub fn invalid(pointer: impl Into<String>, fault: impl Into<Fault>) -> Self {
+        UserError::Invalid(vec![FieldError::new(pointer, fault)])
     }
 }
 
@@ -107,7 +107,7 @@ impl From<UserError> for Problem {
             UserError::VersionMismatch { actual, .. } => {
                 Problem::new(ErrorCode::VersionMismatch, detail).with("version", actual.number)
             }
-            UserError::Conflict(_) => Problem::new(ErrorCode::Conflict, detail),
+            UserError::Conflict(fault) => Problem::conflict(&fault),
             UserError::AlreadyMade => Problem::new(ErrorCode::AlreadyExists, detail),
             UserError::Forbidden(_) => Problem::new(ErrorCode::Forbidden, detail),
             UserError::Busy => Problem::new(ErrorCode::Busy, detail).retry_after(1),

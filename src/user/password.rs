@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{UserError, token};
 use crate::config::{Secret, UserConfig};
+use crate::error::Fault;
 
 /// Longer ones are refused before anything is done with them.
 pub(super) const LENGTH_MAX: usize = 128;
@@ -57,17 +58,15 @@ impl Passwords {
 
     /// Looks whether a new password is taken; `Err` of the text says why not. Hashes nothing. `own` is what an attacker would try
     /// first: the person's address and name.
-    pub(super) async fn check_new(&self, password: &Secret, own: Vec<String>) -> Result<Result<(), String>, UserError> {
-        if let Err(message) = self.check_length(password.expose()) {
-            return Ok(Err(message));
+    pub(super) async fn check_new(&self, password: &Secret, own: Vec<String>) -> Result<Result<(), Fault>, UserError> {
+        if let Err(fault) = self.check_length(password.expose()) {
+            return Ok(Err(fault));
         }
         let password = password.clone();
         self.run(move || {
             let own: Vec<&str> = own.iter().map(String::as_str).collect();
             match is_weak(password.expose(), &own) {
-                true => {
-                    Err("is too easy to guess: take some more words, or ones that do not belong together".to_owned())
-                }
+                true => Err(Fault::PasswordTooWeak),
                 false => Ok(()),
             }
         })
@@ -99,13 +98,13 @@ impl Passwords {
         .await?
     }
 
-    fn check_length(&self, password: &str) -> Result<(), String> {
+    fn check_length(&self, password: &str) -> Result<(), Fault> {
         // A character has at least one byte and at most four, so a huge text is not counted to its end.
         if password.len() > LENGTH_MAX * 4 || password.chars().count() > LENGTH_MAX {
-            return Err(format!("must be at most {LENGTH_MAX} characters"));
+            return Err(Fault::PasswordTooLong { max: LENGTH_MAX });
         }
         match password.chars().count() < self.length_min {
-            true => Err(format!("must be at least {} characters", self.length_min)),
+            true => Err(Fault::PasswordTooShort { min: self.length_min as u32 }),
             false => Ok(()),
         }
     }

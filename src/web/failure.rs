@@ -15,7 +15,7 @@ struct Failure<'a> {
     status: u16,
     title: String,
     advice: String,
-    detail: &'a str,
+    detail: String,
     request_id: &'a str,
 }
 
@@ -37,8 +37,11 @@ pub(super) fn show(site: &web::Data<Site>, asked: &Asked, problem: &ProblemBody)
         _ => (shell.t("failure-title-400"), shell.t("failure-advice-400")),
     };
     let (title, advice) = of_status("title").zip(of_status("advice")).unwrap_or_else(of_kind);
-    // What went wrong inside is for the log.
-    let detail = if problem.status >= 500 || problem.status == 404 { "" } else { &problem.detail };
+    // The problem's own words are for programs and for the log.
+    let detail = match problem.status {
+        409 | 413 | 422 => site.texts.problem(&problem.code, &problem.extra, 0).unwrap_or_default(),
+        _ => String::new(),
+    };
     let page =
         Failure { shell: &shell, status: problem.status, title, advice, detail, request_id: &problem.request_id };
     Shown::Page(page.render().unwrap_or_else(|_| format!("{}: {}", problem.title, problem.request_id)))

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::{Shell, Site, again};
 use crate::call::{Call, Caller, IdempotencyKey, Version};
 use crate::clock::Id;
-use crate::error::{ErrorCode, FieldError, Problem};
+use crate::error::{ErrorCode, Fault, FieldError, Problem};
 use crate::http::{ApiError, ApiResult, body_bytes};
 use crate::money;
 
@@ -33,9 +33,20 @@ pub(in crate::web) struct Form {
     values: Vec<(String, String)>,
     /// Where the first value of each name is.
     first: HashMap<String, usize>,
-    faults: Vec<FieldError>,
+    faults: Vec<Told>,
+    /// In whose words faults are told; a form that nobody sent has none.
+    site: Option<web::Data<Site>>,
     /// Why it was refused, where it was.
     problem: Option<Problem>,
+}
+
+/// A value that is not allowed, in words for the person.
+#[derive(Clone)]
+struct Told {
+    field: String,
+    text: String,
+    /// It reads well away from its field.
+    is_whole: bool,
 }
 
 /// A form that was sent. Where somebody is logged in, it must carry the session's token: without it nothing is done, and the person
@@ -57,7 +68,8 @@ impl FromRequest for Form {
                 let detail = format!("A form has at most {FIELDS_MAX} fields: send less at a time.");
                 return Err(ApiError(Problem::new(ErrorCode::PayloadTooLarge, detail)).into());
             }
-            let form = Form::of(url::form_urlencoded::parse(&bytes).into_owned());
+            let mut form = Form::of(url::form_urlencoded::parse(&bytes).into_owned());
+            form.site = request.app_data::<web::Data<Site>>().cloned();
             match form.has_token(&request).await? {
                 true => Ok(form),
                 false => Err(again::ask(&request, form).await),
@@ -79,7 +91,8 @@ impl Form {
 
     /// The parameters of an address.
     pub(in crate::web) fn of_query(request: &HttpRequest) -> Form {
-        Form::of(url::form_urlencoded::parse(request.query_string().as_bytes()).into_owned())
+        let site = request.app_data::<web::Data<Site>>().cloned();
+        Form { site, ..Form::of(url::form_urlencoded::parse(request.query_string().as_bytes()).into_owned()) }
     }
 
     /// Does it carry the token of the session that sends it? Of a guest's form nothing is asked.
@@ -146,7 +159,7 @@ impl Form {
     pub(in crate::web) fn integer(&mut self, name: &str) -> i64 {
         let text = self.text(name);
         text.parse().unwrap_or_else(|_| {
-            self.fault(name, "must be a whole number");
+            self.fault_of(name, Fault::NotInteger);
             0
         })
     }
@@ -156,20 +169,34 @@ impl Form {
         let text = self.optional(name)?;
         let amount = ungrouped(&text).and_then(|text| money::parse(&text, money::decimals(currency)));
         if amount.is_none() {
-            self.fault(name, format!("must be an amount, as 12.50, in {currency}"));
+            self.fault_of(name, Fault::NotAmount { currency: currency.to_owned() });
         }
         amount
     }
 
-    /// Notes that a value is not allowed.
-    pub(in crate::web) fn fault(&mut self, name: &str, message: impl Into<String>) {
-        self.faults.push(FieldError::new(name, message));
+    /// Notes that a value is not allowed, in the page's own words.
+    pub(in crate::web) fn fault(&mut self, name: &str, text: impl Into<String>) {
+        let text = text.into();
+        let is_whole = !text.starts_with(char::is_lowercase);
+        self.faults.push(Told { field: name.to_owned(), text, is_whole });
         self.problem.get_or_insert_with(|| Problem::validation(vec![]));
+    }
+
+    fn fault_of(&mut self, name: &str, fault: Fault) {
+        self.tell(&FieldError::new(name, fault));
+        self.problem.get_or_insert_with(|| Problem::validation(vec![]));
+    }
+
+    /// Notes a fault that a module has found.
+    fn tell(&mut self, fault: &FieldError) {
+        let field = fault.pointer.trim_start_matches('/').replace('/', ".");
+        let text = self.site.as_ref().map_or_else(|| fault.message.clone(), |site| site.texts.fault(fault));
+        self.faults.push(Told { field, text, is_whole: false });
     }
 
     /// What is wrong with a value that is shown in several fields.
     pub(in crate::web) fn fault_at(&self, name: &str) -> Option<&str> {
-        self.faults.iter().find(|fault| fault.pointer == name).map(|fault| &*fault.message)
+        self.faults.iter().find(|fault| fault.field == name).map(|fault| &*fault.text)
     }
 
     pub(in crate::web) fn is_good(&self) -> bool {
@@ -182,10 +209,7 @@ impl Form {
         if problem.code.status() >= 500 || matches!(problem.code, ErrorCode::NotFound | ErrorCode::Forbidden) {
             return Err(problem.into());
         }
-        for fault in &problem.errors {
-            let name = fault.pointer.trim_start_matches('/').replace('/', ".");
-            self.faults.push(FieldError::new(name, fault.message.clone()));
-        }
+        problem.errors.iter().for_each(|fault| self.tell(fault));
         self.problem = Some(problem);
         Ok(())
     }
@@ -227,18 +251,15 @@ impl Form {
     /// What stands above a form that was refused: why, with a link to each field in question.
     pub(in crate::web) fn summary(&self, shell: &Shell) -> String {
         let Some(problem) = &self.problem else { return String::new() };
-        let code = format!("error-{}", problem.code);
-        let seconds = problem.retry_after_seconds.unwrap_or(0) as i64;
-        let text = match problem.code {
+        let seconds = problem.retry_after_seconds.unwrap_or(0);
+        let known = shell.site.texts.problem(problem.code.code(), &problem.extra, seconds);
+        let text = known.unwrap_or_else(|| match problem.code {
+            // The page's own words.
             ErrorCode::Conflict => problem.detail.clone(),
-            _ => {
-                let max = problem.extra.get("max").and_then(serde_json::Value::as_i64).unwrap_or(0);
-                let fill = [("seconds", seconds.into()), ("max", max.into())];
-                shell.site.texts.find(&code, &fill).unwrap_or_else(|| problem.detail.clone())
-            }
-        };
+            _ => shell.t("error-other"),
+        });
         let told = self.faults.iter().take(FAULTS_TOLD);
-        let faults = told.map(|fault| (id(&fault.pointer), named(shell, fault))).collect();
+        let faults = told.map(|fault| (id(&fault.field), named(shell, fault))).collect();
         let left = self.faults.len().saturating_sub(FAULTS_TOLD);
         let more = (left > 0).then(|| shell.t1("form-more-faults", "n", left));
         Summary { title: &shell.t("form-problem"), text, faults, more }.render().unwrap_or_default()
@@ -246,13 +267,12 @@ impl Form {
 
     /// A field that shows what was sent before.
     pub(in crate::web) fn input(&self, name: &str, label: impl Display) -> Input {
-        let fault = self.faults.iter().find(|fault| fault.pointer == name).map(|fault| fault.message.clone());
         Input {
             id: id(name),
             name: name.to_owned(),
             label: label.to_string(),
             value: self.text(name),
-            fault,
+            fault: self.fault_at(name).map(str::to_owned),
             kind: "text",
             ..Input::default()
         }
@@ -264,19 +284,19 @@ impl Form {
     }
 }
 
-/// A fault as it reads away from its field: `Password: must be at least 12 characters`. A message that is a sentence says it all.
-fn named(shell: &Shell, fault: &FieldError) -> String {
-    if !fault.message.starts_with(char::is_lowercase) {
-        return fault.message.clone();
+/// A fault as it reads away from its field: `Password: Please use at least 12 characters.`
+fn named(shell: &Shell, fault: &Told) -> String {
+    match fault.is_whole {
+        true => fault.text.clone(),
+        false => format!("{}: {}", label(shell, &fault.field), fault.text),
     }
-    format!("{}: {}", label(shell, &fault.pointer), fault.message)
 }
 
 /// What a field is called where its page does not say it: by the last word of its name that is not a number.
 pub(in crate::web) fn label(shell: &Shell, field: &str) -> String {
     let is_word = |part: &&str| part.starts_with(|c: char| c.is_ascii_alphabetic());
     let name = field.rsplit('.').find(is_word).unwrap_or(field);
-    let key = format!("field-{}", name.replace('_', "-"));
+    let key = format!("label-{}", name.replace('_', "-"));
     shell.find1(&key, "n", 0_i64).unwrap_or_else(|| {
         let words = name.replace('_', " ");
         let mut letters = words.chars();

@@ -100,7 +100,7 @@ impl Format {
 }
 
 /// Digits in groups of three.
-pub(super) fn grouped(digits: &str) -> String {
+pub(in crate::web) fn grouped(digits: &str) -> String {
     let mut text = String::with_capacity(digits.len() * 4 / 3);
     for (n, digit) in digits.chars().enumerate() {
         if n > 0 && (digits.len() - n).is_multiple_of(3) {

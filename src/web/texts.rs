@@ -6,10 +6,12 @@
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use rust_embed::RustEmbed;
+use serde_json::{Map, Value};
 use unic_langid::LanguageIdentifier;
 
 use super::locale::grouped;
 use crate::config::Locale;
+use crate::error::FieldError;
 
 #[derive(RustEmbed)]
 #[folder = "src/web/texts"]
@@ -57,12 +59,40 @@ impl Texts {
     }
 }
 
+/// What modules tell of faults, in the shop's language.
+impl Texts {
+    /// What is wrong with a value; in the module's English where it has no code of its own.
+    pub(in crate::web) fn fault(&self, fault: &FieldError) -> String {
+        self.find(&format!("fault-{}", fault.code), &fill(&fault.arguments)).unwrap_or_else(|| fault.message.clone())
+    }
+
+    /// Why something was refused: by its reason where it has one, by its code otherwise.
+    pub(in crate::web) fn problem(&self, code: &str, extra: &Map<String, Value>, seconds: u64) -> Option<String> {
+        if let Some(reason) = extra.get("reason").and_then(Value::as_str) {
+            let arguments = extra.get("arguments").and_then(Value::as_object);
+            return self.find(&format!("fault-{reason}"), &arguments.map(fill).unwrap_or_default());
+        }
+        let max = extra.get("max").and_then(Value::as_i64).unwrap_or(0);
+        self.find(&format!("error-{code}"), &[("seconds", (seconds as i64).into()), ("max", max.into())])
+    }
+}
+
+/// The arguments of a fault as those of its text.
+fn fill(arguments: &Map<String, Value>) -> Vec<(&str, FluentValue<'_>)> {
+    let value = |value: &Value| match value {
+        Value::Number(number) => FluentValue::from(number.as_i64().unwrap_or(i64::MAX)),
+        other => FluentValue::from(other.as_str().unwrap_or_default().to_owned()),
+    };
+    arguments.iter().map(|(name, argument)| (name.as_str(), value(argument))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
     use std::path::Path;
 
     use super::*;
+    use crate::error::{ErrorCode, Fault, Problem};
 
     /// All keys that code and templates ask for by name.
     fn asked(folder: &Path, found: &mut BTreeSet<String>) {
@@ -119,5 +149,130 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Codes of errors that forms do not meet.
+    const OF_PROGRAMS: [ErrorCode; 12] = [
+        ErrorCode::Conflict,
+        ErrorCode::UnknownParameter,
+        ErrorCode::IdempotencyKeyMissing,
+        ErrorCode::Unauthenticated,
+        ErrorCode::Forbidden,
+        ErrorCode::NotFound,
+        ErrorCode::MethodNotAllowed,
+        ErrorCode::RequestTimeout,
+        ErrorCode::UnsupportedMediaType,
+        ErrorCode::VersionRequired,
+        ErrorCode::HeadersTooLarge,
+        ErrorCode::InvalidCursor,
+    ];
+
+    #[test]
+    fn every_fault_and_every_error_of_a_form_has_a_text_that_is_filled() {
+        for locale in [Locale::EnUs, Locale::EnGb] {
+            let texts = Texts::load(locale);
+            for (code, arguments) in Fault::CODES.iter().filter(|(code, _)| *code != "other") {
+                let fill: Vec<_> = arguments.iter().map(|name| (*name, FluentValue::from(1_234))).collect();
+                let text = texts.find(&format!("fault-{code}"), &fill).unwrap_or_else(|| panic!("no fault-{code}"));
+                assert!(!text.contains('{') && !text.contains("1234"), "{code}: {text}");
+            }
+            for code in ErrorCode::ALL.iter().filter(|code| code.status() < 500 && !OF_PROGRAMS.contains(code)) {
+                assert!(texts.find(&format!("error-{code}"), &[]).is_some(), "no error-{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_fault_is_told_in_the_shops_words() {
+        let texts = Texts::load(Locale::EnUs);
+        let told = |fault: Fault| texts.fault(&FieldError::new("/a", fault));
+        let takes = Fault::TakesTooMuch { counter: "on_hand".to_owned(), quantity: 5_000, there: 9 };
+        assert_eq!(told(takes), "You cannot take 5,000: only 9 are on hand.");
+        assert_eq!(told(Fault::PasswordTooShort { min: 12 }), "Please use at least 12 characters.");
+        assert_eq!(told("has no code".into()), "has no code");
+        let full = Problem::conflict(&Fault::AddressesFull { max: 50 });
+        let text = texts.problem("conflict", &full.extra, 0).unwrap();
+        assert_eq!(text, "At most 50 addresses can be kept. Please delete one first.");
+    }
+
+    /// The last words of the names of all fields that pages name by a literal.
+    #[test]
+    fn every_field_has_a_name_to_be_told_by() {
+        let mut names = BTreeSet::new();
+        fields(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web"), &mut names);
+        assert!(names.len() > 50, "the fields are not found: {names:?}");
+        let texts = Texts::load(Locale::EnUs);
+        let key = |name: &&String| format!("label-{}", name.replace('_', "-"));
+        let missing: Vec<_> = names.iter().filter(|name| texts.find(&key(name), &[]).is_none()).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    fn fields(folder: &Path, found: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                fields(&path, found);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            for call in ["form.input(\"", "form.check(\""] {
+                let names = text.split(call).skip(1).map(|rest| rest.split('"').next().unwrap());
+                let word =
+                    |name: &str| name.rsplit('.').find(|part| part.starts_with(char::is_alphabetic)).map(str::to_owned);
+                found.extend(names.filter_map(word));
+            }
+        }
+    }
+
+    /// Words that only one of the two countries writes so, by their beginnings.
+    const BRITISH: [&str; 12] = [
+        "colour",
+        "cancelled",
+        "catalogue",
+        "organis",
+        "postcode",
+        "favour",
+        "centre",
+        "grey",
+        "honour",
+        "basket",
+        "recognis",
+        "behaviour",
+    ];
+    const AMERICAN: [&str; 8] = ["color", "canceled", "catalog ", "catalog.", "organiz", "zip code", "favor", "center"];
+
+    fn spelled(texts: &[(String, String)], words: &[&str]) -> Vec<String> {
+        let has = |text: &str, word: &str| {
+            let text = text.to_lowercase();
+            text.match_indices(word).any(|(at, _)| !text[..at].ends_with(char::is_alphabetic))
+        };
+        let found = texts.iter().filter(|(_, text)| words.iter().any(|word| has(text, word)));
+        found.map(|(key, text)| format!("{key} = {text}")).collect()
+    }
+
+    /// All texts of a locale, filled with nothing: of those with several forms the one for none.
+    fn all(locale: Locale) -> Vec<(String, String)> {
+        let texts = Texts::load(locale);
+        let mut keys = BTreeSet::new();
+        for name in Files::iter().filter(|name| name.starts_with("en/")) {
+            let text = String::from_utf8(Files::get(&name).unwrap().data.into_owned()).unwrap();
+            let resource = FluentResource::try_new(text).unwrap_or_else(|(resource, _)| resource);
+            for entry in resource.entries() {
+                if let fluent_syntax::ast::Entry::Message(message) = entry {
+                    keys.insert(message.id.name.to_owned());
+                }
+            }
+        }
+        // Names of countries are what their people call them.
+        keys.retain(|key| !key.starts_with("country-"));
+        keys.into_iter().map(|key| (key.clone(), texts.say(&key, &[]))).collect()
+    }
+
+    #[test]
+    fn each_country_reads_its_own_spelling() {
+        let american = spelled(&all(Locale::EnUs), &BRITISH);
+        assert!(american.is_empty(), "British in en/: {american:#?}");
+        let british = spelled(&all(Locale::EnGb), &AMERICAN);
+        assert!(british.is_empty(), "American in en-GB: {british:#?}");
     }
 }

@@ -103,6 +103,33 @@ async fn what_is_wrong_is_told_in_plain_words_and_where() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fault_has_a_code_and_what_its_text_needs() {
+    let app = TestApp::start(Backend::Sqlite).await;
+    let token = app.token("admin@shop.example", Role::Admin).await;
+    let title = "x".repeat(301);
+    let request = app.request_as(&token, Method::POST, "/api/v1/products").json(&json!({ "title": title }));
+    let (_, problem) = read(request.send().await.unwrap()).await;
+    let told = json!([{ "pointer": "/title", "code": "too_long", "arguments": { "length": 301, "max": 300 },
+        "message": "has 301 characters; at most 300 are allowed" }]);
+    assert_eq!(problem["errors"], told, "{problem}");
+    // What stands in the way of a change is told so, too.
+    let (_, me) = read(app.request_as(&token, Method::GET, "/api/v1/me").send().await.unwrap()).await;
+    let path = format!("/api/v1/users/{}", me["id"].as_str().unwrap());
+    let request =
+        app.request_as(&token, Method::PATCH, &path).header("if-match", "*").json(&json!({ "role": "staff" }));
+    let (status, problem) = read(request.send().await.unwrap()).await;
+    assert_eq!(
+        (status, &problem["code"], &problem["reason"]),
+        (409, &json!("conflict"), &json!("last_admin")),
+        "{problem}"
+    );
+    let (_, document) = read(app.request(Method::GET, "/openapi.json").send().await.unwrap()).await;
+    let codes = document["components"]["schemas"]["FieldError"]["properties"]["code"]["enum"].as_array().unwrap();
+    assert!(codes.contains(&json!("too_long")) && codes.contains(&json!("last_admin")), "{codes:?}");
+    app.shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_token_is_401_and_says_how() {
     let app = TestApp::start(Backend::Sqlite).await;
     for header in ["Bearer nonsense", "Bearer ", "Basic dXNlcjpwYXNz", "ems_abc", "Bearer ems_\u{e9}"] {

@@ -143,7 +143,7 @@ async fn buys_and_cancels(browser: &Browser, scripts: bool) {
     if scripts {
         browser.client.accept_alert().await.unwrap();
     }
-    browser.shows("The order is cancelled.").await;
+    browser.shows("The order is canceled.").await;
     browser.go("/cart").await;
     browser.shows("Your cart is empty.").await;
 }

@@ -26,7 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("src/inventory/routes", &["call", "clock", "config", "error", "http", "inventory", "page"]),
     ("src/inventory/service", &["call", "clock", "config", "db", "error", "inventory", "page"]),
     ("src/inventory/store", &["call", "clock", "db", "inventory", "page"]),
-    ("src/inventory/door", &["call", "clock", "inventory", "page"]),
+    ("src/inventory/door", &["call", "clock", "error", "inventory", "page"]),
     ("src/inventory", &["call", "clock", "config", "db", "error", "http", "inventory", "money", "page"]),
     ("src/web", &["call", "clock", "config", "error", "http", "inventory", "kept", "money", "page", "user", "web"]),
     ("src/user/routes", &["call", "clock", "config", "error", "http", "page", "user"]),

@@ -306,7 +306,9 @@ async fn errors_are_pages_for_people_and_problems_for_programs() {
 
     let refused = app.page("/admin/users").header("cookie", format!("session={customer}")).send().await.unwrap();
     assert_eq!(refused.status(), 403);
-    assert!(refused.text().await.unwrap().contains("You may not do this"));
+    let text = refused.text().await.unwrap();
+    // Not in the words that programs are told.
+    assert!(text.contains("You may not do this") && !text.contains("This needs the role"), "{text}");
 
     let mut limited = app.page("/").send().await.unwrap();
     for _ in 0..20 {

@@ -104,7 +104,7 @@ on_both! {
         page.says(&format!("<a href=\"/admin/orders/{}\">Blue Mug</a>", order.id));
         page.says("eve@example.com");
         page.says("<a href=\"/admin/stock/CUP\">CUP</a>");
-        for (state, count) in [("Held", 1), ("To be shipped", 1), ("Shipped", 0), ("Cancelled", 0)] {
+        for (state, count) in [("Held", 1), ("To be shipped", 1), ("Shipped", 0), ("Canceled", 0)] {
             page.says(&format!(">{state}</a></th><td class=\"n\">{count}</td>"));
         }
         // A tile's number is that of the rows to which it leads.

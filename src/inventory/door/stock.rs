@@ -8,6 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::call::{Answer, Call};
 use crate::clock::{Id, Time};
+use crate::error::FieldError;
 use crate::inventory::{InventoryError, Money, SkuOffer};
 use crate::page::Page;
 
@@ -153,6 +154,9 @@ pub struct RowResult {
 pub struct RowError {
     pub code: String,
     pub detail: String,
+    /// The values that are not allowed, by their places in the row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -6,6 +6,8 @@ use std::sync::LazyLock;
 
 use url::Url;
 
+use crate::error::Fault;
+
 static CLEANER: LazyLock<ammonia::Builder<'static>> = LazyLock::new(|| {
     let mut builder = ammonia::Builder::default();
     builder
@@ -24,13 +26,12 @@ const TAGS_MAX: usize = 5_000;
 const REFERENCES_MAX: usize = 20_000;
 
 /// Why it would take too long to sanitise `html`, if it would.
-pub(super) fn too_complex(html: &str) -> Option<String> {
-    [('<', "tags", TAGS_MAX), ('&', "character references", REFERENCES_MAX)].into_iter().find_map(
-        |(sign, what, max)| {
-            let count = html.matches(sign).count();
-            (count > max).then(|| format!("has {count} {what}; at most {max} are allowed"))
-        },
-    )
+pub(super) fn too_complex(html: &str) -> Option<Fault> {
+    let (tags, references) = (html.matches('<').count(), html.matches('&').count());
+    if tags > TAGS_MAX {
+        return Some(Fault::TooManyTags { count: tags, max: TAGS_MAX });
+    }
+    (references > REFERENCES_MAX).then_some(Fault::TooManyReferences { count: references, max: REFERENCES_MAX })
 }
 
 /// The harmless part of `html`. Sanitised HTML stays as it is.

@@ -12,6 +12,7 @@ use super::validate::Faults;
 use super::validate::sku::MONEY_MAX;
 use crate::clock::{Id, Time};
 use crate::db::Connection;
+use crate::error::Fault;
 use crate::inventory::store::listing::filter::{Filter, Listing};
 use crate::inventory::store::listing::offer::offers;
 use crate::inventory::store::listing::{Key, Place};
@@ -159,20 +160,20 @@ fn check(query: &mut ProductQuery) -> Result<(i64, ProductSort), InventoryError>
     if let (Some(min), Some(max)) = (query.price_min, query.price_max)
         && min > max
     {
-        faults.add("price_max", format!("is {max}; must not be less than price_min, which is {min}"));
+        faults.add("price_max", Fault::PriceOrder { value: max, min });
     }
     if let Some(q) = &query.q {
         let (length, words) = (q.chars().count(), Terms::of(q).len());
         if length > QUERY_MAX {
-            faults.add("q", format!("has {length} characters; at most {QUERY_MAX} are allowed"));
+            faults.add("q", Fault::TooLong { length, max: QUERY_MAX });
         } else if words > QUERY_WORDS_MAX {
-            faults.add("q", format!("has {words} words; at most {QUERY_WORDS_MAX} are allowed"));
+            faults.add("q", Fault::TooManyWords { count: words, max: QUERY_WORDS_MAX });
         }
     }
     let default = if query.q.is_some() { ProductSort::Relevance } else { ProductSort::Newest };
     let sort = query.sort.unwrap_or(default);
     if sort == ProductSort::Relevance && query.q.is_none() {
-        faults.add("sort", "can be relevance only where q says what is looked for");
+        faults.add("sort", Fault::SortNeedsWords);
     }
     faults.finish()?;
     Ok((limit, sort))

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::{LocalInventory, limit, position};
 use crate::call::{Answer, Call};
 use crate::clock::Id;
+use crate::error::Fault;
 use crate::inventory::store::event::{event_is_unplaced, event_list, event_place};
 use crate::inventory::store::ledger::{LedgerPosition, ledger_list};
 use crate::inventory::store::level::{LevelFilter, Sellable, level_list, sellable_list};
@@ -47,8 +48,7 @@ impl Stock for LocalInventory {
     async fn stock_at(&self, skus: Vec<String>, locations: Vec<String>) -> Result<Vec<StockLevel>, InventoryError> {
         let pairs = skus.len().saturating_mul(locations.len());
         if pairs > LEVELS_MAX {
-            let message = format!("are {pairs} pairs of a SKU and a location; at most {LEVELS_MAX} are allowed");
-            return Err(InventoryError::invalid("sku", message));
+            return Err(InventoryError::invalid("sku", Fault::TooMany { count: pairs, max: LEVELS_MAX }));
         }
         if pairs == 0 {
             return Ok(vec![]);
@@ -65,8 +65,7 @@ impl Stock for LocalInventory {
 
     async fn availability(&self, skus: Vec<String>) -> Result<Vec<Availability>, InventoryError> {
         if skus.len() > ROWS_MAX {
-            let message = format!("are {} codes; at most {ROWS_MAX} are allowed", skus.len());
-            return Err(InventoryError::invalid("sku", message));
+            return Err(InventoryError::invalid("sku", Fault::TooMany { count: skus.len(), max: ROWS_MAX }));
         }
         let now = self.clock.now();
         let codes: Vec<String> = skus.iter().filter(|code| !code.contains('\0')).cloned().collect();
@@ -146,7 +145,7 @@ impl Stock for LocalInventory {
         let limit = limit(query.limit)?;
         let after = query.after.unwrap_or_default();
         if after < 0 {
-            return Err(InventoryError::invalid("after", "is below 0; take the position of the last event seen"));
+            return Err(InventoryError::invalid("after", Fault::EventPosition));
         }
         let (events, is_complete) = self
             .db

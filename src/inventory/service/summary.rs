@@ -4,6 +4,7 @@ use super::LocalInventory;
 use super::listing::MICROS_MAX;
 use super::validate::Faults;
 use crate::clock::Time;
+use crate::error::Fault;
 use crate::inventory::store::listing::offer::offers;
 use crate::inventory::store::summary as store;
 use crate::inventory::{DAYS_MAX, InventoryError, ReservationSummary, Scarcity, SkuOffer, StockSummary};
@@ -54,7 +55,7 @@ impl LocalInventory {
 fn check_days(days: &[Time]) -> Result<(), InventoryError> {
     let mut faults = Faults::default();
     if !(2..=DAYS_MAX).contains(&days.len()) {
-        faults.add("/days", format!("are {} times; must be 2 to {DAYS_MAX}", days.len()));
+        faults.add("/days", Fault::WrongCount { count: days.len(), min: 2, max: DAYS_MAX });
         return faults.finish();
     }
     for (index, day) in days.iter().enumerate() {

@@ -6,7 +6,7 @@ use unicode_normalization::char::is_combining_mark;
 use url::Url;
 
 use crate::clock::Id;
-use crate::error::FieldError;
+use crate::error::{Fault, FieldError};
 use crate::inventory::InventoryError;
 
 pub(super) mod product;
@@ -30,9 +30,9 @@ pub(super) struct Faults {
 
 impl Faults {
     /// Notes a fault of the member `pointer`, as `/title`.
-    pub(super) fn add(&mut self, pointer: &str, message: impl Into<String>) {
+    pub(super) fn add(&mut self, pointer: &str, fault: impl Into<Fault>) {
         if self.found.len() < FAULTS_MAX {
-            self.found.push(FieldError::new(format!("{}{pointer}", self.at), message));
+            self.found.push(FieldError::new(format!("{}{pointer}", self.at), fault));
         }
     }
 
@@ -52,10 +52,10 @@ impl Faults {
         }
         let length = text.chars().count();
         if length > max {
-            self.add(pointer, format!("has {length} characters; at most {max} are allowed"));
+            self.add(pointer, Fault::TooLong { length, max });
         }
         if text.chars().any(char::is_control) {
-            self.add(pointer, "has a control character, which is not allowed");
+            self.add(pointer, Fault::ControlCharacter);
         }
     }
 
@@ -63,45 +63,37 @@ impl Faults {
     pub(super) fn required_line(&mut self, pointer: &str, text: &mut String, max: usize) {
         self.line(pointer, text, max);
         if text.is_empty() {
-            self.add(pointer, "must not be empty");
+            self.add(pointer, Fault::Empty);
         }
     }
 
     pub(super) fn range(&mut self, pointer: &str, value: i64, min: i64, max: i64) {
         if !(min..=max).contains(&value) {
-            self.add(pointer, format!("is {value}; must be from {min} to {max}"));
+            self.add(pointer, Fault::OutOfRange { value, min, max });
         }
     }
 
     pub(super) fn count(&mut self, pointer: &str, count: usize, max: usize) {
         if count > max {
-            self.add(pointer, format!("has {count} items; at most {max} are allowed"));
+            self.add(pointer, Fault::TooMany { count, max });
         }
     }
 
     pub(super) fn slug(&mut self, pointer: &str, slug: &str) {
         if !is_slug(slug) {
-            let message = format!(
-                "must be 1 to {SLUG_MAX} lower-case letters (a-z), digits and single hyphens between them, and no id"
-            );
-            self.add(pointer, message);
+            self.add(pointer, Fault::Slug { max: SLUG_MAX });
         }
     }
 
     pub(super) fn sku_code(&mut self, pointer: &str, code: &str) {
         if !is_sku_code(code) {
-            let message =
-                format!("must be 1 to {CODE_MAX} visible ASCII characters without blanks and '/', and not '.' or '..'");
-            self.add(pointer, message);
+            self.add(pointer, Fault::SkuCode { max: CODE_MAX });
         }
     }
 
     pub(super) fn location_code(&mut self, pointer: &str, code: &str) {
         if !is_location_code(code) {
-            let message = format!(
-                "must be 1 to {LOCATION_CODE_MAX} letters (A-Z, a-z), digits, '-', '_' and '.', and not '.' or '..'"
-            );
-            self.add(pointer, message);
+            self.add(pointer, Fault::LocationCode { max: LOCATION_CODE_MAX });
         }
     }
 
@@ -109,7 +101,7 @@ impl Faults {
     pub(super) fn image_url(&mut self, pointer: &str, url: &mut String) {
         self.line(pointer, url, URL_MAX);
         if !is_image_url(url) {
-            self.add(pointer, "must begin with https://, http:// or a single /, and have no blanks");
+            self.add(pointer, Fault::ImageUrl);
         }
     }
 

@@ -8,6 +8,7 @@ use super::faults::Faults;
 use crate::call::{Call, Role, Version, Versioned};
 use crate::clock::{Id, Time};
 use crate::db::Connection;
+use crate::error::Fault;
 use crate::page::LIMIT_MAX;
 use crate::user::email::normalised;
 use crate::user::store;
@@ -33,8 +34,8 @@ impl Account for LocalUser {
 
     async fn profile_list(&self, users: Vec<Id>) -> Result<Vec<Profile>, UserError> {
         if users.len() > LIMIT_MAX as usize {
-            let message = format!("are {} ids; at most {LIMIT_MAX} are allowed", users.len());
-            return Err(UserError::invalid("users", message));
+            let fault = Fault::TooMany { count: users.len(), max: LIMIT_MAX as usize };
+            return Err(UserError::invalid("users", fault));
         }
         self.db.read(move |conn| Ok(store::profile::profiles_by_id(conn, &users)?)).await
     }
@@ -86,7 +87,7 @@ impl Account for LocalUser {
                 lock(conn, user, None)?;
                 let count = store::address::address_count(conn, user)?;
                 if count >= ADDRESSES_MAX as i64 {
-                    return Err(UserError::Conflict(format!("at most {ADDRESSES_MAX} addresses are kept")));
+                    return Err(UserError::Conflict(Fault::AddressesFull { max: ADDRESSES_MAX as i64 }));
                 }
                 if new.is_default {
                     store::address::address_default_clear(conn, user, now)?;
@@ -213,7 +214,7 @@ impl Account for LocalUser {
                 let other_admin = store::profile::admin_lock_others(conn, user)?;
                 let before = proof.hold(conn, now)?.profile()?;
                 if before.role == Role::Admin && !before.disabled && !other_admin {
-                    return Err(UserError::Conflict("the last admin cannot go".into()));
+                    return Err(UserError::Conflict(Fault::LastAdmin));
                 }
                 super::admin::keys_revoke(conn, &call, user, now)?;
                 store::profile::user_delete(conn, &before, &normalised(&before.email))?;
@@ -299,7 +300,7 @@ fn check_address(address: &AddressFields) -> Result<(), UserError> {
         faults.text(pointer, value, 200);
     }
     if address.country.len() != 2 || !address.country.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        faults.add("/country", "must be two capital letters (ISO 3166-1 alpha-2), as US");
+        faults.add("/country", Fault::Country);
     }
     faults.done()
 }

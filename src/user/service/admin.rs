@@ -9,6 +9,7 @@ use super::faults::Faults;
 use crate::call::{Call, Role, Version};
 use crate::clock::{Id, Time};
 use crate::db::Connection;
+use crate::error::Fault;
 use crate::page::{self, Page};
 use crate::user::store::profile::UserFilter;
 use crate::user::{
@@ -24,7 +25,8 @@ const TIDY_ROUNDS: u32 = 100;
 /// So many of a token's first characters are kept to tell the keys apart: too few to help to guess it.
 const HINT_LENGTH: usize = 8;
 /// What is to end later than that is meant never to end.
-const KEY_LIFE_SECONDS_MAX: u32 = 100 * 365 * 24 * 3_600;
+const KEY_LIFE_YEARS_MAX: u32 = 100;
+const KEY_LIFE_SECONDS_MAX: u32 = KEY_LIFE_YEARS_MAX * 365 * 24 * 3_600;
 
 /// Why a program is refused.
 pub(super) const PERSON_ONLY: &str = "Roles and the accounts of admins are changed by a person, not with an API key.";
@@ -58,7 +60,7 @@ impl Admin for LocalUser {
     ) -> Result<Profile, UserError> {
         let call = call.clone();
         if patch.disabled == Some(true) && call.actor == subject(user) {
-            return Err(UserError::Conflict("nobody can disable himself".into()));
+            return Err(UserError::Conflict(Fault::OwnAccount));
         }
         let now = self.clock.now();
         self.db
@@ -71,7 +73,7 @@ impl Admin for LocalUser {
                     return Err(UserError::Forbidden(PERSON_ONLY));
                 }
                 if before.role == Role::Admin && !before.disabled && !other_admin {
-                    return Err(UserError::Conflict("this is the last admin".into()));
+                    return Err(UserError::Conflict(Fault::LastAdmin));
                 }
                 let role = patch.role.unwrap_or(before.role);
                 let disabled = patch.disabled.unwrap_or(before.disabled);
@@ -242,18 +244,18 @@ fn check_key(new: &NewApiKey, now: Time) -> Result<(), UserError> {
     let mut faults = Faults::default();
     faults.required("/name", &new.name, 100);
     if new.scopes.is_empty() {
-        faults.add("/scopes", "must name at least one scope");
+        faults.add("/scopes", Fault::NoScope);
     }
     for (index, scope) in new.scopes.iter().enumerate() {
         if new.scopes[..index].contains(scope) {
-            faults.add(&format!("/scopes/{index}"), "is there already");
+            faults.add(&format!("/scopes/{index}"), Fault::Repeated);
         }
     }
     if new.expires_at.is_some_and(|end| end <= now) {
-        faults.add("/expires_at", "must be in the future");
+        faults.add("/expires_at", Fault::NotInFuture);
     }
     if new.expires_at.is_some_and(|end| end > now.plus_seconds(KEY_LIFE_SECONDS_MAX)) {
-        faults.add("/expires_at", "must be within 100 years; leave it out for a key that does not end");
+        faults.add("/expires_at", Fault::TooFarInFuture { years: KEY_LIFE_YEARS_MAX });
     }
     faults.done()
 }

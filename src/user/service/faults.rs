@@ -1,6 +1,6 @@
 //! Checks of what people send; all faults of a request are told at once.
 
-use crate::error::FieldError;
+use crate::error::{Fault, FieldError};
 use crate::page;
 use crate::user::UserError;
 
@@ -9,26 +9,26 @@ use crate::user::UserError;
 pub(super) struct Faults(Vec<FieldError>);
 
 impl Faults {
-    pub(super) fn add(&mut self, pointer: &str, message: impl Into<String>) {
-        self.0.push(FieldError::new(pointer, message));
+    pub(super) fn add(&mut self, pointer: &str, fault: impl Into<Fault>) {
+        self.0.push(FieldError::new(pointer, fault));
     }
 
     /// A text of at most `max` characters; empty (or missing) is fine.
     pub(super) fn text(&mut self, pointer: &str, value: &str, max: usize) {
         let length = value.chars().count();
         if length > max {
-            self.add(pointer, format!("has {length} characters; at most {max} are allowed"));
+            self.add(pointer, Fault::TooLong { length, max });
         }
         // PostgreSQL cannot keep NUL, and the others would only spoil labels and logs.
         if value.chars().any(char::is_control) {
-            self.add(pointer, "must not hold control characters");
+            self.add(pointer, Fault::ControlCharacter);
         }
     }
 
     /// A text that must say something.
     pub(super) fn required(&mut self, pointer: &str, value: &str, max: usize) {
         if value.trim().is_empty() {
-            self.add(pointer, "must not be empty");
+            self.add(pointer, Fault::Empty);
         }
         self.text(pointer, value, max);
     }

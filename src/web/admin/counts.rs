@@ -91,10 +91,8 @@ pub(super) async fn count(shell: &Shell, form: &mut Form) -> ApiResult<Vec<Count
 
 /// Why a row of a batch was not done.
 fn told(shell: &Shell, error: &RowError) -> String {
-    let known = shell.find1(&format!("error-{}", error.code), "seconds", 1_i64);
-    known.filter(|_| error.code != "validation").unwrap_or_else(|| {
-        // The pointer is for programs: people see which row it is.
-        let plain = error.detail.split_once(": ").filter(|(pointer, _)| pointer.starts_with('/'));
-        plain.map_or(error.detail.clone(), |(_, message)| message.to_owned())
-    })
+    if let Some(fault) = error.errors.first() {
+        return shell.site.texts.fault(fault);
+    }
+    shell.site.texts.problem(&error.code, &Default::default(), 1).unwrap_or_else(|| shell.t("error-other"))
 }

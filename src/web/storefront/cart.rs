@@ -7,7 +7,7 @@ use askama::Template;
 use super::checkout;
 use super::product::{Stock, chosen, chosen_address, picture, refused};
 use crate::clock::Id;
-use crate::error::{ErrorCode, Problem};
+use crate::error::{ErrorCode, Fault, Problem};
 use crate::http::ApiResult;
 use crate::inventory::{Image, Money, ProductKey, ProductStatus, Shortage, SkuOffer};
 use crate::user::{CART_LINES_MAX, CART_QUANTITY_MAX, CartLine};
@@ -237,7 +237,7 @@ fn put(lines: &mut Vec<CartLine>, line: CartLine, quantity: impl Fn(i64, i64) ->
 async fn keep(shell: &Shell, mut response: HttpResponse, lines: &[CartLine]) -> ApiResult {
     let value = shell.site.keys().await?.seal(&lines);
     if value.len() > COOKIE_BYTES_MAX || lines.len() > CART_LINES_MAX {
-        return Err(Problem::new(ErrorCode::Conflict, shell.t("cart-full")).into());
+        return Err(Problem::conflict(&Fault::CartFull { max: CART_LINES_MAX }).into());
     }
     let cookie = match lines {
         [] => shell.site.cookies.clear(CART),

@@ -75,7 +75,7 @@ async fn the_routes_answer_as_documented(backend: Backend) {
     assert_eq!(ask(&format!("/api/v1/availability?sku={}", "A,".repeat(101))).await.0, 422);
     assert_eq!(ask("/api/v1/availability?sku=").await.0, 422);
     let (status, problem) = ask("/api/v1/availability").await;
-    assert_eq!((status, &problem["errors"]), (422, &json!([{ "pointer": "sku", "message": "must be there" }])));
+    assert_eq!((status, &problem["errors"]), (422, &json!([{ "pointer": "sku", "code": "missing", "message": "must be there" }])));
 }
 
 async fn only_staff_may_see_and_change_stock(backend: Backend) {

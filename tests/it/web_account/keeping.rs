@@ -213,6 +213,6 @@ on_both! {
         let mut root = Browser::of(&app, "root@example.com").await;
         let page = root.post("/account/delete", &[("current_password", PASSWORD), ("sure", "true")]).await;
         assert_eq!((page.status, root.is_logged_in()), (409, true));
-        page.says("the last admin cannot go");
+        page.says("This is the last admin: make somebody else an admin first.");
     }
 }

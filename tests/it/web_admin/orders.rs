@@ -26,7 +26,7 @@ on_both! {
         let line = [("lines.0.sku", "MUG"), ("lines.0.location", "MAIN")];
         let fields = |quantity| [line[0], line[1], ("lines.0.quantity", quantity)];
 
-        for (quantity, told) in [("9", "only 3 are left to ship"), ("0", "Choose at least one unit"), ("-1", "must be 0 or more"), ("x", "must be a whole number")] {
+        for (quantity, told) in [("9", "Only 3 are left to ship"), ("0", "Choose at least one unit"), ("-1", "must be 0 or more"), ("x", "Please enter a whole number.")] {
             let refused = staff.submit(&page, &["key", "version"], &ship, &fields(quantity)).await;
             assert_eq!(refused.status, 422, "{quantity}");
             refused.says(told);

@@ -42,13 +42,13 @@ on_both! {
         let own = format!("/admin/users/{root}");
         let refused = admin.submit(&own, &["version"], &own, &[("role", "staff")]).await;
         assert_eq!(refused.status, 409);
-        refused.says("this is the last admin");
+        refused.says("This is the last admin");
         // What was chosen stays chosen, beside what is there.
         refused.says("<option value=\"staff\" selected>");
         refused.says("Now: Admin");
         let refused = admin.submit(&own, &["version"], &own, &[("disabled", "true")]).await;
         assert_eq!(refused.status, 409);
-        refused.says("nobody can disable himself");
+        refused.says("You cannot disable yourself.");
 
         let (_, eve) = Visitor::new(&app, "eve@example.com", Role::Customer).await;
         let user = format!("/admin/users/{eve}");
@@ -108,11 +108,11 @@ on_both! {
         let (mut admin, _) = Visitor::new(&app, "root@example.com", Role::Admin).await;
         let refused = admin.submit("/admin/keys", &["key"], "/admin/keys", &[("name", " "), ("expires_at", "")]).await;
         assert_eq!(refused.status, 422);
-        for fault in ["must not be empty", "must name at least one scope", "id=\"f-name-fault\"", "href=\"#f-scopes\""] {
+        for fault in ["<a href=\"#f-name\">Name: Please fill this in.</a>", "Rights: Please choose at least one right.", "id=\"f-name-fault\"", "href=\"#f-scopes\""] {
             refused.says(fault);
         }
         let scope = ("scopes.stock:read", "true");
-        for (day, told) in [("2020-01-01", "must be in the future"), ("soon", "must be a day"), ("9999-12-31", "within 100 years")] {
+        for (day, told) in [("2020-01-01", "a day in the future"), ("soon", "must be a day"), ("9999-12-31", "within 100 years")] {
             let refused = admin.submit("/admin/keys", &["key"], "/admin/keys", &[("name", "Till"), scope, ("expires_at", day)]).await;
             assert_eq!(refused.status, 422, "{day}");
             refused.says(told);

@@ -77,7 +77,7 @@ on_both! {
         let form = staff.get("/admin/products/mug/skus").await.form("/admin/products/mug/skus");
         let refused = staff.post("/admin/products/mug/skus", &form.clone().set("price", "9.999").set("code", "a b")).await;
         assert_eq!(refused.status, 422);
-        refused.has("must be an amount");
+        refused.has("Please enter an amount such as 12.50, in USD.");
         let refused = staff.post("/admin/products/mug/skus", &form.clone().set("price", "9.5").set("code", "B").set("options.0", "x")).await;
         assert_eq!(refused.status, 409);
         let good = form.set("price", "9.5").set("code", "D&D").set("options.0", "four").set("low_stock_threshold", "2");

@@ -89,7 +89,7 @@ pub(super) fn write(
 
 /// Somebody else was quicker.
 fn changed_meanwhile() -> InventoryError {
-    InventoryError::Conflict("A product of the import was changed by somebody else at the same time.".to_owned())
+    InventoryError::Conflict("A product of the import was changed by somebody else at the same time.".into())
 }
 
 fn write_locations(

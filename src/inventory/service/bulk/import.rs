@@ -14,6 +14,7 @@ use super::plan::HomeLocation;
 use super::read::{Piece, read};
 use crate::call::Call;
 use crate::db::{Connection, DbError};
+use crate::error::Fault;
 use crate::inventory::format::ReadError;
 use crate::inventory::service::LocalInventory;
 use crate::inventory::store::location;
@@ -136,11 +137,7 @@ impl LocalInventory {
             (Some(home), _) => Ok(Some((home.code, home.id))),
             (None, Some(name)) => Err(InventoryError::NotFound { what: "location", name }),
             (None, None) if options.format == BulkFormat::Jsonl => Ok(None),
-            (None, None) => Err(InventoryError::Conflict(
-                "There is no active location to which the quantities could go. Make one first: with POST /api/v1/locations, or by \
-                 the import of a JSONL file with the line {\"type\":\"location\",\"code\":\"MAIN\",\"name\":\"Main\"}."
-                    .to_owned(),
-            )),
+            (None, None) => Err(InventoryError::Conflict(Fault::NoLocation)),
         }
     }
 }

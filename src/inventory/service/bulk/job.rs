@@ -8,6 +8,7 @@ use super::import::{ImportEnd, ImportProgress, Log, is_passing, patiently};
 use crate::call::{Answer, Call};
 use crate::clock::{Id, Time};
 use crate::db::{Connection, DbError, Failure};
+use crate::error::Fault;
 use crate::inventory::service::idempotency::once;
 use crate::inventory::service::{LocalInventory, limit, position};
 use crate::inventory::store::job::{self as store, Claim};
@@ -28,7 +29,7 @@ const PIECES_AHEAD: usize = 1;
 impl LocalInventory {
     pub(super) async fn begin_import(&self, call: &Call, options: ImportOptions) -> Result<Id, InventoryError> {
         self.import_home(&options).await.map_err(|error| match error {
-            InventoryError::NotFound { .. } => InventoryError::invalid("location", "there is no location of this code"),
+            InventoryError::NotFound { .. } => InventoryError::invalid("location", Fault::NoSuchLocation),
             other => other,
         })?;
         let (now, actor) = (self.clock.now(), call.actor.clone());
@@ -116,9 +117,7 @@ impl LocalInventory {
                 Ok(Some(job))
             }
             None => match self.get_job(id).await? {
-                Some(job) if job.state != JobState::Cancelled => {
-                    Err(InventoryError::Conflict("The job has ended, so it cannot be cancelled.".to_owned()))
-                }
+                Some(job) if job.state != JobState::Cancelled => Err(InventoryError::Conflict(Fault::JobEnded)),
                 job => Ok(job),
             },
         }
@@ -169,7 +168,8 @@ impl LocalInventory {
             Ok((ImportEnd::Stopped, _)) => return Ok(true),
             // The job is taken up again when nothing was heard of it for long enough.
             Ok((ImportEnd::Broken(error), _)) => {
-                return Err(InventoryError::Conflict(format!("The input of job {} cannot be read: {error}", job.id)));
+                let words = format!("The input of job {} cannot be read: {error}", job.id);
+                return Err(InventoryError::Conflict(words.into()));
             }
             Err(error) if is_passing(&error) => return Err(error),
             Err(InventoryError::Db(error)) => (JobState::Failed, error.problem().detail),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::clock::{Id, Time};
-use crate::error::FieldError;
+use crate::error::{Fault, FieldError};
 use crate::inventory::format::{ImportProduct, ImportSku, ImportStock};
 use crate::inventory::service::catalogue::{product, sku};
 use crate::inventory::service::validate::product::{drop_no_option, without_no_option};
@@ -72,7 +72,7 @@ pub(super) fn plan<'a>(
     };
     let (mut rest, mut told) = (import.clone(), vec![]);
     for _ in 0..PLANS_MAX {
-        wrong.into_iter().for_each(|FieldError { pointer, message }| rest.fault(&pointer, message));
+        wrong.into_iter().for_each(|FieldError { pointer, message, .. }| rest.fault(&pointer, message));
         let faults;
         (rest, faults) = rest.sound().map_err(|faults| [told.clone(), faults].concat())?;
         told.extend(faults);
@@ -145,8 +145,8 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    fn fault(&mut self, pointer: &str, message: impl Into<String>) {
-        self.faults.push(FieldError::new(pointer, message));
+    fn fault(&mut self, pointer: &str, fault: impl Into<Fault>) {
+        self.faults.push(FieldError::new(pointer, fault));
     }
 
     /// The product with what the file says of it, but for its SKUs.

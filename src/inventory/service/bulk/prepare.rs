@@ -73,7 +73,7 @@ impl Preparer {
         if faults.is_empty() {
             return Ok(prepared);
         }
-        let fault = |FieldError { pointer, message }| RowFault { line, column: pointer, message };
+        let fault = |FieldError { pointer, message, .. }| RowFault { line, column: pointer, message };
         Err(faults.into_iter().map(fault).collect())
     }
 
@@ -113,7 +113,7 @@ impl Preparer {
                 found.extend(faults.into_vec());
             }
         }
-        for FieldError { pointer, message } in found {
+        for FieldError { pointer, message, .. } in found {
             product.fault(&pointer, message);
         }
     }

@@ -6,6 +6,7 @@ use super::{check_version, explain};
 use crate::call::{Answer, Call, Version, Versioned};
 use crate::clock::Id;
 use crate::db::{Connection, DbError};
+use crate::error::Fault;
 use crate::inventory::service::LocalInventory;
 use crate::inventory::service::idempotency::once;
 use crate::inventory::service::validate::{self, Faults};
@@ -50,7 +51,7 @@ impl LocalInventory {
             None => {
                 let slug = validate::slug_of(&new.name);
                 if !new.name.is_empty() && !validate::is_slug(&slug) {
-                    faults.add("/slug", "cannot be made from this name, so it must be given");
+                    faults.add("/slug", Fault::NoSlug);
                 }
                 slug
             }
@@ -124,10 +125,7 @@ impl LocalInventory {
                 store::tree_lock(conn)?;
                 let category = claimed(conn, id, expected)?;
                 explain(store::category_delete(conn, id), DbError::is_foreign_key_violation, || {
-                    InventoryError::Conflict(format!(
-                        "The category {:?} has categories or products in it; move them first.",
-                        category.path
-                    ))
+                    InventoryError::Conflict(Fault::CategoryInUse { category: category.path.clone() })
                 })
             })
             .await
@@ -154,7 +152,7 @@ fn in_order(mut categories: Vec<Category>) -> Vec<Category> {
 fn insert(conn: &mut Connection, mut category: Category) -> Result<Category, InventoryError> {
     store::tree_lock(conn)?;
     if store::category_count(conn)? >= CATEGORIES_MAX {
-        return Err(InventoryError::Conflict(format!("There are {CATEGORIES_MAX} categories, the most there can be.")));
+        return Err(InventoryError::Conflict(Fault::CategoriesFull { max: CATEGORIES_MAX }));
     }
     category.path = path_of(conn, &category)?;
     check_depth(&category, 0)?;
@@ -173,14 +171,14 @@ fn claimed(conn: &mut Connection, id: Id, expected: Option<Version>) -> Result<C
 fn path_of(conn: &mut Connection, category: &Category) -> Result<String, InventoryError> {
     let Some(parent_id) = category.parent_id else { return Ok(category.slug.clone()) };
     let parent = store::category_get(conn, parent_id)?
-        .ok_or_else(|| InventoryError::invalid("/parent_id", "there is no category with this id"))?;
+        .ok_or_else(|| InventoryError::invalid("/parent_id", Fault::NoSuchCategory))?;
     Ok(format!("{}/{}", parent.path, category.slug))
 }
 
 /// May what is at `old_path` go to where `category` says?
 fn check_place(conn: &mut Connection, category: &Category, old_path: &str) -> Result<(), InventoryError> {
     if category.path.starts_with(&format!("{old_path}/")) {
-        return Err(InventoryError::invalid("/parent_id", "is the category itself or one below it"));
+        return Err(InventoryError::invalid("/parent_id", Fault::CategoryInItself));
     }
     check_depth(category, store::levels_below(conn, old_path)?)
 }
@@ -189,8 +187,8 @@ fn check_depth(category: &Category, levels_below: i64) -> Result<(), InventoryEr
     let depth = category.path.matches('/').count() as i64 + 1 + levels_below;
     match depth > DEPTH_MAX {
         true => {
-            let message = format!("puts categories on level {depth}; the tree has at most {DEPTH_MAX}");
-            Err(InventoryError::invalid("/parent_id", message))
+            let fault = Fault::CategoryTooDeep { depth, max: DEPTH_MAX };
+            Err(InventoryError::invalid("/parent_id", fault))
         }
         false => Ok(()),
     }

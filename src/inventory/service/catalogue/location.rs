@@ -4,6 +4,7 @@ use super::{check_claimed, explain};
 use crate::call::{Answer, Call, Version};
 use crate::clock::Id;
 use crate::db::{Connection, DbError};
+use crate::error::Fault;
 use crate::inventory::service::LocalInventory;
 use crate::inventory::service::idempotency::once;
 use crate::inventory::service::validate::{self, Faults};
@@ -94,7 +95,7 @@ impl LocalInventory {
 
 fn insert(conn: &mut Connection, location: Location) -> Result<Location, InventoryError> {
     if store::location_count(conn)? >= LOCATIONS_MAX {
-        return Err(InventoryError::Conflict(format!("There are {LOCATIONS_MAX} locations, the most there can be.")));
+        return Err(InventoryError::Conflict(Fault::LocationsFull { max: LOCATIONS_MAX }));
     }
     explain(store::location_insert(conn, &location), DbError::is_unique_violation, || InventoryError::AlreadyExists {
         what: "location",
@@ -112,12 +113,12 @@ pub(in crate::inventory::service) fn address(address: &mut LocationAddress, faul
         faults.line("/postal_code", &mut address.postal_code, 20);
         let country = &address.country;
         if !matches!(country.as_bytes(), [] | [b'A'..=b'Z', b'A'..=b'Z']) {
-            faults.add("/country", "must be empty or two capital letters (ISO 3166-1 alpha-2), as US");
+            faults.add("/country", Fault::Country);
         }
         for (pointer, degrees, max) in [("/latitude", address.latitude, 90.0), ("/longitude", address.longitude, 180.0)]
         {
             if degrees.is_some_and(|degrees| !(-max..=max).contains(&degrees)) {
-                faults.add(pointer, format!("must be from -{max} to {max}"));
+                faults.add(pointer, Fault::Degrees { max: max as i64 });
             }
         }
     });

@@ -6,6 +6,7 @@ use super::{check_claimed, explain};
 use crate::call::{Answer, Call, Version};
 use crate::clock::{Id, Time};
 use crate::db::{Connection, DbError};
+use crate::error::Fault;
 use crate::inventory::service::LocalInventory;
 use crate::inventory::service::idempotency::once;
 use crate::inventory::service::validate::{self, Faults};
@@ -98,12 +99,7 @@ impl LocalInventory {
             .write(move |conn| {
                 let product = claim(conn, &key, now)?;
                 check_claimed(expected, &product)?;
-                let in_use = || {
-                    InventoryError::Conflict(format!(
-                        "The product {:?} has had stock, which must stay explained; archive it instead.",
-                        product.handle
-                    ))
-                };
+                let in_use = || InventoryError::Conflict(Fault::ProductHadStock { product: product.handle.clone() });
                 if sku::had_stock(conn, product.id, None)? {
                     return Err(in_use());
                 }
@@ -228,8 +224,8 @@ pub(in crate::inventory::service) fn patched(old: Product, patch: ProductPatch) 
         let count = skus.first().map_or(options.len(), |sku| sku.options.len());
         validate::product::drop_no_option(&mut options, skus.iter_mut().map(|sku| &mut sku.options));
         if skus.iter().any(|sku| sku.options.len() != options.len()) {
-            let message = format!("has {} names; the product has SKUs, so their number stays {count}", options.len());
-            return Err(InventoryError::invalid("/options", message));
+            let fault = Fault::OptionNames { count: options.len(), kept: count };
+            return Err(InventoryError::invalid("/options", fault));
         }
     }
     Ok(Product {
@@ -289,7 +285,7 @@ fn free_handle(conn: &mut Connection, product: &Product, unique: bool) -> Result
 
 fn check_category(result: diesel::QueryResult<()>) -> Result<(), InventoryError> {
     explain(result, DbError::is_foreign_key_violation, || {
-        InventoryError::invalid("/category_id", "there is no category with this id")
+        InventoryError::invalid("/category_id", Fault::NoSuchCategory)
     })
 }
 

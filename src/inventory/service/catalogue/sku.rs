@@ -7,6 +7,7 @@ use super::{check_version, explain};
 use crate::call::{Answer, Call, Version, Versioned};
 use crate::clock::Time;
 use crate::db::{Connection, DbError};
+use crate::error::Fault;
 use crate::inventory::service::LocalInventory;
 use crate::inventory::service::idempotency::once;
 use crate::inventory::service::validate::{self, Faults};
@@ -27,8 +28,7 @@ impl LocalInventory {
 
     pub(super) async fn offer_skus(&self, codes: Vec<String>) -> Result<Vec<SkuOffer>, InventoryError> {
         if codes.len() > ROWS_MAX {
-            let message = format!("are {} codes; at most {ROWS_MAX} are allowed", codes.len());
-            return Err(InventoryError::invalid("/codes", message));
+            return Err(InventoryError::invalid("/codes", Fault::TooMany { count: codes.len(), max: ROWS_MAX }));
         }
         let known: Vec<String> = codes.iter().filter(|code| validate::is_sku_code(code)).cloned().collect();
         let (currency, now) = (self.config.currency.clone(), self.clock.now());
@@ -77,10 +77,7 @@ impl LocalInventory {
             store::sku_replace(conn, &sku)?;
             if sku.backorder_limit != old.backorder_limit {
                 explain(store::stock_backorder_set(conn, &sku), DbError::is_check_violation, || {
-                    InventoryError::Conflict(format!(
-                        "More than {} units beyond the stock of a location are promised already.",
-                        sku.backorder_limit
-                    ))
+                    InventoryError::Conflict(Fault::BackorderPromised { max: sku.backorder_limit })
                 })?;
             }
             save(conn, &product, &changed)?;
@@ -96,10 +93,7 @@ impl LocalInventory {
                 let (product, index) = claim_sku(conn, &code, expected, now)?;
                 let mut changed = product.clone();
                 let sku = changed.skus.remove(index);
-                let in_use = || {
-                    let message = format!("The SKU {code:?} has had stock, which must stay explained, so it stays.");
-                    InventoryError::Conflict(message)
-                };
+                let in_use = || InventoryError::Conflict(Fault::SkuHadStock { sku: code.clone() });
                 if store::had_stock(conn, sku.product_id, Some(sku.id))? {
                     return Err(in_use());
                 }
@@ -117,8 +111,7 @@ impl LocalInventory {
 fn insert(conn: &mut Connection, key: &ProductKey, new: NewSku, now: Time) -> Result<Sku, InventoryError> {
     let old = claim(conn, key, now)?;
     if old.skus.len() >= SKUS_MAX {
-        let message = format!("The product {:?} has {SKUS_MAX} SKUs, the most it can have.", old.handle);
-        return Err(InventoryError::Conflict(message));
+        return Err(InventoryError::Conflict(Fault::SkusFull { product: old.handle.clone(), max: SKUS_MAX }));
     }
     let position = old.skus.iter().map(|sku| sku.position).max().unwrap_or(0) + 1;
     let mut product = old.clone();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::InventoryConfig;
-use crate::error::FieldError;
+use crate::error::{Fault, FieldError};
 use crate::inventory::{InventoryError, LINES_MAX, NewReservation, QUANTITY_MAX, ROWS_MAX, Shipment};
 
 /// The longest holder and reference.
@@ -35,9 +35,12 @@ impl Request {
     pub(super) fn check(holder: String, new: NewReservation, config: &InventoryConfig) -> Result<Self, InventoryError> {
         let mut faults = Vec::new();
         faults.extend(check_holder("/holder", &holder).err());
-        if new.reference.chars().count() > TEXT_MAX || new.reference.chars().any(char::is_control) {
-            let message = format!("must be at most {TEXT_MAX} characters, none of them a control character");
-            faults.push(FieldError::new("/reference", message));
+        let length = new.reference.chars().count();
+        if length > TEXT_MAX {
+            faults.push(FieldError::new("/reference", Fault::TooLong { length, max: TEXT_MAX }));
+        }
+        if new.reference.chars().any(char::is_control) {
+            faults.push(FieldError::new("/reference", Fault::ControlCharacter));
         }
         let hold_seconds = hold_seconds(new.hold_seconds, config).unwrap_or_else(|fault| {
             faults.push(fault);
@@ -66,14 +69,15 @@ impl Request {
 
 fn merge(new: &NewReservation, faults: &mut Vec<FieldError>) -> Vec<Wanted> {
     if new.lines.is_empty() || new.lines.len() > LINES_MAX {
-        faults.push(FieldError::new("/lines", format!("must be 1 to {LINES_MAX} lines")));
+        let fault = Fault::WrongCount { count: new.lines.len(), min: 1, max: LINES_MAX };
+        faults.push(FieldError::new("/lines", fault));
         return vec![];
     }
     let mut merged: Vec<Wanted> = Vec::new();
     let mut places: BTreeMap<(&str, Option<&str>), usize> = BTreeMap::new();
     for (i, line) in new.lines.iter().enumerate() {
         if !(1..=QUANTITY_MAX).contains(&line.quantity) {
-            faults.push(quantity_fault(i));
+            faults.push(quantity_fault(i, line.quantity));
             continue;
         }
         let place = (line.sku.as_str(), line.location.as_deref());
@@ -88,15 +92,15 @@ fn merge(new: &NewReservation, faults: &mut Vec<FieldError>) -> Vec<Wanted> {
     }
     for wanted in &merged {
         if let (Some(line), true) = (wanted.lines.last(), wanted.quantity > QUANTITY_MAX) {
-            let message = format!("makes more than {QUANTITY_MAX} together with the other lines of this SKU");
-            faults.push(FieldError::new(format!("/lines/{line}/quantity"), message));
+            let fault = Fault::TooManyTogether { max: QUANTITY_MAX };
+            faults.push(FieldError::new(format!("/lines/{line}/quantity"), fault));
         }
     }
     merged
 }
 
-fn quantity_fault(line: usize) -> FieldError {
-    FieldError::new(format!("/lines/{line}/quantity"), format!("must be from 1 to {QUANTITY_MAX}"))
+fn quantity_fault(line: usize, value: i64) -> FieldError {
+    FieldError::new(format!("/lines/{line}/quantity"), Fault::OutOfRange { value, min: 1, max: QUANTITY_MAX })
 }
 
 /// Is it a name that a holder may have?
@@ -104,7 +108,7 @@ pub(super) fn check_holder(pointer: &str, holder: &str) -> Result<(), FieldError
     let is_visible = |c: char| !c.is_control() && !c.is_whitespace();
     match holder.chars().count() {
         1..=TEXT_MAX if holder.chars().all(is_visible) => Ok(()),
-        _ => Err(FieldError::new(pointer, format!("must be 1 to {TEXT_MAX} visible characters"))),
+        _ => Err(FieldError::new(pointer, Fault::Holder { max: TEXT_MAX })),
     }
 }
 
@@ -114,7 +118,10 @@ pub(super) fn hold_seconds(asked: Option<u32>, config: &InventoryConfig) -> Resu
     match asked {
         None => Ok(config.hold_seconds_default),
         Some(seconds) if (1..=max).contains(&seconds) => Ok(seconds),
-        Some(_) => Err(FieldError::new("/hold_seconds", format!("must be from 1 to {max}"))),
+        Some(other) => {
+            let fault = Fault::OutOfRange { value: other.into(), min: 1, max: max.into() };
+            Err(FieldError::new("/hold_seconds", fault))
+        }
     }
 }
 
@@ -122,13 +129,13 @@ pub(super) fn hold_seconds(asked: Option<u32>, config: &InventoryConfig) -> Resu
 pub(super) fn check_shipment(shipment: &Shipment) -> Result<(), InventoryError> {
     let Some(lines) = &shipment.lines else { return Ok(()) };
     if lines.is_empty() || lines.len() > ROWS_MAX {
-        let message = format!("must be 1 to {ROWS_MAX} lines; leave it out to ship all that is left");
-        return Err(InventoryError::invalid("/lines", message));
+        let fault = Fault::WrongCount { count: lines.len(), min: 1, max: ROWS_MAX };
+        return Err(InventoryError::invalid("/lines", fault));
     }
     let quantities = lines.iter().map(|line| line.quantity).enumerate();
     let faults: Vec<_> = quantities
         .filter(|(_, quantity)| !(1..=QUANTITY_MAX).contains(quantity))
-        .map(|(line, _)| quantity_fault(line))
+        .map(|(line, quantity)| quantity_fault(line, quantity))
         .collect();
     if faults.is_empty() { Ok(()) } else { Err(InventoryError::Invalid(faults)) }
 }

@@ -7,7 +7,7 @@ use super::request::{Request, Wanted};
 use super::step::event;
 use super::{Attempt, Done, Setback, shown};
 use crate::clock::Id;
-use crate::error::FieldError;
+use crate::error::{Fault, FieldError};
 use crate::inventory::store::reservation::{
     ReservationLineRow, ReservationRow, holder_due, holder_lock, holder_units, reservation_insert,
 };
@@ -113,12 +113,12 @@ fn sku_for_sale<'a>(
     skus: &HashMap<&str, &'a SkuRow>,
     faults: &mut Vec<FieldError>,
 ) -> Option<&'a SkuRow> {
-    let message = match skus.get(line.sku.as_str()) {
+    let fault = match skus.get(line.sku.as_str()) {
         Some(sku) if sku.status == "active" => return Some(sku),
-        Some(_) => "is not for sale",
-        None => "there is no such SKU",
+        Some(_) => Fault::NotForSale,
+        None => Fault::NoSuchSku,
     };
-    faults.extend(line.lines.iter().map(|i| FieldError::new(format!("/lines/{i}/sku"), message)));
+    faults.extend(line.lines.iter().map(|i| FieldError::new(format!("/lines/{i}/sku"), fault.clone())));
     None
 }
 
@@ -128,11 +128,11 @@ fn location_in_use<'a>(
     locations: &HashMap<&str, &'a LocationRow>,
     faults: &mut Vec<FieldError>,
 ) -> Option<&'a LocationRow> {
-    let message = match locations.get(code) {
+    let fault = match locations.get(code) {
         Some(location) if location.active => return Some(location),
-        Some(_) => "is not in use",
-        None => "there is no such location",
+        Some(_) => Fault::LocationNotInUse,
+        None => Fault::NoSuchLocation,
     };
-    faults.extend(line.lines.iter().map(|i| FieldError::new(format!("/lines/{i}/location"), message)));
+    faults.extend(line.lines.iter().map(|i| FieldError::new(format!("/lines/{i}/location"), fault.clone())));
     None
 }

@@ -9,7 +9,7 @@ use super::{Attempt, Done, Setback, shown, state_at};
 use crate::call::Version;
 use crate::clock::{Id, Time};
 use crate::db::Connection;
-use crate::error::FieldError;
+use crate::error::{Fault, FieldError};
 use crate::inventory::service::catalogue::check_version;
 use crate::inventory::store::event::event_insert;
 use crate::inventory::store::reservation::{
@@ -292,8 +292,7 @@ fn quantities(lines: &[ReservationLineRow], shipment: &Shipment) -> Result<BTree
     let mut faults = Vec::new();
     for (i, wanted) in wanted_lines.iter().enumerate() {
         let Some(line) = by_name.get(&(wanted.sku.as_str(), wanted.location.as_str())) else {
-            let message = "the reservation has no line of this SKU and location";
-            faults.push(FieldError::new(format!("/lines/{i}"), message));
+            faults.push(FieldError::new(format!("/lines/{i}"), Fault::NoSuchLine));
             continue;
         };
         let sum: &mut i64 = quantities.entry(line.place.key).or_default();
@@ -301,8 +300,7 @@ fn quantities(lines: &[ReservationLineRow], shipment: &Shipment) -> Result<BTree
         *sum += wanted.quantity;
         let left = line.quantity - line.shipped;
         if *sum > left {
-            let message = format!("only {left} are left to ship");
-            faults.push(FieldError::new(format!("/lines/{i}/quantity"), message));
+            faults.push(FieldError::new(format!("/lines/{i}/quantity"), Fault::ShipsTooMuch { left }));
         }
     }
     if faults.is_empty() { Ok(quantities) } else { Err(InventoryError::Invalid(faults)) }

@@ -7,6 +7,7 @@ use super::change::{Effect, Row, form_faults};
 use crate::call::{Answer, Call};
 use crate::clock::{Id, Time};
 use crate::db::{Connection, DbError};
+use crate::error::Fault;
 use crate::error::Problem;
 use crate::inventory::service::LocalInventory;
 use crate::inventory::service::idempotency::once;
@@ -39,8 +40,8 @@ impl LocalInventory {
         batch: StockBatch<R>,
     ) -> Result<Answer<BatchResult>, InventoryError> {
         if !(1..=ROWS_MAX).contains(&batch.rows.len()) {
-            let message = format!("has {} rows; must be from 1 to {ROWS_MAX}", batch.rows.len());
-            return Err(InventoryError::invalid("/rows", message));
+            let fault = Fault::WrongCount { count: batch.rows.len(), min: 1, max: ROWS_MAX };
+            return Err(InventoryError::invalid("/rows", fault));
         }
         let hours = self.config.idempotency_hours;
         for _ in 0..ATTEMPTS {
@@ -119,9 +120,9 @@ fn plan<R: Row>(
     if !faults.is_empty() {
         return Err(InventoryError::Invalid(faults));
     }
-    let sku = skus.get(row.sku()).ok_or_else(|| InventoryError::invalid("/sku", "there is no such SKU"))?;
+    let sku = skus.get(row.sku()).ok_or_else(|| InventoryError::invalid("/sku", Fault::NoSuchSku))?;
     let step = |(pointer, code, effect): (&str, &str, Effect)| {
-        let unknown = || InventoryError::invalid(pointer, "there is no such location");
+        let unknown = || InventoryError::invalid(pointer, Fault::NoSuchLocation);
         let location = locations.get(code).ok_or_else(unknown)?;
         Ok(Step { place: Place::new(sku, location), backorder: sku.backorder_limit, effect })
     };
@@ -222,5 +223,5 @@ fn row_error(error: InventoryError) -> RowError {
     let faults: Vec<String> =
         problem.errors.iter().map(|fault| format!("{}: {}", fault.pointer, fault.message)).collect();
     let detail = if faults.is_empty() { problem.detail } else { faults.join("; ") };
-    RowError { code: problem.code.code().to_owned(), detail }
+    RowError { code: problem.code.code().to_owned(), detail, errors: problem.errors }
 }

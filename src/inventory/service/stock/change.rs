@@ -1,6 +1,6 @@
 //! The four kinds of rows that change stock: their form, and what each does to the counters of a place.
 
-use crate::error::FieldError;
+use crate::error::{Fault, FieldError};
 use crate::inventory::service::validate::{is_location_code, is_sku_code};
 use crate::inventory::store::stock::{Guard, Levels, Place};
 use crate::inventory::*;
@@ -45,7 +45,7 @@ impl Row for Adjustment {
 
     fn faults(&self) -> Vec<FieldError> {
         match self.delta {
-            0 => vec![FieldError::new("/delta", "is 0; that changes nothing")],
+            0 => vec![FieldError::new("/delta", Fault::NoChange)],
             delta => range("/delta", delta, -QUANTITY_MAX),
         }
     }
@@ -91,7 +91,7 @@ impl Row for Transfer {
     fn faults(&self) -> Vec<FieldError> {
         let mut faults = range("/quantity", self.quantity, 1);
         if self.from == self.to {
-            faults.push(FieldError::new("/to", "is the location that the goods come from"));
+            faults.push(FieldError::new("/to", Fault::SameLocation));
         }
         faults
     }
@@ -117,10 +117,13 @@ impl Row for Receipt {
     }
 }
 
+/// Of a reason, in characters.
+const REASON_MAX: usize = 200;
+
 fn range(pointer: &str, value: i64, min: i64) -> Vec<FieldError> {
     match (min..=QUANTITY_MAX).contains(&value) {
         true => vec![],
-        false => vec![FieldError::new(pointer, format!("is {value}; must be from {min} to {QUANTITY_MAX}"))],
+        false => vec![FieldError::new(pointer, Fault::OutOfRange { value, min, max: QUANTITY_MAX })],
     }
 }
 
@@ -128,17 +131,17 @@ fn range(pointer: &str, value: i64, min: i64) -> Vec<FieldError> {
 pub(super) fn form_faults(row: &impl Row) -> Vec<FieldError> {
     let mut faults = vec![];
     if !is_sku_code(row.sku()) {
-        faults.push(FieldError::new("/sku", "is no SKU's code"));
+        faults.push(FieldError::new("/sku", Fault::NoSuchSku));
     }
     for (pointer, location, _) in row.effects() {
         if !is_location_code(location) {
-            faults.push(FieldError::new(pointer, "is no location's code"));
+            faults.push(FieldError::new(pointer, Fault::NoSuchLocation));
         }
     }
     faults.extend(row.faults());
     let reason = row.reason();
-    if reason.trim().is_empty() || reason.chars().count() > 200 || reason.chars().any(char::is_control) {
-        faults.push(FieldError::new("/reason", "must be 1 to 200 characters, without control characters"));
+    if reason.trim().is_empty() || reason.chars().count() > REASON_MAX || reason.chars().any(char::is_control) {
+        faults.push(FieldError::new("/reason", Fault::Reason { max: REASON_MAX }));
     }
     faults
 }
@@ -188,12 +191,13 @@ impl Effect {
             ("incoming", is.incoming, delta.incoming),
         ] {
             if is + delta < 0 {
-                let message = format!("takes {} from {name}, which is {is}", -delta);
-                return Err(InventoryError::invalid(pointer, message));
+                let fault = Fault::TakesTooMuch { counter: name.to_owned(), quantity: -delta, there: is };
+                return Err(InventoryError::invalid(pointer, fault));
             }
             if is + delta > QUANTITY_MAX {
-                let message = format!("adds {delta} to {name}, which is {is}; at most {QUANTITY_MAX} are allowed");
-                return Err(InventoryError::invalid(pointer, message));
+                let counter = name.to_owned();
+                let fault = Fault::AddsTooMuch { counter, quantity: delta, there: is, max: QUANTITY_MAX };
+                return Err(InventoryError::invalid(pointer, fault));
             }
         }
         // Goods that are there are promised first: those cannot be moved elsewhere, though backorders would cover them here.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::Faults;
+use crate::error::Fault;
 use crate::inventory::service::html;
 use crate::inventory::{Image, NO_OPTION, NewProduct, OPTIONS_MAX, ProductPatch, SKUS_MAX};
 
@@ -107,20 +108,20 @@ fn title(text: &mut String, faults: &mut Faults) {
 
 fn description(text: &mut String, faults: &mut Faults) {
     const POINTER: &str = "/description_html";
-    let too_long = |length| format!("has {length} bytes; at most {DESCRIPTION_MAX_BYTES} are allowed");
+    let too_large = |size| Fault::TextTooLarge { size, max: DESCRIPTION_MAX_BYTES };
     if text.len() > DESCRIPTION_MAX_BYTES {
-        return faults.add(POINTER, too_long(text.len()));
+        return faults.add(POINTER, too_large(text.len()));
     }
     if text.chars().any(html::is_control) {
-        return faults.add(POINTER, "has a control character, which is not allowed");
+        return faults.add(POINTER, Fault::ControlCharacter);
     }
-    if let Some(message) = html::too_complex(text) {
-        return faults.add(POINTER, message);
+    if let Some(fault) = html::too_complex(text) {
+        return faults.add(POINTER, fault);
     }
     *text = html::sanitise(text);
     // Sanitising adds to links, and writes a single > as &gt;.
     if text.len() > DESCRIPTION_MAX_BYTES {
-        faults.add(POINTER, format!("sanitised, it {}", too_long(text.len())));
+        faults.add(POINTER, too_large(text.len()));
     }
 }
 
@@ -140,7 +141,7 @@ fn option_names(names: &mut [String], faults: &mut Faults) {
         faults.within(&format!("/options/{index}"), |faults| {
             faults.required_line("", name, OPTION_NAME_MAX);
             if !seen.insert(name.to_lowercase()) {
-                faults.add("", "is the name of another option too");
+                faults.add("", Fault::OptionRepeated);
             }
         });
     }
@@ -150,18 +151,19 @@ fn attributes(attributes: &BTreeMap<String, String>, faults: &mut Faults) {
     faults.count("/attributes", attributes.len(), ATTRIBUTES_MAX);
     for (name, value) in attributes {
         let has_control = |text: &str| text.chars().any(char::is_control);
-        let message = if name.trim().is_empty() || name.chars().count() > ATTRIBUTE_NAME_MAX {
-            format!("its name must be 1 to {ATTRIBUTE_NAME_MAX} characters")
-        } else if value.chars().count() > ATTRIBUTE_VALUE_MAX {
-            format!("at most {ATTRIBUTE_VALUE_MAX} characters are allowed")
+        let length = value.chars().count();
+        let fault = if name.trim().is_empty() || name.chars().count() > ATTRIBUTE_NAME_MAX {
+            Fault::AttributeName { max: ATTRIBUTE_NAME_MAX }
+        } else if length > ATTRIBUTE_VALUE_MAX {
+            Fault::TooLong { length, max: ATTRIBUTE_VALUE_MAX }
         } else if has_control(name) || has_control(value) {
-            "has a control character, which is not allowed".to_owned()
+            Fault::ControlCharacter
         } else {
             continue;
         };
         // The name may be as long as the request: its beginning tells which one is meant.
         let name: String = name.chars().take(ATTRIBUTE_NAME_MAX).collect();
-        faults.add(&format!("/attributes/{}", name.replace('~', "~0").replace('/', "~1")), message);
+        faults.add(&format!("/attributes/{}", name.replace('~', "~0").replace('/', "~1")), fault);
     }
 }
 
@@ -173,7 +175,7 @@ fn images(images: &mut [Image], faults: &mut Faults) {
             faults.image_url("/url", &mut image.url);
             faults.line("/alt", &mut image.alt, ALT_MAX);
             if !seen.insert(&*image.url) {
-                faults.add("/url", "is the address of another image of this product too");
+                faults.add("/url", Fault::ImageRepeated);
             }
         });
     }
@@ -191,10 +193,10 @@ fn skus(new: &mut NewProduct, currency: &str, faults: &mut Faults) {
             super::sku::sku(sku, currency, faults);
             super::sku::option_count(&sku.options, names, faults);
             if !codes.insert(&*sku.code) {
-                faults.add("/code", "is the code of another SKU of this product too");
+                faults.add("/code", Fault::SkuRepeated);
             }
             if !choices.insert(&*sku.options) {
-                faults.add("/options", "are the options of another SKU of this product too");
+                faults.add("/options", Fault::OptionsRepeated);
             }
         });
     }

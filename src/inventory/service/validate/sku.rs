@@ -1,6 +1,7 @@
 //! The values of a SKU.
 
 use super::Faults;
+use crate::error::Fault;
 use crate::inventory::{Money, NewSku, QUANTITY_MAX, SkuPatch};
 
 pub(in crate::inventory::service) const MONEY_MAX: i64 = 1_000_000_000_000;
@@ -53,8 +54,7 @@ pub(in crate::inventory::service) fn sku_patch(patch: &mut SkuPatch, currency: &
 /// A SKU has one value for each of its product's options.
 pub(in crate::inventory::service) fn option_count(values: &[String], names: &[String], faults: &mut Faults) {
     if values.len() != names.len() {
-        let message = format!("has {} values; the product has {} options", values.len(), names.len());
-        faults.add("/options", message);
+        faults.add("/options", Fault::OptionCount { count: values.len(), options: names.len() });
     }
 }
 
@@ -70,7 +70,7 @@ pub(in crate::inventory::service) fn money(pointer: &str, money: &Money, currenc
     faults.within(pointer, |faults| {
         faults.range("/amount", money.amount, 0, MONEY_MAX);
         if money.currency != currency {
-            faults.add("/currency", format!("must be {currency}, in which all prices of this shop are"));
+            faults.add("/currency", Fault::Currency { currency: currency.to_owned() });
         }
     });
 }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::lock;
 use crate::clock::Id;
 use crate::db::Connection;
+use crate::error::Fault;
 use crate::user::service::LocalUser;
 use crate::user::service::faults::Faults;
 use crate::user::store::cart::{cart_delete, cart_list, cart_upsert};
@@ -89,21 +90,19 @@ fn check(lines: &[CartLine], how: How) -> Result<(), UserError> {
     for (index, line) in lines.iter().enumerate() {
         let pointer = format!("/lines/{index}/sku");
         if !(1..=SKU_LENGTH_MAX).contains(&line.sku.len()) || !line.sku.bytes().all(|byte| byte.is_ascii_graphic()) {
-            faults.add(&pointer, format!("must be 1 to {SKU_LENGTH_MAX} visible ASCII characters without blanks"));
+            faults.add(&pointer, Fault::SkuCode { max: SKU_LENGTH_MAX });
         }
         if how == How::Set && !seen.insert(&line.sku) {
-            faults.add(&pointer, "is there already");
+            faults.add(&pointer, Fault::Repeated);
         }
         if !(least..=CART_QUANTITY_MAX).contains(&line.quantity) {
-            faults.add(
-                &format!("/lines/{index}/quantity"),
-                format!("is {}; must be from {least} to {CART_QUANTITY_MAX}", line.quantity),
-            );
+            let fault = Fault::OutOfRange { value: line.quantity, min: least, max: CART_QUANTITY_MAX };
+            faults.add(&format!("/lines/{index}/quantity"), fault);
         }
     }
     faults.done()
 }
 
 fn too_many() -> UserError {
-    UserError::Conflict(format!("a cart has at most {CART_LINES_MAX} lines"))
+    UserError::Conflict(Fault::CartFull { max: CART_LINES_MAX })
 }

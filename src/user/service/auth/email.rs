@@ -4,6 +4,7 @@ use crate::call::Call;
 use crate::clock::{Id, Time};
 use crate::config::Secret;
 use crate::db::Connection;
+use crate::error::Fault;
 use crate::user::email::{Email, normalised};
 use crate::user::mail::Letter;
 use crate::user::service::LocalUser;
@@ -89,7 +90,7 @@ impl LocalUser {
         let email = Email::read(&change.email, "/email")?;
         let attempt = self.attempt_begin(origin, user).await?;
         if attempt.found.as_ref().is_some_and(|(row, _)| normalised(&row.email) == email.norm) {
-            return Err(UserError::invalid("/email", "is your address already"));
+            return Err(UserError::invalid("/email", Fault::SameEmail));
         }
         let proof = self.attempt_prove(attempt, &change.current_password).await?;
         let counters = Counter::of_mail(&email.norm, &origin.address);

@@ -4,6 +4,7 @@ use crate::call::{Call, Caller, Role};
 use crate::clock::Id;
 use crate::config::Secret;
 use crate::db::Connection;
+use crate::error::Fault;
 use crate::user::email::Email;
 use crate::user::mail::Letter;
 use crate::user::service::LocalUser;
@@ -77,7 +78,7 @@ impl LocalUser {
         let call = Call::by(actor);
         let created = self.db.write(move |conn| {
             if !user_email_claim(conn, &new.email_norm, new.id, now)? {
-                return Err(UserError::Conflict("There is an account with this address.".to_owned()));
+                return Err(UserError::Conflict(Fault::AccountExists));
             }
             let profile = user_insert(conn, &new, now)?.profile()?;
             let data = serde_json::json!({ "role": profile.role });
@@ -123,7 +124,7 @@ impl LocalUser {
             let local = email.local_part();
             own.extend([email.norm.clone(), local.to_owned(), letters(local)]);
         }
-        self.passwords.check_new(password, own).await?.map_err(|message| UserError::invalid(pointer, message))
+        self.passwords.check_new(password, own).await?.map_err(|fault| UserError::invalid(pointer, fault))
     }
 }
 

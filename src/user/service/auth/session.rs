@@ -6,6 +6,7 @@ use crate::call::{Call, Caller, Role};
 use crate::clock::{Id, Time};
 use crate::config::Secret;
 use crate::db::Connection;
+use crate::error::Fault;
 use crate::user::email::Email;
 use crate::user::service::LocalUser;
 use crate::user::service::account::{own_call, subject};
@@ -57,7 +58,7 @@ impl LocalUser {
     pub(super) async fn session_create(&self, origin: &Origin, login: Login) -> Result<NewSession, UserError> {
         let account = Email::read(&login.email, "/email")?.norm;
         if password::is_too_long(&login.password) {
-            return Err(UserError::invalid("/password", "is longer than a password can be"));
+            return Err(UserError::invalid("/password", Fault::PasswordTooLong { max: password::LENGTH_MAX }));
         }
         let mut disabled = false;
         let result = self.session_try(origin, account, &login.password, &mut disabled).await;

@@ -6,6 +6,7 @@ use diesel::result::Error::DeserializationError;
 
 use crate::call::Role;
 use crate::config::Secret;
+use crate::error::Fault;
 use crate::user::service::LocalUser;
 use crate::user::service::account::{own_call, subject};
 use crate::user::store::audit::audit_insert;
@@ -78,11 +79,7 @@ impl LocalUser {
                 return Err(there_is_one());
             }
             if !user_email_claim(conn, &new.email_norm, new.id, now)? {
-                return Err(UserError::Conflict(
-                    "There is an account with this address already. Take another address; or run `emporium user create-admin ADDRESS` \
-                     where the shop runs: it makes that account an admin, whose password stays the one that was registered."
-                        .to_owned(),
-                ));
+                return Err(UserError::Conflict(Fault::SetUpAddressTaken));
             }
             let profile = user_insert(conn, &new, now)?.profile()?;
             let data = serde_json::json!({ "role": profile.role });
@@ -98,5 +95,5 @@ impl LocalUser {
 }
 
 fn there_is_one() -> UserError {
-    UserError::Conflict("This shop has an admin already: log in.".to_owned())
+    UserError::Conflict(Fault::SetUpAlready)
 }

@@ -12,7 +12,7 @@ chart-p50 = Half of the requests, ms
 chart-p95 = 95 of 100 requests, ms
 
 # The dashboard
-dashboard-empty = There are no products yet. Add the first one, import a file, or try the sample catalogue.
+dashboard-empty = There are no products yet. Add the first one, import a file, or try the sample catalog.
 dashboard-empty-link = To the products
 dashboard-today = Orders today
 dashboard-value = Stock value
@@ -33,8 +33,8 @@ dashboard-sold-out-skus = SKUs of active products of which nothing can be bought
 dashboard-sold-out-only = Sold-out products only
 dashboard-orders = Orders of the last 14 days
 dashboard-orders-all = { $n ->
-    [one] One order in 14 days, without cancelled ones.
-   *[other] { $n } orders in 14 days, without cancelled ones.
+    [one] One order in 14 days, without canceled ones.
+   *[other] { $n } orders in 14 days, without canceled ones.
 }
 dashboard-states = Reservations by state
 dashboard-waiting = Waiting to be shipped
@@ -58,7 +58,7 @@ sale-state-committed = To be shipped
 sale-state-shipped = Shipped
 sale-state-released = Released
 sale-state-expired = Expired
-sale-state-cancelled = Cancelled
+sale-state-cancelled = Canceled
 sale-holder = Customer
 sale-holder-hint = An e-mail address, or the holder’s name as user:ID.
 sale-no-such-address = Nobody has this address.
@@ -104,7 +104,7 @@ sale-cancel-ask = Cancel this order? What is not shipped yet goes back on sale.
 flash-sale-committed = It is an order now.
 flash-sale-extended = The goods are held longer.
 flash-sale-released = The goods are back on sale.
-flash-sale-cancelled = The order is cancelled.
+flash-sale-cancelled = The order is canceled.
 flash-sale-shipped = Shipped. The stock is taken off the shelf.
 flash-sale-once = This was done already, and was not done a second time.
 
@@ -286,7 +286,7 @@ system-job-queued = Waiting
 system-job-running = Running
 system-job-succeeded = Done
 system-job-failed = Failed
-system-job-cancelled = Cancelled
+system-job-cancelled = Canceled
 system-kind-import = Import
 system-limits = Limits in force
 system-limits-show = Show all settings that are numbers

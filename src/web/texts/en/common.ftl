@@ -41,6 +41,10 @@ error-count_mismatch = The stock has changed since you counted. Please look at i
 error-wrong_state = Its state does not allow this any more.
 error-holder_limit = So many units cannot be kept for you: at most { $max } at a time, with what is kept for you already.
 error-payload_too_large = That is too large.
+error-other = This is not possible now. Please load the page again.
+error-reservation_expired = The time has run out, and the goods are gone.
+error-idempotency_key_in_use = This is being done already. Please wait a moment.
+error-idempotency_key_reused = This form was sent before with other values. Please load the page again.
 
 error-form_outdated = The page was opened before you logged in, or with another session of yours, so nothing was done. Please choose the file again and send it.
 

@@ -88,7 +88,6 @@ cart-only-left = { $left ->
    *[other] Only { $left } are left.
 }
 cart-quantity-range = Please enter a quantity from 0 to { $max }
-cart-full = The cart is full. Please buy or remove something first.
 flash-added = It is in your cart.
 flash-cart-changed = Your cart was changed.
 cart-open = Goods of your cart are being kept for you.
@@ -138,11 +137,11 @@ order-no-payment = No payment was taken for this order.
 order-shipped-part = { $n } of them sent
 order-cancel = Cancel the order
 order-cancel-ask = Cancel this order? What has not been sent yet goes back to the shop.
-flash-order-cancelled = The order is cancelled.
+flash-order-cancelled = The order is canceled.
 order-held = Not placed yet
 order-committed = Being prepared
 order-partly-shipped = Partly sent
 order-shipped = Sent
 order-released = Given up
 order-expired = Run out
-order-cancelled = Cancelled
+order-cancelled = Canceled

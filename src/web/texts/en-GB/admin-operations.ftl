@@ -1,0 +1,9 @@
+# What British English says otherwise.
+dashboard-empty = There are no products yet. Add the first one, import a file, or try the sample catalogue.
+dashboard-orders-all = { $n ->
+    [one] One order in 14 days, without cancelled ones.
+   *[other] { $n } orders in 14 days, without cancelled ones.
+}
+sale-state-cancelled = Cancelled
+flash-sale-cancelled = The order is cancelled.
+system-job-cancelled = Cancelled
