@@ -186,6 +186,7 @@ diesel::table! {
         postal_code -> Text,
         country -> Text,
         phone -> Text,
+        expires_at -> Nullable<sql::Instant>,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::user::email::normalised;
 use crate::user::store;
 use crate::user::store::user::UserRow;
 use crate::user::{
-    ADDRESSES_MAX, Account, AccountDeletion, Address, AddressFields, Auth, CartLine, NewAddress, Origin, PersonalData,
+    ADDRESSES_MAX, Account, AccountDeletion, Address, AddressFields, Auth, CartLine, NewAddress, OrderFate, Origin, PersonalData,
     Profile, ProfilePatch, UserError,
 };
 
@@ -77,7 +77,7 @@ impl Account for LocalUser {
     }
 
     async fn address_create(&self, call: &Call, user: Id, new: NewAddress) -> Result<Address, UserError> {
-        let fields = fields(new.clone());
+        let fields = new.clone().into_fields();
         check_address(&fields)?;
         let (call, now) = (call.clone(), self.clock.now());
         self.db
@@ -114,7 +114,7 @@ impl Account for LocalUser {
         expected: Option<Version>,
         new: NewAddress,
     ) -> Result<Address, UserError> {
-        let fields = fields(new.clone());
+        let fields = new.clone().into_fields();
         check_address(&fields)?;
         let (call, now) = (call.clone(), self.clock.now());
         self.db
@@ -183,6 +183,14 @@ impl Account for LocalUser {
         self.delivery_of(user, order).await
     }
 
+    async fn deliveries_due(&self, limit: u32) -> Result<Vec<(Id, Id)>, UserError> {
+        self.deliveries_open(limit).await
+    }
+
+    async fn delivery_settle(&self, user: Id, order: Id, fate: OrderFate) -> Result<(), UserError> {
+        self.delivery_end(user, order, fate).await
+    }
+
     async fn personal_data(&self, user: Id) -> Result<Option<PersonalData>, UserError> {
         let sessions = self.session_list(user, None).await?;
         self.db
@@ -216,6 +224,7 @@ impl Account for LocalUser {
                     return Err(UserError::Conflict("the last admin cannot go".into()));
                 }
                 super::admin::keys_revoke(conn, &call, user, now)?;
+                store::delivery::deliveries_expire(conn, user, now)?;
                 store::profile::user_delete(conn, &before, &normalised(&before.email))?;
                 audit(conn, &call, user, "account.deleted", json!({}), now)?;
                 Ok(store::audit::audit_scrub(conn, &subject(user))?)
@@ -267,20 +276,6 @@ fn check_version(expected: Option<Version>, actual: Version) -> Result<(), UserE
 /// Notes what was done to a person's own things. Only ids and names of fields go in: no personal data.
 fn audit(conn: &mut Connection, call: &Call, user: Id, action: &str, data: Value, now: Time) -> Result<(), UserError> {
     Ok(store::audit::audit_insert(conn, call, action, &subject(user), &data, now)?)
-}
-
-fn fields(new: NewAddress) -> AddressFields {
-    AddressFields {
-        name: new.name,
-        company: new.company,
-        line1: new.line1,
-        line2: new.line2,
-        city: new.city,
-        region: new.region,
-        postal_code: new.postal_code,
-        country: new.country,
-        phone: new.phone,
-    }
 }
 
 fn check_address(address: &AddressFields) -> Result<(), UserError> {

@@ -15,8 +15,8 @@ use crate::inventory::{
     Extension, InventoryError, Money, NewReservation, NewReservationLine, Reservation, ReservationQuery,
     ReservationState, Shortage,
 };
-use crate::user::{Address, AddressFields, CartLine, UserError};
-use crate::web::account::address::{AddressForm, address_fields, address_form, address_text, address_values, kept};
+use crate::user::{Address, AddressFields, CartLine, NewAddress, OrderFate, UserError};
+use crate::web::account::address::{AddressForm, address_fields, address_form, address_text, address_values};
 use crate::web::shell::Person;
 use crate::web::{Form, Shell};
 
@@ -179,7 +179,7 @@ pub(super) async fn set_address(shell: Shell, id: web::Path<String>, mut form: F
     }
     if is_new && form.is_checked("save") {
         // The order has its address; a list of addresses that is full must not stop it.
-        let saved = shell.site.user.address_create(shell.call(), person.id, kept(fields, false)).await;
+        let saved = shell.site.user.address_create(shell.call(), person.id, NewAddress::new(fields, false)).await;
         if let Err(error) = saved {
             tracing::info!(%error, "the address of an order was not saved for the next one");
         }
@@ -251,6 +251,10 @@ pub(super) async fn place(shell: Shell, id: web::Path<String>, _: Form) -> ApiRe
             return ended(&shell, &held, &lines).await;
         }
         Err(error) => return Err(error.into()),
+    }
+    // Found out later too, by whoever tidies.
+    if let Err(error) = shell.site.user.delivery_settle(person.id, held.id, OrderFate::Placed).await {
+        tracing::warn!(%error, "the address of a placed order was not marked as one");
     }
     if let Err(error) = take_out(&shell, person, &held).await {
         tracing::warn!(%error, "the cart of a placed order was not emptied");

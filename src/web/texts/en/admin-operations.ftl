@@ -273,6 +273,7 @@ system-work-error = Last error
 system-work-sweep-of-expired-holds = Giving back expired holds
 system-work-jobs = Imports
 system-work-mail = Sending mail
+system-work-deliveries = Forgetting the addresses of checkouts that were left
 system-work-tidying = Tidying
 system-jobs = Newest jobs
 system-jobs-none = There were none.
