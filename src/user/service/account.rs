@@ -13,8 +13,8 @@ use crate::user::email::normalised;
 use crate::user::store;
 use crate::user::store::user::UserRow;
 use crate::user::{
-    ADDRESSES_MAX, Account, AccountDeletion, Address, AddressFields, Auth, CartLine, NewAddress, OrderFate, Origin, PersonalData,
-    Profile, ProfilePatch, UserError,
+    ADDRESSES_MAX, Account, AccountDeletion, Address, AddressFields, Auth, CartLine, NewAddress, OrderFate, Origin,
+    PersonalData, Profile, ProfilePatch, UserError,
 };
 
 mod cart;
@@ -46,14 +46,15 @@ impl Account for LocalUser {
         expected: Option<Version>,
         patch: ProfilePatch,
     ) -> Result<Profile, UserError> {
-        let mut faults = Faults::default();
-        faults.text("/name", patch.name.as_deref().unwrap_or_default(), 200);
-        faults.text("/phone", patch.phone.as_deref().unwrap_or_default(), 50);
-        faults.done()?;
         let (call, now) = (call.clone(), self.clock.now());
         self.db
             .write(move |conn| {
                 let before = lock(conn, user, expected)?;
+                let mut faults = Faults::default();
+                faults.text("/name", patch.name.as_deref().unwrap_or_default(), 200);
+                let phone = patch.phone.as_deref().unwrap_or_default();
+                faults.phone("/phone", phone, 50, phone.trim() == before.phone);
+                faults.done()?;
                 // Without the blanks around them, as at registration.
                 let name = patch.name.as_deref().unwrap_or(&before.name).trim();
                 let phone = patch.phone.as_deref().unwrap_or(&before.phone).trim();
@@ -77,13 +78,13 @@ impl Account for LocalUser {
     }
 
     async fn address_create(&self, call: &Call, user: Id, new: NewAddress) -> Result<Address, UserError> {
-        let fields = new.clone().into_fields();
-        check_address(&fields)?;
         let (call, now) = (call.clone(), self.clock.now());
         self.db
             .write(move |conn| {
+                let fields = new.clone().into_fields();
                 // The person's row is locked, so that two calls at once neither pass the limit nor both set the default.
                 lock(conn, user, None)?;
+                check_address(conn, user, &fields)?;
                 let count = store::address::address_count(conn, user)?;
                 if count >= ADDRESSES_MAX as i64 {
                     return Err(UserError::Conflict(format!("at most {ADDRESSES_MAX} addresses are kept")));
@@ -93,7 +94,7 @@ impl Account for LocalUser {
                 }
                 let address = Address {
                     id: Id::new(now),
-                    fields: fields.clone(),
+                    fields,
                     is_default: new.is_default || count == 0,
                     version: 1,
                     created_at: now,
@@ -114,12 +115,12 @@ impl Account for LocalUser {
         expected: Option<Version>,
         new: NewAddress,
     ) -> Result<Address, UserError> {
-        let fields = new.clone().into_fields();
-        check_address(&fields)?;
         let (call, now) = (call.clone(), self.clock.now());
         self.db
             .write(move |conn| {
+                let fields = new.clone().into_fields();
                 lock(conn, user, None)?;
+                check_address(conn, user, &fields)?;
                 let before = store::address::address_get(conn, user, id)?
                     .ok_or_else(|| UserError::NotFound { what: "address", name: id.to_string() })?;
                 check_version(expected, before.version())?;
@@ -127,7 +128,7 @@ impl Account for LocalUser {
                     store::address::address_default_clear(conn, user, now)?;
                 }
                 let address = Address {
-                    fields: fields.clone(),
+                    fields,
                     is_default: new.is_default || before.is_default,
                     version: before.version + 1,
                     updated_at: now,
@@ -278,7 +279,8 @@ fn audit(conn: &mut Connection, call: &Call, user: Id, action: &str, data: Value
     Ok(store::audit::audit_insert(conn, call, action, &subject(user), &data, now)?)
 }
 
-fn check_address(address: &AddressFields) -> Result<(), UserError> {
+/// Is it an address that this person may have? A phone number of one that is kept already is good enough for the next.
+fn check_address(conn: &mut Connection, user: Id, address: &AddressFields) -> Result<(), UserError> {
     let mut faults = Faults::default();
     for (pointer, value) in [("/name", &address.name), ("/line1", &address.line1), ("/city", &address.city)] {
         faults.required(pointer, value, 200);
@@ -288,11 +290,12 @@ fn check_address(address: &AddressFields) -> Result<(), UserError> {
         ("/line2", &address.line2),
         ("/region", &address.region),
         ("/postal_code", &address.postal_code),
-        ("/phone", &address.phone),
     ];
     for (pointer, value) in optional {
         faults.text(pointer, value, 200);
     }
+    let is_known = store::address::address_list(conn, user)?.iter().any(|kept| kept.fields.phone == address.phone);
+    faults.phone("/phone", &address.phone, 200, is_known);
     if address.country.len() != 2 || !address.country.bytes().all(|byte| byte.is_ascii_uppercase()) {
         faults.add("/country", "must be two capital letters (ISO 3166-1 alpha-2), as US");
     }

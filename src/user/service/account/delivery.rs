@@ -21,10 +21,10 @@ impl LocalUser {
         order: Id,
         address: AddressFields,
     ) -> Result<(), UserError> {
-        check_address(&address)?;
         let (call, now) = (call.clone(), self.clock.now());
         let written = self.db.write(move |conn| {
             lock(conn, user, None)?;
+            check_address(conn, user, &address)?;
             let before = store::delivery_get(conn, user, order)?;
             store::delivery_write(conn, user, order, address.clone(), now.plus_seconds(OPEN_SECONDS))?;
             if before.is_some_and(|before| before == address) {
