@@ -7,7 +7,10 @@ use crate::user::{OrderFate, User};
 const BATCH: u32 = 100;
 
 /// Keeps the addresses of what was ordered, however it was, and forgets those of checkouts that were left; gives whether there may be more.
-pub async fn settle(inventory: &dyn Inventory, user: &dyn User) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> {
+pub async fn settle(
+    inventory: &dyn Inventory,
+    user: &dyn User,
+) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> {
     let due = user.deliveries_due(BATCH).await?;
     for (person, order) in &due {
         let fate = fate(inventory.reservation_get(*order).await?);

@@ -85,6 +85,12 @@ pub(in crate::user) fn api_key_list(conn: &mut Connection, before: Option<Id>, l
     rows.into_iter().map(ApiKeyRow::key).collect()
 }
 
+/// Those of these keys that are there.
+pub(in crate::user) fn api_keys_by_id(conn: &mut Connection, keys: &[Id]) -> QueryResult<Vec<ApiKey>> {
+    let keys = api_keys::table.filter(api_keys::id.eq_any(keys)).select(ApiKeyRow::as_select());
+    keys.load(conn)?.into_iter().map(ApiKeyRow::key).collect()
+}
+
 /// Writes a new key.
 pub(in crate::user) fn api_key_insert(conn: &mut Connection, key: &ApiKey, token_hash: &[u8]) -> QueryResult<()> {
     diesel::insert_into(api_keys::table)

@@ -41,7 +41,9 @@ pub(in crate::user) fn delivery_write(
         return delivery_put_off(conn, user, order, expires_at);
     }
     let key = (deliveries::user_id.eq(user), deliveries::order_id.eq(order));
-    diesel::insert_into(deliveries::table).values((key, fields, deliveries::expires_at.eq(expires_at))).execute(conn)?;
+    diesel::insert_into(deliveries::table)
+        .values((key, fields, deliveries::expires_at.eq(expires_at)))
+        .execute(conn)?;
     Ok(())
 }
 
@@ -60,9 +62,7 @@ pub(in crate::user) fn delivery_put_off(
 
 /// Notes that the order is placed.
 pub(in crate::user) fn delivery_keep(conn: &mut Connection, user: Id, order: Id) -> QueryResult<()> {
-    diesel::update(deliveries::table.find((user, order)))
-        .set(deliveries::expires_at.eq(None::<Time>))
-        .execute(conn)?;
+    diesel::update(deliveries::table.find((user, order))).set(deliveries::expires_at.eq(None::<Time>)).execute(conn)?;
     Ok(())
 }
 

@@ -35,8 +35,8 @@ on_both! {
         page.says(&format!("emporium {}", env!("CARGO_PKG_VERSION")));
         page.says("3 h 5 min");
         page.says("MiB");
-        page.says("000003_orders</code>");
-        page.says("_cart_delivery_key</code>");
+        page.says("_cancelled_orders</code>");
+        page.says("_kept_deliveries</code>");
         page.says("<code>inventory.holder_units_max</code></th><td class=\"n\">500</td>");
         page.says("Files in a folder, not sent");
         assert_eq!(page.body.matches(">Up</span>").count(), 2);

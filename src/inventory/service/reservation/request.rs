@@ -35,10 +35,7 @@ impl Request {
     pub(super) fn check(holder: String, new: NewReservation, config: &InventoryConfig) -> Result<Self, InventoryError> {
         let mut faults = Vec::new();
         faults.extend(check_holder("/holder", &holder).err());
-        if new.reference.chars().count() > TEXT_MAX || new.reference.chars().any(char::is_control) {
-            let message = format!("must be at most {TEXT_MAX} characters, none of them a control character");
-            faults.push(FieldError::new("/reference", message));
-        }
+        faults.extend(check_reference("/reference", &new.reference).err());
         let hold_seconds = hold_seconds(new.hold_seconds, config).unwrap_or_else(|fault| {
             faults.push(fault);
             config.hold_seconds_default
@@ -106,6 +103,15 @@ pub(super) fn check_holder(pointer: &str, holder: &str) -> Result<(), FieldError
         1..=TEXT_MAX if holder.chars().all(is_visible) => Ok(()),
         _ => Err(FieldError::new(pointer, format!("must be 1 to {TEXT_MAX} visible characters"))),
     }
+}
+
+/// Is it a reference that a reservation may have?
+pub(super) fn check_reference(pointer: &str, reference: &str) -> Result<(), FieldError> {
+    if reference.chars().count() <= TEXT_MAX && !reference.chars().any(char::is_control) {
+        return Ok(());
+    }
+    let message = format!("must be at most {TEXT_MAX} characters, none of them a control character");
+    Err(FieldError::new(pointer, message))
 }
 
 /// How long a hold, or an extension of one, shall last.
