@@ -31,6 +31,7 @@ use crate::user::{self, User};
 use crate::web::{self as pages, Site};
 
 mod background;
+pub mod deliveries;
 mod facts;
 
 use background::Board;
@@ -347,9 +348,9 @@ fn background(
     let Modules { inventory, user, .. } = modules.clone();
     let sweep = Duration::from_millis(u64::from(config.inventory.sweep_interval_ms));
     let second = Duration::from_secs(1);
-    let (inventory_sweep, inventory_jobs, inventory_tidy) = (inventory.clone(), inventory.clone(), inventory);
+    let (inventory_sweep, inventory_jobs, inventory_orders) = (inventory.clone(), inventory.clone(), inventory.clone());
     let jobs_stopped = stopped.clone();
-    let (user_mail, user_tidy) = (user.clone(), user);
+    let (user_mail, user_orders, inventory_tidy, user_tidy) = (user.clone(), user.clone(), inventory, user);
     vec![
         board.every(sweep, stopped, "sweep of expired holds", move || {
             let inventory = inventory_sweep.clone();
@@ -377,6 +378,10 @@ fn background(
         board.every(second, stopped, "mail", move || {
             let user = user_mail.clone();
             async move { user.mail_send_next().await }
+        }),
+        board.every(Duration::from_secs(60), stopped, "deliveries", move || {
+            let (inventory, user) = (inventory_orders.clone(), user_orders.clone());
+            async move { deliveries::settle(&*inventory, &*user).await }
         }),
         board.every(Duration::from_secs(60), stopped, "tidying", move || {
             let (inventory, user, gate) = (inventory_tidy.clone(), user_tidy.clone(), gate.clone());

@@ -44,6 +44,7 @@ error_codes! {
     IdempotencyKeyMissing "idempotency_key_missing"        400  false  "This call needs an Idempotency-Key header";
     Unauthenticated       "unauthenticated"                401  false  "Sign in first";
     WrongCredentials      "wrong_credentials"              401  false  "The address or the password is wrong";
+    AccountDisabled       "account_disabled"               403  false  "This account is disabled";
     Forbidden             "forbidden"                      403  false  "You may not do this";
     FormOutdated          "form_outdated"                  403  false  "The form comes from an older page";
     NotFound              "not_found"                      404  false  "There is no such thing";

@@ -22,8 +22,16 @@ impl Email {
         let shown: String = text.trim().nfc().take(LENGTH_MAX + 1).collect();
         match is_address(&shown) {
             true => Ok(Email { norm: normalised(&shown), shown }),
-            false => Err(UserError::invalid(pointer, Fault::Email { max: LENGTH_MAX })),
+            false => Err(fault(pointer)),
         }
+    }
+
+    /// Reads an address that somebody wants to have from now on: one to which the world can send mails. Accounts of before may have others.
+    pub(super) fn read_new(text: &str, pointer: &str) -> Result<Email, UserError> {
+        let email = Email::read(text, pointer)?;
+        let (_, domain) = email.norm.rsplit_once('@').unwrap_or_default();
+        let is_public = domain.contains('.') && domain.split('.').all(|label| !label.is_empty());
+        if is_public { Ok(email) } else { Err(fault(pointer)) }
     }
 
     /// What comes before the `@`.
@@ -37,6 +45,10 @@ pub(super) fn normalised(shown: &str) -> String {
     shown.to_lowercase().nfc().collect()
 }
 
+fn fault(pointer: &str) -> UserError {
+    UserError::invalid(pointer, Fault::Email { max: LENGTH_MAX })
+}
+
 fn is_address(text: &str) -> bool {
     let plain = |char: char| !char.is_whitespace() && !char.is_control() && !"<>()[],;:\\\"".contains(char);
     text.len() <= LENGTH_MAX && text.chars().all(plain) && text.parse::<lettre::Address>().is_ok()
@@ -45,6 +57,17 @@ fn is_address(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_new_address_is_one_that_the_world_knows() {
+        let is_new = |text: &str| Email::read_new(text, "/email").is_ok();
+        assert!(is_new("ann@example.com") && is_new("ann@mail.example.co.uk") && is_new("ann@b\u{fc}cher.example"));
+        for wrong in ["pia@x", "shop@localhost", "ann@example.", "ann@.com", "ann@example..com", "ann"] {
+            assert!(!is_new(wrong), "{wrong:?}");
+        }
+        // Who has such a one already can still log in.
+        assert!(Email::read("shop@localhost", "/email").is_ok());
+    }
 
     #[test]
     fn one_person_is_one_address_however_it_is_written() {

@@ -48,6 +48,9 @@ pub enum UserError {
     /// The address or the password is wrong: which one is not told, nor whether the account is there.
     #[error("the address or the password is wrong")]
     WrongCredentials,
+    /// The password is right, and the account disabled. Nobody else is told.
+    #[error("this account is disabled; write to the shop")]
+    Disabled,
     /// Too many failures; in so many seconds the next try is looked at.
     #[error("too many attempts; wait {seconds} s")]
     Throttled { seconds: u64 },
@@ -102,6 +105,7 @@ impl From<UserError> for Problem {
             UserError::Invalid(errors) => Problem::validation(errors),
             UserError::InvalidCursor => Problem::new(ErrorCode::InvalidCursor, detail),
             UserError::WrongCredentials => Problem::new(ErrorCode::WrongCredentials, detail),
+            UserError::Disabled => Problem::new(ErrorCode::AccountDisabled, detail),
             UserError::Throttled { seconds } => Problem::new(ErrorCode::TooManyRequests, detail).retry_after(seconds),
             UserError::TokenInvalid => Problem::new(ErrorCode::TokenInvalid, detail),
             UserError::VersionMismatch { actual, .. } => {

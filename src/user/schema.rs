@@ -187,6 +187,7 @@ diesel::table! {
         postal_code -> Text,
         country -> Text,
         phone -> Text,
+        expires_at -> Nullable<sql::Instant>,
     }
 }
 

@@ -25,6 +25,7 @@ mod failure;
 mod files;
 mod form;
 mod locale;
+mod sale;
 mod setup;
 mod shell;
 mod signed;

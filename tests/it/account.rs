@@ -4,11 +4,11 @@ use diesel::prelude::*;
 use emporium::call::Role;
 use emporium::clock::{Clock, Id};
 use emporium::config::{DatabaseUrl, MailDelivery, Secret, SmtpConfig, SmtpTls};
-use emporium::user::{AddressFields, CartLine, Delivery, NewAddress, Registration};
+use emporium::user::{AddressFields, CartLine, Delivery, NewAddress, OrderFate, Registration};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::testapp::{PASSWORD, TestApp, call, on_both, read};
+use crate::testapp::{Backend, PASSWORD, TestApp, call, on_both, read};
 
 mod cart;
 mod delivery;
@@ -63,6 +63,19 @@ async fn status(app: &TestApp, token: &str, method: Method, path: &str) -> u16 {
     app.request_as(token, method, path).send().await.unwrap().status().as_u16()
 }
 
+/// A mail server that is not there, so that the mails wait.
+fn nowhere() -> SmtpConfig {
+    SmtpConfig {
+        host: "127.0.0.1".into(),
+        port: 1,
+        tls: SmtpTls::None,
+        username: None,
+        password: None,
+        password_file: None,
+        timeout_seconds: 1,
+    }
+}
+
 fn pointers(problem: &Value) -> Vec<&str> {
     problem["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect()
 }
@@ -95,9 +108,9 @@ on_both! {
         let (code, problem) = patch(Some(&seen), json!({ "name": "Ann C" })).await;
         assert_eq!((code, problem["code"].as_str(), problem["version"].as_i64()), (412, Some("version_mismatch"), Some(2)));
         // What is absent stays, and what changes nothing makes no new version.
-        let (code, changed) = patch(Some(&tag(&profile, 2)), json!({ "phone": "+47 1" })).await;
-        assert_eq!((code, changed["name"].as_str(), changed["phone"].as_str()), (200, Some("Ann B"), Some("+47 1")));
-        assert_eq!(patch(Some("*"), json!({ "phone": "+47 1" })).await.1["version"], 3);
+        let (code, changed) = patch(Some(&tag(&profile, 2)), json!({ "phone": "+47 123" })).await;
+        assert_eq!((code, changed["name"].as_str(), changed["phone"].as_str()), (200, Some("Ann B"), Some("+47 123")));
+        assert_eq!(patch(Some("*"), json!({ "phone": "+47 123" })).await.1["version"], 3);
         assert_eq!(patch(Some(&tag(&profile, 2)), json!({})).await.0, 412);
     }
 
@@ -109,6 +122,8 @@ on_both! {
             (json!({ "name": "n".repeat(201) }), vec!["/name"]),
             (json!({ "name": 7 }), vec!["/name"]),
             (json!({ "name": null }), vec!["/name"]),
+            (json!({ "phone": "not a phone <b>", "name": "a\u{0}b" }), vec!["/name", "/phone"]),
+            (json!({ "phone": "1234" }), vec!["/phone"]),
             (json!({ "phone": null }), vec!["/phone"]),
             (json!({ "role": "admin" }), vec!["/role"]),
         ] {
@@ -229,6 +244,7 @@ on_both! {
         for order in orders {
             user.delivery_set(&call(), ann, order, to.clone()).await.unwrap();
         }
+        user.delivery_settle(ann, orders[0], OrderFate::Placed).await.unwrap();
         let answer = app.request_as(&token, Method::GET, "/api/v1/me/data").send().await.unwrap();
         assert_eq!(answer.headers()["content-disposition"], "attachment; filename=\"personal-data.json\"");
         let (code, data) = read(answer).await;
@@ -236,8 +252,11 @@ on_both! {
         assert_eq!(data["sessions"].as_array().unwrap().len(), 1);
         assert_eq!(data["cart"], json!([line]));
         let deliveries: Vec<Delivery> = serde_json::from_value(data["deliveries"].clone()).unwrap();
-        let newest_first = [orders[1], orders[0]].map(|order| Delivery { order, address: to.clone() });
-        assert_eq!(deliveries, newest_first);
+        // Kept for good, and for a day.
+        let kept: Vec<_> = deliveries.iter().map(|one| (one.order, &one.address, one.expires_at.is_none())).collect();
+        assert_eq!(kept, [(orders[1], &to, false), (orders[0], &to, true)]);
+        let day = deliveries[0].expires_at.unwrap().seconds_since(app.clock.now());
+        assert!((86_000..=86_400).contains(&day), "{day}");
         let actions: Vec<&str> =
             data["audit_log"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
         assert_eq!(actions[..3], ["delivery.set", "delivery.set", "address.created"]);
@@ -252,18 +271,31 @@ on_both! {
         assert_eq!(read(answer).await, (200, json!({ "items": [], "next_cursor": null })));
     }
 
+    async fn a_phone_number_of_before_is_taken_again(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let token = app.token("ann@example.com", Role::Customer).await;
+        let mut old = address("1 First St");
+        old["phone"] = json!("ask Bob");
+        let post = |body: &Value| app.request_as(&token, Method::POST, ADDRESSES).json(body).send();
+        let (code, problem) = read(post(&old).await.unwrap()).await;
+        assert_eq!((code, pointers(&problem)), (422, vec!["/phone"]));
+        add(&app, &token, address("1 First St")).await;
+        let mut raw = app.diesel();
+        let schema = if backend == Backend::Postgres { "users." } else { "" };
+        raw.batch(&format!("UPDATE {schema}users SET phone = 'ask Bob'; UPDATE {schema}addresses SET phone = 'ask Bob'"));
+        let patch = |body: Value| app.request_as(&token, Method::PATCH, ME).header("if-match", "*").json(&body).send();
+        assert_eq!(patch(json!({ "name": "Ann", "phone": "ask Bob" })).await.unwrap().status(), 200);
+        assert_eq!(patch(json!({ "name": "Ann", "phone": "ask Eve" })).await.unwrap().status(), 422);
+        assert_eq!(post(&old).await.unwrap().status(), 201);
+        let ann = app.shop.modules.user.authenticate(&token).await.unwrap().unwrap().user_id().unwrap();
+        let to: AddressFields = serde_json::from_value(old).unwrap();
+        app.shop.modules.user.delivery_set(&call(), ann, ann, to.clone()).await.unwrap();
+        let other = AddressFields { phone: "ask Eve".into(), ..to };
+        assert!(app.shop.modules.user.delivery_set(&call(), ann, ann, other).await.is_err());
+    }
+
     async fn a_deleted_account_leaves_nothing_of_the_person(backend: Backend) {
-        // A mail server that is not there, so that the mails wait.
-        let nowhere = SmtpConfig {
-            host: "127.0.0.1".into(),
-            port: 1,
-            tls: SmtpTls::None,
-            username: None,
-            password: None,
-            password_file: None,
-            timeout_seconds: 1,
-        };
-        let app = TestApp::start_with(backend, |config| config.mail.delivery = MailDelivery::Smtp(nowhere)).await;
+        let app = TestApp::start_with(backend, |config| config.mail.delivery = MailDelivery::Smtp(nowhere())).await;
         let token = app.token("ann@example.com", Role::Customer).await;
         add(&app, &token, address("1 First St")).await;
         let (_, me) = read(app.request_as(&token, Method::GET, ME).send().await.unwrap()).await;
@@ -271,7 +303,11 @@ on_both! {
         let line = CartLine { sku: "MUG".into(), quantity: 2 };
         app.shop.modules.user.cart_add(ann, vec![line]).await.unwrap();
         let to: AddressFields = serde_json::from_value(address("1 First St")).unwrap();
-        app.shop.modules.user.delivery_set(&call(), ann, ann, to).await.unwrap();
+        let placed = Id::new(app.clock.now());
+        for order in [ann, placed] {
+            app.shop.modules.user.delivery_set(&call(), ann, order, to.clone()).await.unwrap();
+        }
+        app.shop.modules.user.delivery_settle(ann, placed, OrderFate::Placed).await.unwrap();
         let forgotten = json!({ "email": "ann@example.com" });
         let sent = app.request(Method::POST, "/api/v1/auth/password/forgot").json(&forgotten).send().await.unwrap();
         assert!(sent.status().is_success(), "{sent:?}");
@@ -301,10 +337,15 @@ on_both! {
         assert_eq!(status(&app, &token, Method::GET, ME).await, 401);
 
         for table in [
-            "users", "user_emails", "credentials", "sessions", "addresses", "one_time_tokens", "mails", "cart_lines", "deliveries",
+            "users", "user_emails", "credentials", "sessions", "addresses", "one_time_tokens", "mails", "cart_lines",
         ] {
             assert_eq!(rows(&app, table, "1 = 1"), 0, "{table}");
         }
+        // Where a placed order went the shop must be able to prove. Of the other one it is asked at once.
+        assert_eq!(app.shop.modules.user.deliveries_due(9).await.unwrap(), [(ann, ann)]);
+        app.shop.modules.user.delivery_settle(ann, ann, OrderFate::Ended).await.unwrap();
+        assert_eq!(app.shop.modules.user.delivery_get(ann, placed).await.unwrap(), Some(to));
+        assert_eq!(rows(&app, "deliveries", "1 = 1"), 1);
         // The audit log keeps who did what, by the bare id.
         assert!(rows(&app, "audit_log", "action = 'account.deleted'") == 1);
         assert_eq!(rows(&app, "audit_log", "address <> '' OR CAST(data AS text) <> '{}'"), 0);

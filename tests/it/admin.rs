@@ -100,6 +100,12 @@ on_both! {
         assert_eq!(found(&format!("q=%20{}&role=customer", bob.to_string().to_uppercase())).await, ["bob@example.com"]);
         assert_eq!(found(&format!("q={bob}&role=staff")).await, [""; 0]);
         assert_eq!(found("q=019345f0-7c1e-7d3a-9b51-2f1c8a0b6c5d").await, [""; 0]);
+        assert_eq!(found("email=%20ann_lee%40EXAMPLE.com").await, ["Ann_Lee@Example.com"]);
+        assert_eq!(found("email=lee%40example.com").await, [""; 0], "a part is not an address");
+        assert_eq!(found("email=bob%40example.com&role=staff").await, [""; 0]);
+        assert_eq!(found(&format!("email=root%40example.com&q={bob}")).await, [""; 0]);
+        let (code, problem) = get(&app, &admin, &format!("{USERS}?email=bob&q=a%00b")).await;
+        assert_eq!((code, pointers(&problem)), (422, vec!["q", "email"]));
         assert_eq!(found("role=staff").await, ["annxlee@shop.test"]);
         assert_eq!(found("disabled=true").await, ["bob@example.com"]);
         assert_eq!(found("q=ann&disabled=false&role=customer").await, ["Ann_Lee@Example.com"]);
@@ -213,7 +219,7 @@ on_both! {
         assert_eq!(status(&app, &token, Method::GET, "/api/v1/me").await, 401);
         let body = json!({ "email": "ann@example.com", "password": PASSWORD });
         let login = app.request(Method::POST, "/api/v1/auth/login").json(&body).send().await.unwrap();
-        assert_eq!(login.status(), 401);
+        assert_eq!(login.status(), 403);
         assert_eq!(patch(&app, &admin, ann, json!({ "disabled": false })).await.1["disabled"], false);
         assert_eq!(status(&app, &token, Method::GET, "/api/v1/me").await, 401, "what was ended stays ended");
         let again = app.login("ann@example.com").await;

@@ -278,6 +278,47 @@ fn reservations_of_before_get_what_was_sold() {
         }
         conn.batch_execute(&all[1].0).unwrap();
         assert_filled(conn);
+        // Of what is cancelled, what was shipped stays sold.
+        conn.batch_execute("UPDATE reservation_lines SET state = 'cancelled', shipped = 3 WHERE quantity = 4").unwrap();
+        conn.batch_execute(&all[2].0).unwrap();
+        let mut count =
+            |condition: &str| seed::number(conn, &format!("SELECT COUNT(*) FROM reservations WHERE {condition}"));
+        assert_eq!(count("units = 3 AND value = 3000 AND state = 'cancelled'"), 1);
+        assert_eq!((count("units = 4"), count("units IN (1, 2, 3) AND value = 1000 * units")), (0, 4));
+    }
+}
+
+#[test]
+fn deliveries_of_before_are_kept_until_the_inventory_was_asked() {
+    let mut on_sqlite = emporium::db::Connection::Sqlite(SqliteConnection::establish(":memory:").unwrap());
+    on_sqlite.batch_execute("PRAGMA foreign_keys = ON").unwrap();
+    let url = postgres().database();
+    let mut on_postgres = emporium::db::Connection::Postgres(PgConnection::establish(&url).unwrap());
+    for (conn, dialect) in [(&mut on_sqlite, "sqlite"), (&mut on_postgres, "postgres")] {
+        let all = migrations(dialect, "user");
+        for (up, _) in &all[..2] {
+            conn.batch_execute(up).unwrap();
+        }
+        let (id, time) = match dialect {
+            "sqlite" => ("x'019345f07c1e7d3a9b512f1c8a0b6c5d'", "1"),
+            _ => ("'019345f0-7c1e-7d3a-9b51-2f1c8a0b6c5d'", "'2026-11-24T12:00:00Z'"),
+        };
+        conn.batch_execute(&format!(
+            "INSERT INTO users (id, email, role, search_text, created_at, updated_at)
+             VALUES ({id}, 'ann@example.com', 'customer', '', {time}, {time});
+             INSERT INTO deliveries (user_id, order_id, name, company, line1, line2, city, region, postal_code, country, phone)
+             VALUES ({id}, {id}, 'Ann', 'c', '1 First St', 'l', 'Oslo', 'r', '0150', 'NO', '12')"
+        ))
+        .unwrap();
+        conn.batch_execute(&all[2].0).unwrap();
+        conn.batch_execute("DELETE FROM users").unwrap();
+        let mut count =
+            |condition: &str| seed::number(conn, &format!("SELECT COUNT(*) FROM deliveries WHERE {condition}"));
+        let whole =
+            "name = 'Ann' AND company = 'c' AND line1 = '1 First St' AND line2 = 'l' AND city = 'Oslo' AND region = 'r'
+                     AND postal_code = '0150' AND country = 'NO' AND phone = '12'";
+        assert_eq!(count(whole), 1);
+        assert_eq!(count(&format!("expires_at < {time}")), 1);
     }
 }
 

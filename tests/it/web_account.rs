@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use emporium::call::Role;
 use emporium::clock::{Clock, Id};
-use emporium::user::{NewAddress, NewApiKey, UserQuery};
+use emporium::user::{NewAddress, NewApiKey, UserPatch, UserQuery};
 
 use crate::testapp::{PASSWORD, TestApp, call, on_both};
 
@@ -59,7 +59,7 @@ on_both! {
         browser.get("/account").await.is_silent_of("your address is confirmed");
 
         let version = browser.get("/account/profile").await.hidden("version").to_owned();
-        let fields = [("name", "Ann Example"), ("phone", "123"), ("version", &*version)];
+        let fields = [("name", "Ann Example"), ("phone", "12345"), ("version", &*version)];
         let saved = browser.post("/account/profile", &fields).await;
         assert_eq!((saved.status, saved.to()), (303, "/account"));
         browser.get("/account/profile").await.says("value=\"Ann Example\"");
@@ -132,6 +132,22 @@ on_both! {
         browser.login(BOB, PASSWORD).await;
         browser.get("/account").await.says(BOB);
         assert_eq!(app.sessions(ANN).await.len(), 1);
+    }
+
+    async fn who_is_disabled_is_told_so_after_the_right_password(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        app.token(ANN, Role::Customer).await;
+        let patch = UserPatch { disabled: Some(true), ..UserPatch::default() };
+        app.shop.modules.user.user_update(&call(), app.id(ANN).await, None, patch).await.unwrap();
+        let mut ann = Browser::new(&app);
+        let page = ann.post("/login", &[("email", ANN), ("password", PASSWORD)]).await;
+        assert_eq!((page.status, ann.is_logged_in()), (403, false));
+        page.says("This account is disabled");
+        page.says("please write to the shop");
+        let page = ann.post("/login", &[("email", ANN), ("password", "not the password")]).await;
+        assert_eq!(page.status, 401);
+        page.says("The address or the password is wrong.");
+        assert_eq!(ann.post("/forgot", &[("email", ANN)]).await.to(), "/forgot/sent");
     }
 
     async fn nobody_is_sent_to_another_site(backend: Backend) {

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
+use emporium::app::deliveries::settle;
 use emporium::call::Role;
 use emporium::clock::Id;
-use emporium::inventory::{Reservation, ReservationQuery, ReservationState};
+use emporium::inventory::{
+    NewReservation, NewReservationLine, Reservation, ReservationQuery, ReservationState, Shipment, ShipmentLine,
+};
 use emporium::user::AddressFields;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::json;
 
-use crate::testapp::{Backend, TestApp, call, on_both};
+use crate::testapp::{Backend, TestApp, call, on_both, read};
 
 /// A shop with three mugs, and somebody who is logged in.
 struct Shop {
@@ -153,6 +156,92 @@ on_both! {
         let refused = shop.post(&format!("{order}/cancel"), &[]).await;
         assert_eq!(refused.status(), 409);
         assert!(refused.text().await.unwrap().contains("Its state does not allow this any more."));
+        shop.app.shop.stop().await;
+    }
+
+    async fn only_addresses_of_what_was_ordered_are_kept(backend: Backend) {
+        let shop = Shop::start(backend).await;
+        let modules = &shop.app.shop.modules;
+        let mut orders: Vec<Id> = vec![];
+        // One is placed, one is left, one is committed by a program, one is still held after a day.
+        for step in ["place", "leave", "", ""] {
+            shop.add("1").await;
+            let checkout = location(&shop.post("/checkout", &[]).await).to_owned();
+            orders.push(checkout.rsplit('/').next().unwrap().parse().unwrap());
+            shop.set_address(&checkout).await;
+            if !step.is_empty() {
+                assert_eq!(shop.post(&format!("{checkout}/{step}"), &[]).await.status(), 303);
+            } else if orders.len() == 3 {
+                modules.inventory.reservation_commit(&call(), orders[2]).await.unwrap();
+            }
+            shop.post("/cart", &[("quantity.MUG", "0")]).await;
+        }
+        let kept = async || {
+            let mut kept = vec![];
+            for order in &orders {
+                kept.push(modules.user.delivery_get(shop.user, *order).await.unwrap().is_some());
+            }
+            kept
+        };
+        assert_eq!(kept().await, [true; 4]);
+        let expires = |data: emporium::user::PersonalData| data.deliveries.iter().filter(|one| one.expires_at.is_none()).count();
+        assert_eq!(expires(modules.user.personal_data(shop.user).await.unwrap().unwrap()), 1);
+        shop.app.clock.advance(Duration::from_secs(86_400));
+        assert!(!settle(&*modules.inventory, &*modules.user).await.unwrap());
+        assert_eq!(kept().await, [true, false, true, false]);
+        shop.app.shop.stop().await;
+    }
+
+    async fn the_checkout_is_found_behind_many_other_holds(backend: Backend) {
+        let shop = Shop::start(backend).await;
+        shop.add("1").await;
+        let checkout = location(&shop.post("/checkout", &[]).await).to_owned();
+        let inventory = &shop.app.shop.modules.inventory;
+        for _ in 0..60 {
+            let line = NewReservationLine { sku: "MUG".into(), location: None, quantity: 1 };
+            let new = NewReservation {
+                lines: vec![line],
+                hold_seconds: None,
+                allow_partial: false,
+                holder: None,
+                reference: "other".into(),
+            };
+            let held = inventory.reserve(&call(), format!("user:{}", shop.user), new).await.unwrap().value;
+            inventory.reservation_release(&call(), held.id).await.unwrap();
+        }
+        assert!(shop.text("/cart").await.contains(&checkout));
+        assert_eq!(location(&shop.post("/checkout", &[]).await), checkout);
+        let (_, page) = read(shop.app.request_as(&shop.token, Method::GET, "/api/v1/reservations?reference=checkout").send().await.unwrap()).await;
+        assert_eq!(page["items"].as_array().unwrap().len(), 1, "{page}");
+        for (wrong, code) in [("x".repeat(101), 422), ("%00".to_owned(), 422), ("other&limit=1".to_owned(), 200)] {
+            let path = format!("/api/v1/reservations?reference={wrong}");
+            let answer = shop.app.request_as(&shop.token, Method::GET, &path).send().await.unwrap();
+            assert_eq!(answer.status(), code, "{wrong}");
+        }
+        shop.app.shop.stop().await;
+    }
+
+    async fn of_a_partly_cancelled_order_what_was_sent_counts(backend: Backend) {
+        let shop = Shop::start(backend).await;
+        shop.add("3").await;
+        let checkout = location(&shop.post("/checkout", &[]).await).to_owned();
+        shop.set_address(&checkout).await;
+        let order = location(&shop.post(&format!("{checkout}/place"), &[]).await).to_owned();
+        let id: Id = order.rsplit('/').next().unwrap().parse().unwrap();
+        let part = ShipmentLine { sku: "MUG".into(), location: "MAIN".into(), quantity: 2 };
+        let shipment = Shipment { lines: Some(vec![part]), version: None };
+        shop.app.shop.modules.inventory.reservation_ship(&call(), id, shipment).await.unwrap();
+        for path in ["/orders", &*order] {
+            let page = shop.text(path).await;
+            assert!(page.contains("Partly sent") && page.contains("$43.50"), "{page}");
+        }
+        assert_eq!(shop.post(&format!("{order}/cancel"), &[]).await.status(), 303);
+        for path in ["/orders", &*order] {
+            let page = shop.text(path).await;
+            assert!(page.contains("Partly cancelled") && page.contains("$29.00") && !page.contains("$43.50"), "{page}");
+        }
+        let page = shop.text(&order).await;
+        assert!(page.contains("2 of them sent, 1 cancelled") && page.contains("Sum of what was sent"), "{page}");
         shop.app.shop.stop().await;
     }
 

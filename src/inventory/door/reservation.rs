@@ -30,7 +30,7 @@ pub enum ReservationState {
     Released,
     /// Its time passed before it was committed.
     Expired,
-    /// Given back after it was committed.
+    /// Given back after it was committed, but for what was shipped before: see the lines.
     Cancelled,
 }
 
@@ -149,6 +149,9 @@ pub struct ShipmentLine {
 pub struct ReservationQuery {
     /// Staff only; a customer sees his own.
     pub holder: Option<String>,
+    /// The client's own word for it, as an order number: exactly this.
+    #[param(max_length = 100)]
+    pub reference: Option<String>,
     pub state: Option<ReservationState>,
     /// `true`: only what was committed at some time: orders. `false`: only what never was.
     pub ordered: Option<bool>,
@@ -164,7 +167,8 @@ pub struct ReservationSummary {
     pub days: Vec<OrderDay>,
 }
 
-/// The orders that were placed from one moment until the next, without those that are cancelled.
+/// The orders that were placed from one moment until the next. Of one that is cancelled, what was shipped before counts; one of which
+/// nothing was shipped is none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OrderDay {
     pub from: Time,

@@ -235,7 +235,10 @@ impl Reservations for LocalInventory {
     async fn reservation_list(&self, query: ReservationQuery) -> Result<Page<Reservation>, InventoryError> {
         let limit = page::limit(query.limit);
         let holder = query.holder.as_deref().map_or(Ok(()), |holder| request::check_holder("holder", holder));
-        let faults: Vec<FieldError> = limit.as_ref().err().into_iter().chain(holder.as_ref().err()).cloned().collect();
+        let reference =
+            query.reference.as_deref().map_or(Ok(()), |reference| request::check_reference("reference", reference));
+        let faults = [limit.as_ref().err(), holder.as_ref().err(), reference.as_ref().err()];
+        let faults: Vec<FieldError> = faults.into_iter().flatten().cloned().collect();
         let Ok(limit) = limit else { return Err(InventoryError::Invalid(faults)) };
         if !faults.is_empty() {
             return Err(InventoryError::Invalid(faults));
@@ -249,7 +252,8 @@ impl Reservations for LocalInventory {
             (ordered, None) => ordered,
             (_, Some(_)) => None,
         };
-        let filter = ReservationFilter { holder: query.holder, state: query.state, ordered, before };
+        let filter =
+            ReservationFilter { holder: query.holder, reference: query.reference, state: query.state, ordered, before };
         let now = self.clock.now();
         self.db
             .read(move |conn| {

@@ -31,7 +31,7 @@ pub(in crate::inventory) struct ReservationRow {
     pub(in crate::inventory) expires_at: Time,
     pub(in crate::inventory) expires_max: Time,
     pub(in crate::inventory) committed_at: Option<Time>,
-    /// Of its lines: the sums of quantity, and of quantity times price.
+    /// Of its lines: the sums of quantity, and of quantity times price; once it is cancelled, of what was shipped.
     pub(in crate::inventory) units: i64,
     pub(in crate::inventory) value: i64,
     pub(in crate::inventory) version: i64,
@@ -60,6 +60,7 @@ pub(in crate::inventory) struct DueLine {
 #[derive(Clone, Debug, Default)]
 pub(in crate::inventory) struct ReservationFilter {
     pub(in crate::inventory) holder: Option<String>,
+    pub(in crate::inventory) reference: Option<String>,
     pub(in crate::inventory) state: Option<ReservationState>,
     /// Those that were committed at some time, or those that never were.
     pub(in crate::inventory) ordered: Option<bool>,
@@ -128,6 +129,12 @@ pub(in crate::inventory) fn reservation_list(
     if let Some(holder) = &filter.holder {
         query = query.filter(reservations::holder.eq(holder));
     }
+    query = match (&filter.reference, &filter.holder) {
+        (None, _) => query,
+        // Found by the holder, who has fewer of them than such a word as all checkouts have: so no index shall know this column.
+        (Some(reference), Some(_)) => query.filter(raw_sql::<Text>("coalesce(reference, reference)").eq(reference)),
+        (Some(reference), None) => query.filter(reservations::reference.eq(reference)),
+    };
     if let Some(before) = filter.before {
         query = query.filter(reservations::id.lt(before));
     }
@@ -259,7 +266,7 @@ pub(in crate::inventory) fn reservation_insert(
     Ok(())
 }
 
-/// Writes `row`'s state and times over the locked reservation that was in state `from`, and over its lines.
+/// Writes `row`'s state, times and sums over the locked reservation that was in state `from`, and over its lines.
 /// An error when it was not: then somebody changed it without the lock.
 pub(in crate::inventory) fn reservation_update(
     conn: &mut Connection,
@@ -273,6 +280,8 @@ pub(in crate::inventory) fn reservation_update(
             reservations::state.eq(&state),
             reservations::expires_at.eq(row.expires_at),
             reservations::committed_at.eq(row.committed_at),
+            reservations::units.eq(row.units),
+            reservations::value.eq(row.value),
             reservations::version.eq(row.version),
             reservations::updated_at.eq(row.updated_at),
         ))

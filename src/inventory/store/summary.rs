@@ -177,7 +177,7 @@ struct DayRow {
     value: f64,
 }
 
-/// The orders between each two neighbours of `days`, without those that are cancelled.
+/// The orders between each two neighbours of `days`: of those that are cancelled, what was shipped before.
 pub(in crate::inventory) fn order_days(
     conn: &mut Connection,
     days: &[Time],
@@ -189,7 +189,7 @@ pub(in crate::inventory) fn order_days(
         let one = format!(
             "{} SELECT CAST({day} AS BIGINT) AS day, COUNT(*) AS orders, CAST(COALESCE(SUM(units), 0) AS BIGINT) AS units,
                        COALESCE(SUM(CAST(value AS DOUBLE PRECISION)), 0.0) AS value
-             FROM reservations WHERE committed_at >= ? AND committed_at < ? AND state <> 'cancelled'",
+             FROM reservations WHERE committed_at >= ? AND committed_at < ? AND units > 0",
             if day == 0 { "" } else { "UNION ALL" }
         );
         select.add(&one, [times[0].into(), times[1].into()]);

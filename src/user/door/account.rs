@@ -52,58 +52,64 @@ pub struct Address {
     pub updated_at: Time,
 }
 
-/// A postal address. Each field is at most 200 characters.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
-pub struct AddressFields {
-    /// Who gets it.
-    pub name: String,
-    #[serde(default)]
-    pub company: String,
-    pub line1: String,
-    #[serde(default)]
-    pub line2: String,
-    pub city: String,
-    #[serde(default)]
-    pub region: String,
-    #[serde(default)]
-    pub postal_code: String,
-    /// ISO 3166-1 alpha-2, as `US`.
-    pub country: String,
-    #[serde(default)]
-    pub phone: String,
+/// Declares an address, and a new one: each field of a postal address is named once.
+macro_rules! addresses {
+    ($($(#[$note:meta])* $field:ident,)*) => {
+        /// A postal address.
+        #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, ToSchema)]
+        pub struct AddressFields {
+            $($(#[$note])* pub $field: String,)*
+        }
+
+        /// A whole address; `is_default: true` takes the mark from the one that has it; `false` leaves the mark where it is.
+        /// The first address becomes the default.
+        #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct NewAddress {
+            $($(#[$note])* pub $field: String,)*
+            #[serde(default)]
+            pub is_default: bool,
+        }
+
+        impl NewAddress {
+            pub fn new(address: AddressFields, is_default: bool) -> Self {
+                NewAddress { $($field: address.$field,)* is_default }
+            }
+
+            /// Without the mark.
+            pub fn into_fields(self) -> AddressFields {
+                AddressFields { $($field: self.$field,)* }
+            }
+        }
+    };
 }
 
-/// A whole address; `is_default: true` takes the mark from the one that has it; `false` leaves the mark where it is.
-/// The first address becomes the default.
-#[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewAddress {
+addresses! {
+    /// Who gets it.
     #[schema(min_length = 1, max_length = 200)]
-    pub name: String,
+    name,
     #[serde(default)]
     #[schema(max_length = 200)]
-    pub company: String,
+    company,
     #[schema(min_length = 1, max_length = 200)]
-    pub line1: String,
+    line1,
     #[serde(default)]
     #[schema(max_length = 200)]
-    pub line2: String,
+    line2,
     #[schema(min_length = 1, max_length = 200)]
-    pub city: String,
+    city,
     #[serde(default)]
     #[schema(max_length = 200)]
-    pub region: String,
+    region,
     #[serde(default)]
     #[schema(max_length = 200)]
-    pub postal_code: String,
+    postal_code,
     /// ISO 3166-1 alpha-2, as `US`.
     #[schema(pattern = "^[A-Z]{2}$")]
-    pub country: String,
+    country,
     #[serde(default)]
     #[schema(max_length = 200)]
-    pub phone: String,
-    #[serde(default)]
-    pub is_default: bool,
+    phone,
 }
 
 /// What somebody wants to buy. Whether there is such a SKU is not known here: who shows the cart looks it up.
@@ -124,6 +130,19 @@ pub struct Delivery {
     /// A reservation's id.
     pub order: Id,
     pub address: AddressFields,
+    /// Null: the order is placed, and this is kept. Otherwise it is forgotten then, unless the order was placed.
+    pub expires_at: Option<Time>,
+}
+
+/// What became of something that was to be ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub enum OrderFate {
+    /// It is an order, or was one.
+    Placed,
+    /// It may still become one.
+    Open,
+    /// It will not become one.
+    Ended,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize, ToSchema)]
@@ -141,7 +160,7 @@ pub struct PersonalData {
     pub profile: Profile,
     pub addresses: Vec<Address>,
     pub cart: Vec<CartLine>,
-    /// Where orders went, newest first; at most 10,000.
+    /// Where orders went or will go, newest first; at most 10,000.
     pub deliveries: Vec<Delivery>,
     pub sessions: Vec<crate::user::Session>,
     /// What was done to the account, newest first; at most 10,000 entries.
@@ -184,11 +203,19 @@ pub trait Account: Send + Sync {
     async fn cart_add(&self, user: Id, lines: Vec<CartLine>) -> Result<Vec<CartLine>, UserError>;
     /// Sets the quantities of these lines, 0 removes; other lines stay. Otherwise as [`Account::cart_add`].
     async fn cart_set(&self, user: Id, lines: Vec<CartLine>) -> Result<Vec<CartLine>, UserError>;
-    /// Where one of the person's orders goes, instead of what was set before. Whether `order`, a reservation's id, is the person's is
+    /// Where one of the person's orders goes, instead of what was set before: kept for a day, and for good once the order is placed
+    /// ([`Account::delivery_settle`]). Whether `order`, a reservation's id, is the person's is
     /// not known here: who calls looks that up where it matters.
     async fn delivery_set(&self, call: &Call, user: Id, order: Id, address: AddressFields) -> Result<(), UserError>;
+    /// As it is at this moment. What went to a person whose account is gone is told, too.
     async fn delivery_get(&self, user: Id, order: Id) -> Result<Option<AddressFields>, UserError>;
+    /// Addresses that were set a day ago, and are not known to be those of placed orders; each with the person and the order, the
+    /// oldest first. Who asks looks each order up, and tells with [`Account::delivery_settle`] what became of it.
+    async fn deliveries_due(&self, limit: u32) -> Result<Vec<(Id, Id)>, UserError>;
+    /// Keeps the address of what was placed for good, forgets that of what will not be, and looks at the rest a day later.
+    async fn delivery_settle(&self, user: Id, order: Id, fate: OrderFate) -> Result<(), UserError>;
     async fn personal_data(&self, user: Id) -> Result<Option<PersonalData>, UserError>;
-    /// Removes the person: profile, address, password, sessions, addresses, cart, deliveries. Reservations keep the bare id. `Conflict` for the last admin.
+    /// Removes the person: profile, address, password, sessions, addresses, cart. What a shop must be able to prove stays: reservations,
+    /// by the bare id, and where placed orders went. `Conflict` for the last admin.
     async fn account_delete(&self, origin: &Origin, user: Id, deletion: AccountDeletion) -> Result<(), UserError>;
 }

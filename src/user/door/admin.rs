@@ -16,6 +16,9 @@ pub struct UserQuery {
     /// A part of the address or the name; or an id.
     #[param(max_length = 200)]
     pub q: Option<String>,
+    /// Exactly this address, however it is written: at most one user has it.
+    #[param(max_length = 254)]
+    pub email: Option<String>,
     pub role: Option<Role>,
     pub disabled: Option<bool>,
     pub cursor: Option<String>,
@@ -116,6 +119,8 @@ pub trait Admin: Send + Sync {
     ) -> Result<Profile, UserError>;
     /// Newest first.
     async fn api_key_list(&self, query: ApiKeyQuery) -> Result<Page<ApiKey>, UserError>;
+    /// Those of them who are there, revoked or not, in any order: at most [`crate::page::LIMIT_MAX`].
+    async fn api_keys(&self, keys: Vec<Id>) -> Result<Vec<ApiKey>, UserError>;
     /// `Forbidden` where `created_by` is no admin, or disabled. Asked twice under one key: `AlreadyMade`, for the token is told once.
     async fn api_key_create(&self, call: &Call, created_by: Id, new: NewApiKey) -> Result<CreatedApiKey, UserError>;
     /// Felt by the very next request. Gives whether there was such a key.

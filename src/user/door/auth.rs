@@ -170,7 +170,8 @@ pub trait Auth: Send + Sync {
     async fn email_verify(&self, origin: &Origin, used: TokenUse) -> Result<(), UserError>;
     /// Mails the link to verify the address once more; nothing where it is verified. `Throttled` by address.
     async fn email_verify_again(&self, origin: &Origin, user: Id) -> Result<(), UserError>;
-    /// `WrongCredentials`; `Throttled`. An account that is not verified may log in; one that is disabled may not.
+    /// `WrongCredentials`; `Throttled`; `Disabled` to whoever has the right password of an account that is disabled. One that is not
+    /// verified may log in.
     async fn login(&self, origin: &Origin, login: Login) -> Result<NewSession, UserError>;
     /// Ends this one session.
     async fn logout(&self, call: &Call, user: Id, session: Id) -> Result<(), UserError>;

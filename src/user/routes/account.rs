@@ -86,7 +86,8 @@ async fn profile_update(
 
 /// Delete my account
 ///
-/// For good: profile, addresses, cart, password and sessions go.
+/// For good: profile, addresses, cart, password and sessions go. What was ordered and where it went stays with the shop, which must be
+/// able to prove it.
 #[utoipa::path(
     tag = "account",
     request_body = AccountDeletion,

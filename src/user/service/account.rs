@@ -14,8 +14,8 @@ use crate::user::email::normalised;
 use crate::user::store;
 use crate::user::store::user::UserRow;
 use crate::user::{
-    ADDRESSES_MAX, Account, AccountDeletion, Address, AddressFields, Auth, CartLine, NewAddress, Origin, PersonalData,
-    Profile, ProfilePatch, UserError,
+    ADDRESSES_MAX, Account, AccountDeletion, Address, AddressFields, Auth, CartLine, NewAddress, OrderFate, Origin,
+    PersonalData, Profile, ProfilePatch, UserError,
 };
 
 mod cart;
@@ -47,14 +47,15 @@ impl Account for LocalUser {
         expected: Option<Version>,
         patch: ProfilePatch,
     ) -> Result<Profile, UserError> {
-        let mut faults = Faults::default();
-        faults.text("/name", patch.name.as_deref().unwrap_or_default(), 200);
-        faults.text("/phone", patch.phone.as_deref().unwrap_or_default(), 50);
-        faults.done()?;
         let (call, now) = (call.clone(), self.clock.now());
         self.db
             .write(move |conn| {
                 let before = lock(conn, user, expected)?;
+                let mut faults = Faults::default();
+                faults.text("/name", patch.name.as_deref().unwrap_or_default(), 200);
+                let phone = patch.phone.as_deref().unwrap_or_default();
+                faults.phone("/phone", phone, 50, phone.trim() == before.phone);
+                faults.done()?;
                 // Without the blanks around them, as at registration.
                 let name = patch.name.as_deref().unwrap_or(&before.name).trim();
                 let phone = patch.phone.as_deref().unwrap_or(&before.phone).trim();
@@ -78,13 +79,13 @@ impl Account for LocalUser {
     }
 
     async fn address_create(&self, call: &Call, user: Id, new: NewAddress) -> Result<Address, UserError> {
-        let fields = fields(new.clone());
-        check_address(&fields)?;
         let (call, now) = (call.clone(), self.clock.now());
         self.db
             .write(move |conn| {
+                let fields = new.clone().into_fields();
                 // The person's row is locked, so that two calls at once neither pass the limit nor both set the default.
                 lock(conn, user, None)?;
+                check_address(conn, user, &fields)?;
                 let count = store::address::address_count(conn, user)?;
                 if count >= ADDRESSES_MAX as i64 {
                     return Err(UserError::Conflict(Fault::AddressesFull { max: ADDRESSES_MAX as i64 }));
@@ -94,7 +95,7 @@ impl Account for LocalUser {
                 }
                 let address = Address {
                     id: Id::new(now),
-                    fields: fields.clone(),
+                    fields,
                     is_default: new.is_default || count == 0,
                     version: 1,
                     created_at: now,
@@ -115,12 +116,12 @@ impl Account for LocalUser {
         expected: Option<Version>,
         new: NewAddress,
     ) -> Result<Address, UserError> {
-        let fields = fields(new.clone());
-        check_address(&fields)?;
         let (call, now) = (call.clone(), self.clock.now());
         self.db
             .write(move |conn| {
+                let fields = new.clone().into_fields();
                 lock(conn, user, None)?;
+                check_address(conn, user, &fields)?;
                 let before = store::address::address_get(conn, user, id)?
                     .ok_or_else(|| UserError::NotFound { what: "address", name: id.to_string() })?;
                 check_version(expected, before.version())?;
@@ -128,7 +129,7 @@ impl Account for LocalUser {
                     store::address::address_default_clear(conn, user, now)?;
                 }
                 let address = Address {
-                    fields: fields.clone(),
+                    fields,
                     is_default: new.is_default || before.is_default,
                     version: before.version + 1,
                     updated_at: now,
@@ -184,6 +185,14 @@ impl Account for LocalUser {
         self.delivery_of(user, order).await
     }
 
+    async fn deliveries_due(&self, limit: u32) -> Result<Vec<(Id, Id)>, UserError> {
+        self.deliveries_open(limit).await
+    }
+
+    async fn delivery_settle(&self, user: Id, order: Id, fate: OrderFate) -> Result<(), UserError> {
+        self.delivery_end(user, order, fate).await
+    }
+
     async fn personal_data(&self, user: Id) -> Result<Option<PersonalData>, UserError> {
         let sessions = self.session_list(user, None).await?;
         self.db
@@ -217,6 +226,7 @@ impl Account for LocalUser {
                     return Err(UserError::Conflict(Fault::LastAdmin));
                 }
                 super::admin::keys_revoke(conn, &call, user, now)?;
+                store::delivery::deliveries_expire(conn, user, now)?;
                 store::profile::user_delete(conn, &before, &normalised(&before.email))?;
                 audit(conn, &call, user, "account.deleted", json!({}), now)?;
                 Ok(store::audit::audit_scrub(conn, &subject(user))?)
@@ -270,21 +280,8 @@ fn audit(conn: &mut Connection, call: &Call, user: Id, action: &str, data: Value
     Ok(store::audit::audit_insert(conn, call, action, &subject(user), &data, now)?)
 }
 
-fn fields(new: NewAddress) -> AddressFields {
-    AddressFields {
-        name: new.name,
-        company: new.company,
-        line1: new.line1,
-        line2: new.line2,
-        city: new.city,
-        region: new.region,
-        postal_code: new.postal_code,
-        country: new.country,
-        phone: new.phone,
-    }
-}
-
-fn check_address(address: &AddressFields) -> Result<(), UserError> {
+/// Is it an address that this person may have? A phone number of one that is kept already is good enough for the next.
+fn check_address(conn: &mut Connection, user: Id, address: &AddressFields) -> Result<(), UserError> {
     let mut faults = Faults::default();
     for (pointer, value) in [("/name", &address.name), ("/line1", &address.line1), ("/city", &address.city)] {
         faults.required(pointer, value, 200);
@@ -294,11 +291,12 @@ fn check_address(address: &AddressFields) -> Result<(), UserError> {
         ("/line2", &address.line2),
         ("/region", &address.region),
         ("/postal_code", &address.postal_code),
-        ("/phone", &address.phone),
     ];
     for (pointer, value) in optional {
         faults.text(pointer, value, 200);
     }
+    let is_known = store::address::address_list(conn, user)?.iter().any(|kept| kept.fields.phone == address.phone);
+    faults.phone("/phone", &address.phone, 200, is_known);
     if address.country.len() != 2 || !address.country.bytes().all(|byte| byte.is_ascii_uppercase()) {
         faults.add("/country", Fault::Country);
     }

@@ -11,6 +11,7 @@ use crate::clock::{Id, Time};
 use crate::db::Connection;
 use crate::error::Fault;
 use crate::page::{self, Page};
+use crate::user::email::Email;
 use crate::user::store::profile::UserFilter;
 use crate::user::{
     Admin, ApiKey, ApiKeyQuery, AuditEntry, AuditQuery, CreatedApiKey, NewApiKey, Profile, UserError, UserPatch,
@@ -36,8 +37,11 @@ impl Admin for LocalUser {
     async fn user_list(&self, query: UserQuery) -> Result<Page<Profile>, UserError> {
         let mut faults = Faults::default();
         faults.text("q", query.q.as_deref().unwrap_or_default(), 200);
+        let email = query.email.as_deref().map(|email| Email::read(email, "email")).transpose();
+        faults.note(&email);
         let limit = faults.limit(query.limit);
         faults.done()?;
+        let email = email?.map(|email| email.norm);
         let text = query.q.filter(|text| !text.is_empty());
         let id = text.as_deref().and_then(written_id);
         let filter = UserFilter {
@@ -47,7 +51,17 @@ impl Admin for LocalUser {
             disabled: query.disabled,
             before: position(query.cursor.as_deref())?,
         };
-        let users = self.db.read(move |conn| Ok::<_, UserError>(store::profile::user_list(conn, &filter, limit + 1)?));
+        let users = self.db.read(move |conn| {
+            let mut filter = filter;
+            if let Some(email) = email {
+                let owner = store::user::user_id_by_email(conn, &email)?;
+                let Some(owner) = owner.filter(|owner| filter.id.is_none_or(|id| id == *owner)) else {
+                    return Ok(vec![]);
+                };
+                filter.id = Some(owner);
+            }
+            Ok::<_, UserError>(store::profile::user_list(conn, &filter, limit + 1)?)
+        });
         Ok(Page::cut(users.await?, limit, |user| user.id))
     }
 
@@ -97,6 +111,14 @@ impl Admin for LocalUser {
         let before = position(query.cursor.as_deref())?;
         let keys = self.db.read(move |conn| Ok::<_, UserError>(store::api_key::api_key_list(conn, before, limit + 1)?));
         Ok(Page::cut(keys.await?, limit, |key| key.id))
+    }
+
+    async fn api_keys(&self, keys: Vec<Id>) -> Result<Vec<ApiKey>, UserError> {
+        if keys.len() > page::LIMIT_MAX as usize {
+            let message = format!("are {} ids; at most {} are allowed", keys.len(), page::LIMIT_MAX);
+            return Err(UserError::invalid("keys", message));
+        }
+        self.db.read(move |conn| Ok(store::api_key::api_keys_by_id(conn, &keys)?)).await
     }
 
     async fn api_key_create(&self, call: &Call, created_by: Id, new: NewApiKey) -> Result<CreatedApiKey, UserError> {

@@ -33,6 +33,15 @@ impl Faults {
         self.text(pointer, value, max);
     }
 
+    /// A phone number, or none; `is_known`: it was taken before, so it is taken again.
+    pub(super) fn phone(&mut self, pointer: &str, value: &str, max: usize, is_known: bool) {
+        self.text(pointer, value, max);
+        if !is_known && !value.trim().is_empty() && !is_phone(value) {
+            let message = "must be a phone number of at least 5 digits, as +1 555 0100-22 or 555 0100 ext. 22";
+            self.add(pointer, message);
+        }
+    }
+
     /// The faults that another check found, if it did.
     pub(super) fn note<T>(&mut self, checked: &Result<T, UserError>) {
         if let Err(UserError::Invalid(found)) = checked {
@@ -51,5 +60,29 @@ impl Faults {
     /// Ends the checks: an error when there is a fault.
     pub(super) fn done(self) -> Result<(), UserError> {
         if self.0.is_empty() { Ok(()) } else { Err(UserError::Invalid(self.0)) }
+    }
+}
+
+/// Digits, what people put between them, and an extension.
+fn is_phone(text: &str) -> bool {
+    let text = text.to_lowercase();
+    let is_sign = |c: char| c.is_ascii_digit() || (c.is_whitespace() && !c.is_control()) || "+().-/".contains(c);
+    let mut words = text.split(is_sign).filter(|word| !word.is_empty());
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    digits >= 5 && words.all(|word| matches!(word, "x" | "ext"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_phone;
+
+    #[test]
+    fn a_phone_number_is_told_from_other_texts() {
+        for good in ["12345", "+47 22 33 44 55", "(020) 7946-0958", "030/1234.567", "555-0100 ext. 22", "5550100x3"] {
+            assert!(is_phone(good), "{good}");
+        }
+        for wrong in ["", "1234", "not a phone <b>", "call 12345", "12345\t6", "+1 555 0100;", "xext", "12345 extra"] {
+            assert!(!is_phone(wrong), "{wrong}");
+        }
     }
 }

@@ -8,19 +8,41 @@ use crate::db::Connection;
 use crate::user::schema::addresses;
 use crate::user::{Address, AddressFields};
 
+/// Declares `Fields`: the columns of a table that are a postal address.
+macro_rules! address_columns {
+    ($table:ident) => {
+        address_columns!($table: name company line1 line2 city region postal_code country phone);
+    };
+    ($table:ident: $($field:ident)*) => {
+        #[derive(Queryable, Selectable, Insertable, AsChangeset)]
+        #[diesel(table_name = $table)]
+        struct Fields {
+            $($field: String,)*
+        }
+
+        impl From<Fields> for AddressFields {
+            fn from(row: Fields) -> Self {
+                AddressFields { $($field: row.$field,)* }
+            }
+        }
+
+        impl From<AddressFields> for Fields {
+            fn from(address: AddressFields) -> Self {
+                Fields { $($field: address.$field,)* }
+            }
+        }
+    };
+}
+pub(super) use address_columns;
+
+address_columns!(addresses);
+
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = addresses)]
 struct AddressRow {
     id: Id,
-    name: String,
-    company: String,
-    line1: String,
-    line2: String,
-    city: String,
-    region: String,
-    postal_code: String,
-    country: String,
-    phone: String,
+    #[diesel(embed)]
+    fields: Fields,
     is_default: bool,
     version: i64,
     created_at: Time,
@@ -31,17 +53,7 @@ impl From<AddressRow> for Address {
     fn from(row: AddressRow) -> Self {
         Address {
             id: row.id,
-            fields: AddressFields {
-                name: row.name,
-                company: row.company,
-                line1: row.line1,
-                line2: row.line2,
-                city: row.city,
-                region: row.region,
-                postal_code: row.postal_code,
-                country: row.country,
-                phone: row.phone,
-            },
+            fields: row.fields.into(),
             is_default: row.is_default,
             version: row.version,
             created_at: row.created_at,
@@ -76,7 +88,7 @@ pub(in crate::user) fn address_insert(conn: &mut Connection, user: Id, address: 
         .values((
             addresses::user_id.eq(user),
             addresses::id.eq(address.id),
-            fields(address),
+            Fields::from(address.fields.clone()),
             addresses::is_default.eq(address.is_default),
             addresses::version.eq(address.version),
             addresses::created_at.eq(address.created_at),
@@ -90,43 +102,13 @@ pub(in crate::user) fn address_insert(conn: &mut Connection, user: Id, address: 
 pub(in crate::user) fn address_update(conn: &mut Connection, user: Id, address: &Address) -> QueryResult<()> {
     diesel::update(addresses::table.find((user, address.id)))
         .set((
-            fields(address),
+            Fields::from(address.fields.clone()),
             addresses::is_default.eq(address.is_default),
             addresses::version.eq(address.version),
             addresses::updated_at.eq(address.updated_at),
         ))
         .execute(conn)?;
     Ok(())
-}
-
-/// The columns that the person writes.
-#[derive(Insertable, AsChangeset)]
-#[diesel(table_name = addresses)]
-struct Fields<'a> {
-    name: &'a str,
-    company: &'a str,
-    line1: &'a str,
-    line2: &'a str,
-    city: &'a str,
-    region: &'a str,
-    postal_code: &'a str,
-    country: &'a str,
-    phone: &'a str,
-}
-
-fn fields(address: &Address) -> Fields<'_> {
-    let fields = &address.fields;
-    Fields {
-        name: &fields.name,
-        company: &fields.company,
-        line1: &fields.line1,
-        line2: &fields.line2,
-        city: &fields.city,
-        region: &fields.region,
-        postal_code: &fields.postal_code,
-        country: &fields.country,
-        phone: &fields.phone,
-    }
 }
 
 /// Takes the mark from the person's default, if there is one.

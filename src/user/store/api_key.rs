@@ -85,6 +85,12 @@ pub(in crate::user) fn api_key_list(conn: &mut Connection, before: Option<Id>, l
     rows.into_iter().map(ApiKeyRow::key).collect()
 }
 
+/// Those of these keys that are there.
+pub(in crate::user) fn api_keys_by_id(conn: &mut Connection, keys: &[Id]) -> QueryResult<Vec<ApiKey>> {
+    let keys = api_keys::table.filter(api_keys::id.eq_any(keys)).select(ApiKeyRow::as_select());
+    keys.load(conn)?.into_iter().map(ApiKeyRow::key).collect()
+}
+
 /// Did this person ask for a key under this request's before?
 pub(in crate::user) fn api_key_is_made(conn: &mut Connection, created_by: Id, request: &[u8]) -> QueryResult<bool> {
     let made = api_keys::table.filter(api_keys::created_by.eq(created_by)).filter(api_keys::request_key.eq(request));

@@ -1,57 +1,14 @@
-//! Where orders go. Every statement carries the person's id, which is the table's distribution key.
+//! Where orders go. Every statement but the look for what is due carries the person's id, which is the table's distribution key.
 
 use diesel::prelude::*;
 
-use crate::clock::Id;
+use super::address::address_columns;
+use crate::clock::{Id, Time};
 use crate::db::Connection;
 use crate::user::schema::deliveries;
 use crate::user::{AddressFields, Delivery};
 
-#[derive(Queryable, Selectable, Insertable, AsChangeset)]
-#[diesel(table_name = deliveries)]
-struct Fields {
-    name: String,
-    company: String,
-    line1: String,
-    line2: String,
-    city: String,
-    region: String,
-    postal_code: String,
-    country: String,
-    phone: String,
-}
-
-impl From<Fields> for AddressFields {
-    fn from(row: Fields) -> Self {
-        AddressFields {
-            name: row.name,
-            company: row.company,
-            line1: row.line1,
-            line2: row.line2,
-            city: row.city,
-            region: row.region,
-            postal_code: row.postal_code,
-            country: row.country,
-            phone: row.phone,
-        }
-    }
-}
-
-impl From<AddressFields> for Fields {
-    fn from(address: AddressFields) -> Self {
-        Fields {
-            name: address.name,
-            company: address.company,
-            line1: address.line1,
-            line2: address.line2,
-            city: address.city,
-            region: address.region,
-            postal_code: address.postal_code,
-            country: address.country,
-            phone: address.phone,
-        }
-    }
-}
+address_columns!(deliveries);
 
 pub(in crate::user) fn delivery_get(conn: &mut Connection, user: Id, order: Id) -> QueryResult<Option<AddressFields>> {
     let row: Option<Fields> =
@@ -61,32 +18,74 @@ pub(in crate::user) fn delivery_get(conn: &mut Connection, user: Id, order: Id) 
 
 /// Newest first, at most `limit`.
 pub(in crate::user) fn delivery_list(conn: &mut Connection, user: Id, limit: i64) -> QueryResult<Vec<Delivery>> {
-    let rows: Vec<(Id, Fields)> = deliveries::table
+    let rows: Vec<(Id, Fields, Option<Time>)> = deliveries::table
         .filter(deliveries::user_id.eq(user))
         .order(deliveries::order_id.desc())
         .limit(limit)
-        .select((deliveries::order_id, Fields::as_select()))
+        .select((deliveries::order_id, Fields::as_select(), deliveries::expires_at))
         .load(conn)?;
-    Ok(rows.into_iter().map(|(order, row)| Delivery { order, address: row.into() }).collect())
+    let delivery = |(order, row, expires_at): (Id, Fields, _)| Delivery { order, address: row.into(), expires_at };
+    Ok(rows.into_iter().map(delivery).collect())
 }
 
-pub(in crate::user) fn delivery_insert(
+/// Writes where an order goes that is not placed yet, over what was there.
+pub(in crate::user) fn delivery_write(
     conn: &mut Connection,
     user: Id,
     order: Id,
     address: AddressFields,
+    expires_at: Time,
 ) -> QueryResult<()> {
+    let fields = Fields::from(address);
+    if diesel::update(deliveries::table.find((user, order))).set(&fields).execute(conn)? > 0 {
+        return delivery_put_off(conn, user, order, expires_at);
+    }
     let key = (deliveries::user_id.eq(user), deliveries::order_id.eq(order));
-    diesel::insert_into(deliveries::table).values((key, Fields::from(address))).execute(conn)?;
+    diesel::insert_into(deliveries::table)
+        .values((key, fields, deliveries::expires_at.eq(expires_at)))
+        .execute(conn)?;
     Ok(())
 }
 
-pub(in crate::user) fn delivery_update(
+/// Looks later at what is not known to be of a placed order.
+pub(in crate::user) fn delivery_put_off(
     conn: &mut Connection,
     user: Id,
     order: Id,
-    address: AddressFields,
+    expires_at: Time,
 ) -> QueryResult<()> {
-    diesel::update(deliveries::table.find((user, order))).set(Fields::from(address)).execute(conn)?;
+    diesel::update(deliveries::table.find((user, order)).filter(deliveries::expires_at.is_not_null()))
+        .set(deliveries::expires_at.eq(expires_at))
+        .execute(conn)?;
     Ok(())
+}
+
+/// Notes that the order is placed.
+pub(in crate::user) fn delivery_keep(conn: &mut Connection, user: Id, order: Id) -> QueryResult<()> {
+    diesel::update(deliveries::table.find((user, order))).set(deliveries::expires_at.eq(None::<Time>)).execute(conn)?;
+    Ok(())
+}
+
+/// Forgets where something would have gone that was not placed.
+pub(in crate::user) fn delivery_delete(conn: &mut Connection, user: Id, order: Id) -> QueryResult<()> {
+    diesel::delete(deliveries::table.find((user, order)).filter(deliveries::expires_at.is_not_null())).execute(conn)?;
+    Ok(())
+}
+
+/// Makes all of a person that are not known to be of a placed order due.
+pub(in crate::user) fn deliveries_expire(conn: &mut Connection, user: Id, now: Time) -> QueryResult<()> {
+    diesel::update(deliveries::table.filter(deliveries::user_id.eq(user)).filter(deliveries::expires_at.is_not_null()))
+        .set(deliveries::expires_at.eq(now))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// What is due, each with the person and the order: the oldest first.
+pub(in crate::user) fn deliveries_due(conn: &mut Connection, now: Time, limit: i64) -> QueryResult<Vec<(Id, Id)>> {
+    deliveries::table
+        .filter(deliveries::expires_at.le(now))
+        .order(deliveries::expires_at)
+        .limit(limit)
+        .select((deliveries::user_id, deliveries::order_id))
+        .load(conn)
 }

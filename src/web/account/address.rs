@@ -71,23 +71,7 @@ pub(in crate::web) fn address_fields(shell: &Shell, form: &mut Form) -> AddressF
 /// The same for a person's list of addresses, with the box `is_default`.
 pub(in crate::web) fn new_address(shell: &Shell, form: &mut Form) -> NewAddress {
     let fields = address_fields(shell, form);
-    kept(fields, form.is_checked("is_default"))
-}
-
-/// An address as it is put into a person's list.
-pub(in crate::web) fn kept(fields: AddressFields, is_default: bool) -> NewAddress {
-    NewAddress {
-        name: fields.name,
-        company: fields.company,
-        line1: fields.line1,
-        line2: fields.line2,
-        city: fields.city,
-        region: fields.region,
-        postal_code: fields.postal_code,
-        country: fields.country,
-        phone: fields.phone,
-        is_default,
-    }
+    NewAddress::new(fields, form.is_checked("is_default"))
 }
 
 /// The values of the fields, to fill a form with.

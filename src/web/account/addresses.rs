@@ -3,12 +3,12 @@
 use actix_web::web::Path;
 use askama::Template;
 
-use super::address::{AddressForm, address_form, address_text, address_values, kept, new_address};
+use super::address::{AddressForm, address_form, address_text, address_values, new_address};
 use crate::call::Versioned;
 use crate::clock::Id;
 use crate::error::{ErrorCode, Problem};
 use crate::http::{ApiResult, path_id};
-use crate::user::Address;
+use crate::user::{Address, NewAddress};
 use crate::web::{Form, Shell};
 
 /// An address as it is shown in the list.
@@ -137,7 +137,7 @@ pub(super) async fn change(shell: Shell, id: Path<String>, mut form: Form) -> Ap
 pub(super) async fn make_default(shell: Shell, id: Path<String>, _: Form) -> ApiResult {
     let address = find(&shell, &id).await?;
     let (person, version) = (shell.person()?, address.version());
-    let new = kept(address.fields, true);
+    let new = NewAddress::new(address.fields, true);
     shell.site.user.address_update(shell.call(), person.id, address.id, Some(version), new).await?;
     Ok(shell.go_saying("/account/addresses", "flash-saved"))
 }

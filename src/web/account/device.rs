@@ -29,7 +29,7 @@ const SYSTEMS: [(&str, &str); 7] = [
 ];
 
 /// As `Firefox on Windows`.
-pub(super) fn device(shell: &Shell, user_agent: &str) -> String {
+pub(in crate::web) fn device(shell: &Shell, user_agent: &str) -> String {
     match read(user_agent) {
         Some((browser, system)) => shell.t2("device-on", "browser", browser, "system", system),
         None if user_agent.trim().is_empty() => shell.t("device-unknown"),

@@ -14,7 +14,7 @@ mod addresses;
 mod credentials;
 mod data;
 mod delete;
-mod device;
+pub(in crate::web) mod device;
 mod forgot;
 mod login;
 mod overview;

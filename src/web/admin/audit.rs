@@ -4,9 +4,8 @@ use actix_web::HttpRequest;
 use askama::Template;
 use serde_json::Value;
 
-use super::orders::people;
-use super::users::user_of;
-use crate::clock::{Id, Time};
+use super::names::{Named, Names, user_with};
+use crate::clock::Time;
 use crate::http::ApiResult;
 use crate::user::{AuditEntry, AuditQuery};
 use crate::web::storefront::address;
@@ -14,13 +13,6 @@ use crate::web::{Form, Shell};
 
 const PATH: &str = "/admin/audit";
 const PAGE: u32 = 50;
-
-/// Somebody or something that an entry names.
-pub(super) struct Named {
-    /// The e-mail address of a user who is there; otherwise as the log has it.
-    pub(super) name: String,
-    pub(super) user: Option<Id>,
-}
 
 /// An entry as it is shown.
 pub(super) struct Entry {
@@ -32,37 +24,36 @@ pub(super) struct Entry {
     pub(super) data: Vec<(String, String)>,
 }
 
-/// The entries, with the addresses of the users whom they name.
+/// The entries, with the names of those whom they name.
 pub(super) async fn entries(shell: &Shell, log: Vec<AuditEntry>) -> ApiResult<Vec<Entry>> {
     let names = log.iter().flat_map(|entry| [entry.actor.as_str(), entry.subject.as_str()]);
-    let people = people(shell, names).await?;
-    let named = |name: &str| {
-        let user = people.get(name);
-        let shown = user.map_or(name, |user| &user.email);
-        Named { name: shown.to_owned(), user: user_of(name).filter(|_| user.is_some()) }
-    };
+    let names = Names::of(shell, names).await?;
     let entry = |entry: AuditEntry| Entry {
         at: entry.created_at,
         action: shell.word("action", entry.action.replace('.', "-")),
-        actor: named(&entry.actor),
-        subject: named(&entry.subject),
+        actor: names.named(shell, &entry.actor),
+        subject: names.named(shell, &entry.subject),
         address: entry.address,
-        data: data(entry.data),
+        data: details(shell, entry.data),
     };
     Ok(log.into_iter().map(entry).collect())
 }
 
-/// The members of an entry's data, each with its value as a text.
-fn data(data: Value) -> Vec<(String, String)> {
+/// What an entry's data says, each with its value as a text. Of what did not change it says nothing.
+fn details(shell: &Shell, data: Value) -> Vec<(String, String)> {
     let Value::Object(members) = data else { return vec![] };
-    let text = |value: Value| match value {
-        Value::String(text) => text,
-        Value::Array(items) if items.iter().all(Value::is_string) => {
-            items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+    let text = |name: &str, value: Value| match (name, value) {
+        ("role" | "from" | "to", Value::String(role)) => shell.word("people-role", role),
+        ("scopes", Value::Array(scopes)) => {
+            let scope = |scope: &Value| shell.word("scope", scope.as_str().unwrap_or_default().replace(':', "-"));
+            scopes.iter().map(scope).collect::<Vec<_>>().join(", ")
         }
-        other => other.to_string(),
+        (_, Value::String(text)) => text,
+        (_, Value::Bool(_)) => String::new(),
+        (_, other) => other.to_string(),
     };
-    members.into_iter().map(|(name, value)| (name, text(value))).collect()
+    let members = members.into_iter().filter(|(_, value)| *value != Value::Bool(false));
+    members.map(|(name, value)| (shell.word("detail", &name), text(&name, value))).collect()
 }
 
 #[derive(Template)]
@@ -77,11 +68,20 @@ struct Page<'a> {
 
 pub(super) async fn list(shell: Shell, request: HttpRequest) -> ApiResult {
     let mut form = Form::of_query(&request);
-    let query = AuditQuery { subject: form.optional("subject"), cursor: form.optional("cursor"), limit: Some(PAGE) };
+    let mut subject = form.optional("subject");
+    if let Some(email) = subject.take_if(|subject| subject.contains('@')) {
+        subject = user_with(&shell, &email).await?;
+        if subject.is_none() {
+            form.fault("subject", shell.t("audit-nobody"));
+        }
+    }
     let (mut log, mut next_cursor) = (vec![], None);
-    match shell.site.user.audit_list(query).await {
-        Ok(page) => (log, next_cursor) = (page.items, page.next_cursor),
-        Err(error) => form.refuse(error)?,
+    if form.is_good() {
+        let query = AuditQuery { subject, cursor: form.optional("cursor"), limit: Some(PAGE) };
+        match shell.site.user.audit_list(query).await {
+            Ok(page) => (log, next_cursor) = (page.items, page.next_cursor),
+            Err(error) => form.refuse(error)?,
+        }
     }
     let page = Page {
         shell: &shell,

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, http::header};
 use askama::Template;
 
 use super::goods::{key, location_choices, word};
+use super::names::{Named, Names};
 use super::{STAFF, upload};
 use crate::error::{ErrorCode, Problem};
 use crate::http::gate::Rule;
@@ -40,6 +41,7 @@ const SAMPLE: &[u8] = include_bytes!("../../demo/catalogue.jsonl");
 /// A job as it is shown.
 struct Shown {
     job: Job,
+    actor: Named,
     /// `kind` is for the style sheet.
     kind: &'static str,
     state: String,
@@ -47,7 +49,7 @@ struct Shown {
 }
 
 impl Shown {
-    fn of(shell: &Shell, job: Job) -> Shown {
+    fn of(shell: &Shell, names: &Names, job: Job) -> Shown {
         let kind = match job.state {
             JobState::Succeeded => "good",
             JobState::Failed => "bad",
@@ -55,7 +57,13 @@ impl Shown {
             JobState::Queued | JobState::Running => "",
         };
         let has_ended = !matches!(job.state, JobState::Queued | JobState::Running);
-        Shown { kind, state: shell.word("job", word(&job.state)), has_ended, job }
+        Shown {
+            kind,
+            state: shell.word("job", word(&job.state)),
+            has_ended,
+            actor: names.named(shell, &job.actor),
+            job,
+        }
     }
 
     fn percent(&self) -> i64 {
@@ -124,6 +132,7 @@ pub(super) async fn show_list(shell: &Shell, form: &Form, cursor: Option<String>
     let jobs = shell.site.inventory.job_list(JobQuery { cursor, limit: Some(PAGE) }).await?;
     let mut locations = vec![(String::new(), shell.t("import-location-first"))];
     locations.extend(location_choices(&shell.site.inventory.location_list().await?));
+    let names = Names::of(shell, jobs.items.iter().map(|job| job.actor.as_str())).await?;
     let next = |cursor: String| address("/admin/imports", &Form::default(), &[], Some(("cursor", &cursor)));
     shell.form(
         form,
@@ -132,7 +141,7 @@ pub(super) async fn show_list(shell: &Shell, form: &Form, cursor: Option<String>
             form,
             key: key(shell, form),
             locations,
-            jobs: jobs.items.into_iter().map(|job| Shown::of(shell, job)).collect(),
+            jobs: jobs.items.into_iter().map(|job| Shown::of(shell, &names, job)).collect(),
             first,
             next: jobs.next_cursor.map(next),
         },
@@ -150,13 +159,14 @@ async fn show(shell: &Shell, id: &str, form: &Form, cursor: Option<String>) -> A
     let first = cursor.as_ref().map(|_| path.clone());
     let query = JobQuery { cursor, limit: Some(PAGE) };
     let faults = shell.site.inventory.job_faults(job.id, query).await?.ok_or_else(missing)?;
+    let names = Names::of(shell, std::iter::once(&*job.actor)).await?;
     let next = |cursor: String| address(&path, &Form::default(), &[], Some(("cursor", &cursor)));
     shell.form(
         form,
         &Page {
             shell,
             form,
-            shown: Shown::of(shell, job),
+            shown: Shown::of(shell, &names, job),
             faults: faults.items,
             first,
             next: faults.next_cursor.map(next),

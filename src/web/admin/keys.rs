@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, web};
 use askama::Template;
 
 use super::goods::key;
-use super::orders::people;
+use super::names::Names;
 use crate::call::Scope;
 use crate::clock::{Id, Time};
 use crate::error::{ErrorCode, Problem};
@@ -69,12 +69,12 @@ async fn show(shell: &Shell, form: &Form, cursor: Option<String>) -> ApiResult {
     let query = ApiKeyQuery { cursor, limit: Some(PAGE) };
     let page = shell.site.user.api_key_list(query).await?;
     let makers: Vec<String> = page.items.iter().map(|key| format!("user:{}", key.created_by)).collect();
-    let people = people(shell, makers.iter().map(String::as_str)).await?;
+    let names = Names::of(shell, makers.iter().map(String::as_str)).await?;
     let now = shell.site.clock.now();
     let row = |(key, maker): (ApiKey, &String)| {
         let state = state(&key, now);
         let scopes: Vec<String> = key.scopes.iter().map(|scope| scope_word(shell, *scope)).collect();
-        let maker = people.get(maker).map_or_else(|| key.created_by.to_string(), |person| person.email.clone());
+        let maker = names.named(shell, maker).name;
         Row { scopes: scopes.join(", "), maker, state, is_open: state == "active", key }
     };
     let rows = page.items.into_iter().zip(&makers).map(row).collect();

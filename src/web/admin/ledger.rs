@@ -5,6 +5,7 @@ use askama::Template;
 
 use super::counts::{Counted, count};
 use super::goods::{at_fields, choices, key, location_choices, of_word, product_address, segment};
+use super::names::{Named, Names};
 use super::skus;
 use super::stock::Row;
 use crate::clock::{Id, Time};
@@ -30,9 +31,7 @@ struct Entry {
     /// Each counter after it, and what was added.
     counters: Vec<(i64, Option<String>)>,
     reason: String,
-    actor: String,
-    /// The page of the person who did it.
-    person: Option<String>,
+    actor: Named,
     reservation: Option<Id>,
 }
 
@@ -173,6 +172,7 @@ async fn show(shell: &Shell, request: &HttpRequest, code: &str, form: &Form, cou
         LedgerQuery { location: sieve.optional("location"), cursor: sieve.optional("cursor"), limit: Some(PAGE) };
     let missing = || Problem::new(ErrorCode::NotFound, format!("There is no SKU {code:?}."));
     let ledger = shell.site.inventory.ledger(code, query).await?.ok_or_else(missing)?;
+    let names = Names::of(shell, ledger.items.iter().map(|row| row.actor.as_str())).await?;
     let mut locations = shell.site.inventory.location_list().await?;
     locations.truncate(LOCATIONS_SHOWN);
     let codes = locations.iter().map(|location| location.code.clone()).collect();
@@ -198,7 +198,7 @@ async fn show(shell: &Shell, request: &HttpRequest, code: &str, form: &Form, cou
             destinations: [&choices_of_locations[first..], &choices_of_locations[..first]].concat(),
             locations: choices_of_locations,
             counters: choices(shell, "counter", &COUNTERS),
-            entries: ledger.items.into_iter().map(|row| entry(shell, row)).collect(),
+            entries: ledger.items.into_iter().map(|row| entry(shell, &names, row)).collect(),
             first: sieve.optional("cursor").map(|_| address(&path, &sieve, &["cursor"], None)),
             next: ledger.next_cursor.map(|cursor| address(&path, &sieve, &["cursor"], Some(("cursor", &cursor)))),
             path,
@@ -225,21 +225,19 @@ fn empty(sku: &Sku, location: &str) -> StockLevel {
     }
 }
 
-fn entry(shell: &Shell, row: LedgerEntry) -> Entry {
+fn entry(shell: &Shell, names: &Names, row: LedgerEntry) -> Entry {
     let list = |counters: &Counters| {
         [counters.on_hand, counters.reserved, counters.allocated, counters.safety, counters.incoming]
     };
     let delta =
         |delta: i64| (delta != 0).then(|| format!("{}{}", if delta > 0 { "+" } else { "" }, shell.number(delta)));
-    let person = row.actor.strip_prefix("user:").filter(|_| shell.is_admin());
     Entry {
         at: row.created_at,
         location: row.location,
         kind: shell.word("ledger", row.kind),
         counters: list(&row.after).into_iter().zip(list(&row.delta).map(delta)).collect(),
         reason: row.reason,
-        person: person.map(|id| format!("/admin/users/{id}")),
-        actor: row.actor,
+        actor: names.named(shell, &row.actor),
         reservation: row.reservation_id,
     }
 }

@@ -15,6 +15,7 @@ mod imports;
 mod keys;
 mod ledger;
 mod locations;
+mod names;
 mod operations;
 mod orders;
 mod prices;

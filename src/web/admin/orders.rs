@@ -1,13 +1,13 @@
 //! Orders, and holds that may become some: the list, one of them, and what staff do with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use actix_web::{HttpRequest, web};
 use askama::Template;
 use serde_json::Value;
 
 use super::goods::key;
-use super::users::user_of;
+use super::names::{Named, Names, user_of, user_with};
 use crate::clock::{Id, Time};
 use crate::error::{ErrorCode, Problem};
 use crate::http::{ApiResult, path_id};
@@ -15,10 +15,10 @@ use crate::inventory::{
     Extension, InventoryError, Money, Reservation, ReservationLine, ReservationQuery, ReservationState, Shipment,
     ShipmentLine, Shortage,
 };
-use crate::page;
-use crate::user::{Profile, UserQuery};
+use crate::user::Profile;
 use crate::web::account::address::address_text;
-use crate::web::storefront::{address, total};
+use crate::web::sale::{cost, is_partly_cancelled, kind, sold, state, titles, total};
+use crate::web::storefront::address;
 use crate::web::{Form, Shell};
 
 const PATH: &str = "/admin/orders";
@@ -45,57 +45,28 @@ pub(super) struct Row {
     pub(super) what: String,
     pub(super) units: i64,
     pub(super) total: Money,
-    pub(super) holder: String,
-    /// The holder's, where he is one of the shop's users.
-    pub(super) email: Option<String>,
+    pub(super) holder: Named,
 }
 
-/// The orders as rows, with the addresses of those whose they are.
+/// The orders as rows, with the names of those whose they are.
 pub(super) async fn rows(shell: &Shell, orders: &[Reservation]) -> ApiResult<Vec<Row>> {
-    let people = people(shell, orders.iter().map(|order| order.holder.as_str())).await?;
+    let names = Names::of(shell, orders.iter().map(|order| order.holder.as_str())).await?;
     let row = |order: &Reservation| {
-        let mut names: Vec<&str> = order.lines.iter().map(|line| line.title.as_str()).collect();
-        names.dedup();
-        let more = names.len().saturating_sub(1);
-        let first = names.first().copied().unwrap_or_default();
+        let titles = titles(order);
+        let more = titles.len().saturating_sub(1);
+        let first = titles.first().copied().unwrap_or_default();
         Row {
             id: order.id,
             at: order.committed_at.unwrap_or(order.created_at),
-            state: shell.word("sale-state", order.state),
-            kind: kind(order.state),
+            state: shell.word("sale-state", state(order)),
+            kind: kind(order),
             what: if more == 0 { first.to_owned() } else { shell.t2("sale-and-more", "first", first, "more", more) },
-            units: order.lines.iter().map(|line| line.quantity).sum(),
+            units: order.lines.iter().map(|line| sold(order, line)).sum(),
             total: total(shell, order),
-            holder: order.holder.clone(),
-            email: people.get(&order.holder).map(|person| person.email.clone()),
+            holder: names.named(shell, &order.holder),
         }
     };
     Ok(orders.iter().map(row).collect())
-}
-
-/// The users among these actors or holders (`user:ID`), by that name, with one question for all of them.
-pub(super) async fn people<'a>(
-    shell: &Shell,
-    names: impl Iterator<Item = &'a str>,
-) -> ApiResult<BTreeMap<String, Profile>> {
-    let mut ids: Vec<Id> = names.filter_map(user_of).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let mut found = BTreeMap::new();
-    for ids in ids.chunks(page::LIMIT_MAX as usize) {
-        let profiles = shell.site.user.profile_list(ids.to_vec()).await?;
-        found.extend(profiles.into_iter().map(|person| (format!("user:{}", person.id), person)));
-    }
-    Ok(found)
-}
-
-/// How the style sheet shows a state.
-fn kind(state: ReservationState) -> &'static str {
-    match state {
-        ReservationState::Shipped => "good",
-        ReservationState::Committed | ReservationState::Held => "warn",
-        _ => "bad",
-    }
 }
 
 #[derive(Template)]
@@ -138,7 +109,7 @@ pub(super) async fn list(shell: Shell, request: HttpRequest) -> ApiResult {
 async fn query(shell: &Shell, form: &mut Form) -> ApiResult<Option<ReservationQuery>> {
     let holder = match form.optional("holder") {
         Some(email) if email.contains('@') => match user_with(shell, &email).await? {
-            Some(user) => Some(format!("user:{user}")),
+            Some(user) => Some(user),
             None => {
                 form.fault("holder", shell.t("sale-no-such-address"));
                 return Ok(None);
@@ -156,18 +127,8 @@ async fn query(shell: &Shell, form: &mut Form) -> ApiResult<Option<ReservationQu
         },
         cursor: form.optional("cursor"),
         limit: Some(PAGE),
+        ..ReservationQuery::default()
     }))
-}
-
-/// Who has this address.
-async fn user_with(shell: &Shell, email: &str) -> ApiResult<Option<Id>> {
-    let query = UserQuery {
-        q: Some(email.chars().filter(|c| !c.is_control()).take(200).collect()),
-        limit: Some(page::LIMIT_MAX),
-        ..UserQuery::default()
-    };
-    let found = shell.site.user.user_list(query).await?.items;
-    Ok(found.iter().find(|user| user.email.to_lowercase() == email.to_lowercase()).map(|user| user.id))
 }
 
 /// A line that is not wholly shipped, in the form for shipping. Its number is its place in the order, which stays when others are
@@ -190,6 +151,7 @@ struct OrderPage<'a> {
     state: String,
     kind: &'static str,
     lines: Vec<(&'a ReservationLine, Money)>,
+    is_partly_cancelled: bool,
     open: Vec<Open<'a>>,
     total: Money,
     holder: Option<Profile>,
@@ -236,18 +198,15 @@ async fn show(shell: &Shell, id: Id, form: &Form) -> ApiResult {
     // What is there now was shown with the conflict: whoever sends the form again knows it.
     let is_shown = form.problem().is_some_and(|problem| problem.code == ErrorCode::Conflict);
     let version = form.optional("version").filter(|_| !is_shown).unwrap_or_else(|| order.version.to_string());
-    let times = |line: &ReservationLine| Money {
-        amount: line.unit_price.amount.saturating_mul(line.quantity),
-        ..line.unit_price.clone()
-    };
     let page = OrderPage {
         shell,
         form,
         quantities,
         order: &order,
-        state: shell.word("sale-state", order.state),
-        kind: kind(order.state),
-        lines: order.lines.iter().map(|line| (line, times(line))).collect(),
+        state: shell.word("sale-state", state(&order)),
+        kind: kind(&order),
+        lines: order.lines.iter().map(|line| (line, cost(line, sold(&order, line)))).collect(),
+        is_partly_cancelled: is_partly_cancelled(&order),
         open,
         total: total(shell, &order),
         holder,

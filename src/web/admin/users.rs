@@ -10,6 +10,7 @@ use crate::clock::Id;
 use crate::error::{ErrorCode, Problem};
 use crate::http::{ApiResult, path_id};
 use crate::user::{AuditQuery, Profile, Session, UserPatch, UserQuery};
+use crate::web::account::device::device;
 use crate::web::storefront::address;
 use crate::web::{Form, Shell};
 
@@ -19,11 +20,6 @@ const PAGE: u32 = 50;
 const ENTRIES: u32 = 20;
 
 const ROLES: [Role; 3] = [Role::Customer, Role::Staff, Role::Admin];
-
-/// The user whom an actor, a subject or a holder names: `user:ID`.
-pub(super) fn user_of(name: &str) -> Option<Id> {
-    name.strip_prefix("user:")?.parse().ok()
-}
 
 /// A role's name in data and forms.
 fn role_name(role: Role) -> String {
@@ -55,6 +51,7 @@ pub(super) async fn list(shell: Shell, request: HttpRequest) -> ApiResult {
     let mut form = Form::of_query(&request);
     let query = UserQuery {
         q: form.optional("q"),
+        email: None,
         role: role_of(form.get("role")),
         disabled: match form.get("state") {
             "active" => Some(false),
@@ -98,7 +95,8 @@ struct UserPage<'a> {
     version: Version,
     role: String,
     roles: Vec<(String, String)>,
-    sessions: Vec<Session>,
+    /// Each with what the device is called.
+    sessions: Vec<(String, Session)>,
     entries: Vec<Entry>,
 }
 
@@ -120,7 +118,7 @@ async fn show(shell: &Shell, id: Id, form: &Form) -> ApiResult {
         version: user.version(),
         role: shell.word("people-role", role_name(user.role)),
         roles: roles(shell),
-        sessions,
+        sessions: sessions.into_iter().map(|session| (device(shell, &session.user_agent), session)).collect(),
         entries: entries(shell, log.items).await?,
         user: &user,
     };

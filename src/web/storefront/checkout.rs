@@ -5,7 +5,7 @@ use askama::Template;
 use sha2::{Digest, Sha256};
 
 use super::cart;
-use super::order::{Item, items, own, total};
+use super::order::{Item, items, own};
 use super::payment::{give_back, pay};
 use crate::call::{Call, IdempotencyKey};
 use crate::clock::Id;
@@ -15,8 +15,9 @@ use crate::inventory::{
     Extension, InventoryError, Money, NewReservation, NewReservationLine, Reservation, ReservationQuery,
     ReservationState, Shortage,
 };
-use crate::user::{Address, AddressFields, CartLine, UserError};
-use crate::web::account::address::{AddressForm, address_fields, address_form, address_text, address_values, kept};
+use crate::user::{Address, AddressFields, CartLine, NewAddress, OrderFate, UserError};
+use crate::web::account::address::{AddressForm, address_fields, address_form, address_text, address_values};
+use crate::web::sale::total;
 use crate::web::shell::Person;
 use crate::web::{Form, Shell};
 
@@ -74,9 +75,13 @@ fn key(last: Option<&Reservation>, new: &NewReservation) -> IdempotencyKey {
 
 /// The person's newest checkout, in whatever state it is.
 async fn last(shell: &Shell, person: Person) -> ApiResult<Option<Reservation>> {
-    let query = ReservationQuery { holder: Some(person.holder()), limit: Some(50), ..ReservationQuery::default() };
-    let newest = shell.site.inventory.reservation_list(query).await?;
-    Ok(newest.items.into_iter().find(|one| one.reference == REFERENCE))
+    let query = ReservationQuery {
+        holder: Some(person.holder()),
+        reference: Some(REFERENCE.to_owned()),
+        limit: Some(1),
+        ..ReservationQuery::default()
+    };
+    Ok(shell.site.inventory.reservation_list(query).await?.items.pop())
 }
 
 /// The checkout that a person has begun and not ended.
@@ -179,7 +184,7 @@ pub(super) async fn set_address(shell: Shell, id: web::Path<String>, mut form: F
     }
     if is_new && form.is_checked("save") {
         // The order has its address; a list of addresses that is full must not stop it.
-        let saved = shell.site.user.address_create(shell.call(), person.id, kept(fields, false)).await;
+        let saved = shell.site.user.address_create(shell.call(), person.id, NewAddress::new(fields, false)).await;
         if let Err(error) = saved {
             tracing::info!(%error, "the address of an order was not saved for the next one");
         }
@@ -195,6 +200,7 @@ struct ReviewPage<'a> {
     id: Id,
     hold: Hold,
     items: Vec<Item>,
+    sum: String,
     total: Money,
     needs_address: bool,
     delivery: Option<String>,
@@ -214,10 +220,10 @@ pub(super) async fn review(shell: Shell, id: web::Path<String>) -> ApiResult {
     let items = items(&shell, &held).await?;
     let delivery = delivery.map(|fields| address_text(&shell, &fields));
     let (total, hold) = (total(&shell, &held), Hold::of(&shell, &held));
-    let form = Form::default();
+    let (form, sum) = (Form::default(), shell.t("cart-sum"));
     shell.form(
         &form,
-        &ReviewPage { shell: &shell, form: &form, id: held.id, hold, items, total, needs_address, delivery },
+        &ReviewPage { shell: &shell, form: &form, id: held.id, hold, items, sum, total, needs_address, delivery },
     )
 }
 
@@ -251,6 +257,10 @@ pub(super) async fn place(shell: Shell, id: web::Path<String>, _: Form) -> ApiRe
             return ended(&shell, &held, &lines).await;
         }
         Err(error) => return Err(error.into()),
+    }
+    // Found out later too, by whoever tidies.
+    if let Err(error) = shell.site.user.delivery_settle(person.id, held.id, OrderFate::Placed).await {
+        tracing::warn!(%error, "the address of a placed order was not marked as one");
     }
     if let Err(error) = take_out(&shell, person, &held).await {
         tracing::warn!(%error, "the cart of a placed order was not emptied");

@@ -16,7 +16,6 @@ mod product;
 
 pub(in crate::web) use cart::merge;
 pub(in crate::web) use listing::address;
-pub(in crate::web) use order::total;
 
 const PERSON: Access = Access::Role(Role::Customer, None);
 

@@ -9,6 +9,7 @@ use crate::error::{ErrorCode, Problem};
 use crate::http::{ApiResult, path_id};
 use crate::inventory::{Image, InventoryError, Money, Reservation, ReservationQuery, ReservationState};
 use crate::web::account::address::address_text;
+use crate::web::sale::{cost, is_partly_cancelled, kind, sold, state, titles, total};
 use crate::web::shell::Person;
 use crate::web::{Form, Shell};
 
@@ -21,7 +22,10 @@ pub(in crate::web) struct Item {
     pub(in crate::web) choice: String,
     pub(in crate::web) quantity: i64,
     pub(in crate::web) shipped: i64,
+    /// Given back after others of the order were shipped.
+    pub(in crate::web) cancelled: i64,
     pub(in crate::web) price: Money,
+    /// Of what stays sold.
     pub(in crate::web) total: Money,
     /// The product's page and picture, while it is there.
     pub(in crate::web) handle: Option<String>,
@@ -41,15 +45,15 @@ impl Item {
 pub(in crate::web) async fn items(shell: &Shell, order: &Reservation) -> ApiResult<Vec<Item>> {
     let mut items: Vec<Item> = Vec::new();
     for line in &order.lines {
-        let times = |quantity: i64| Money {
-            amount: line.unit_price.amount.saturating_mul(quantity),
-            ..line.unit_price.clone()
-        };
+        let total = cost(line, sold(order, line));
+        // Of one that was cancelled as a whole, that stands above all lines.
+        let cancelled = if is_partly_cancelled(order) { line.quantity - line.shipped } else { 0 };
         match items.iter_mut().find(|item| item.sku == line.sku) {
             Some(item) => {
                 item.quantity += line.quantity;
                 item.shipped += line.shipped;
-                item.total = times(item.quantity);
+                item.cancelled += cancelled;
+                item.total.amount = item.total.amount.saturating_add(total.amount);
             }
             None => items.push(Item {
                 sku: line.sku.clone(),
@@ -57,8 +61,9 @@ pub(in crate::web) async fn items(shell: &Shell, order: &Reservation) -> ApiResu
                 choice: line.options.join(", "),
                 quantity: line.quantity,
                 shipped: line.shipped,
+                cancelled,
                 price: line.unit_price.clone(),
-                total: times(line.quantity),
+                total,
                 handle: None,
                 image: None,
             }),
@@ -72,13 +77,6 @@ pub(in crate::web) async fn items(shell: &Shell, order: &Reservation) -> ApiResu
         }
     }
     Ok(items)
-}
-
-/// What an order costs.
-pub(in crate::web) fn total(shell: &Shell, order: &Reservation) -> Money {
-    let lines = order.lines.iter().map(|line| line.unit_price.amount.saturating_mul(line.quantity));
-    let currency = order.lines.first().map_or(&shell.site.currency, |line| &line.unit_price.currency);
-    Money { amount: lines.fold(0, i64::saturating_add), currency: currency.clone() }
 }
 
 /// A person's own reservation; anybody else's is not there.
@@ -115,38 +113,16 @@ pub(super) async fn list(shell: Shell, request: HttpRequest) -> ApiResult {
         ..ReservationQuery::default()
     };
     let page = shell.site.inventory.reservation_list(query).await?;
-    let rows = page.items.iter().map(|order| {
-        let mut names: Vec<&str> = order.lines.iter().map(|line| line.title.as_str()).collect();
-        names.dedup();
-        Row {
-            id: order.id,
-            placed_at: order.committed_at.unwrap_or(order.created_at),
-            state: shell.word("order", state(order)),
-            kind: kind(order.state),
-            what: names.join(", "),
-            total: total(&shell, order),
-        }
+    let rows = page.items.iter().map(|order| Row {
+        id: order.id,
+        placed_at: order.committed_at.unwrap_or(order.created_at),
+        state: shell.word("order", state(order)),
+        kind: kind(order),
+        what: titles(order).join(", "),
+        total: total(&shell, order),
     });
     let next = page.next_cursor.map(|cursor| format!("/orders?cursor={cursor}"));
     shell.html(&ListPage { shell: &shell, rows: rows.collect(), next })
-}
-
-/// The state as a customer knows it: a committed order of which a part has gone is partly shipped.
-fn state(order: &Reservation) -> String {
-    let is_begun = order.lines.iter().any(|line| line.shipped > 0);
-    match order.state {
-        ReservationState::Committed if is_begun => "partly-shipped".to_owned(),
-        state => state.to_string(),
-    }
-}
-
-/// How the style sheet shows a state.
-fn kind(state: ReservationState) -> &'static str {
-    match state {
-        ReservationState::Shipped => "good",
-        ReservationState::Committed | ReservationState::Held => "warn",
-        _ => "bad",
-    }
 }
 
 #[derive(Template)]
@@ -159,6 +135,8 @@ struct OrderPage<'a> {
     state: String,
     kind: &'static str,
     items: Vec<Item>,
+    /// What it is the sum of, and the sum.
+    sum: String,
     total: Money,
     delivery: Option<String>,
     can_cancel: bool,
@@ -176,10 +154,11 @@ async fn show(shell: &Shell, id: &str, form: &Form) -> ApiResult {
     let can_cancel = order.state == ReservationState::Committed;
     let delivery = shell.site.user.delivery_get(person.id, order.id).await?;
     let delivery = delivery.map(|fields| address_text(shell, &fields));
-    let (state, kind, total) = (shell.word("order", state(&order)), kind(order.state), total(shell, &order));
+    let (state, kind, total) = (shell.word("order", state(&order)), kind(&order), total(shell, &order));
+    let sum = shell.t(if is_partly_cancelled(&order) { "order-sum-sent" } else { "cart-sum" });
     shell.form(
         form,
-        &OrderPage { shell, form, order: &order, placed_at, state, kind, items, total, delivery, can_cancel },
+        &OrderPage { shell, form, order: &order, placed_at, state, kind, items, sum, total, delivery, can_cancel },
     )
 }
 

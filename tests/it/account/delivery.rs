@@ -1,6 +1,8 @@
 //! Where a person's orders go.
 
-use emporium::user::{AddressFields, UserError};
+use std::time::Duration;
+
+use emporium::user::{AddressFields, OrderFate, UserError};
 
 use super::*;
 
@@ -82,6 +84,49 @@ on_both! {
         let address: AddressFields = serde_json::from_value(address("1 First St")).unwrap();
         let refused = app.shop.modules.user.delivery_set(&call(), nobody, ORDER.parse().unwrap(), address).await;
         assert!(matches!(refused, Err(UserError::NotFound { .. })), "{refused:?}");
+    }
+
+    async fn what_came_to_nothing_is_looked_at_after_a_day(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let token = app.token("ann@example.com", Role::Customer).await;
+        let user = &app.shop.modules.user;
+        let ann = user.authenticate(&token).await.unwrap().unwrap().user_id().unwrap();
+        let orders: Vec<Id> = (0..4).map(|_| Id::new(app.clock.now())).collect();
+        for order in &orders {
+            set(&app, &token, &order.to_string(), &address("1 First St")).await.unwrap();
+        }
+        let day = Duration::from_secs(86_400);
+        app.clock.advance(day - Duration::from_secs(1));
+        assert_eq!(user.deliveries_due(9).await.unwrap(), []);
+        set(&app, &token, &orders[0].to_string(), &address("1 First St")).await.unwrap();
+        app.clock.advance(Duration::from_secs(1));
+        let due = |orders: &[Id]| orders.iter().map(|order| (ann, *order)).collect::<Vec<_>>();
+        let mut found = user.deliveries_due(9).await.unwrap();
+        found.sort_unstable();
+        assert_eq!(found, due(&orders[1..]));
+        assert_eq!(user.deliveries_due(2).await.unwrap().len(), 2);
+        for (order, fate) in orders[1..].iter().zip([OrderFate::Placed, OrderFate::Open, OrderFate::Ended]) {
+            user.delivery_settle(ann, *order, fate).await.unwrap();
+        }
+        assert_eq!(user.deliveries_due(9).await.unwrap(), []);
+        let codes = async || {
+            let mut codes = vec![];
+            for order in &orders {
+                codes.push(get(&app, &token, &delivery(&order.to_string())).await.0);
+            }
+            codes
+        };
+        assert_eq!(codes().await, [200, 200, 200, 404]);
+        app.clock.advance(day);
+        let mut found = user.deliveries_due(9).await.unwrap();
+        found.sort_unstable();
+        assert_eq!(found, due(&[orders[0], orders[2]]));
+        // What was placed stays, whatever is said of it later.
+        user.delivery_settle(ann, orders[1], OrderFate::Ended).await.unwrap();
+        set(&app, &token, &orders[1].to_string(), &address("2 Second St")).await.unwrap();
+        app.clock.advance(2 * day);
+        user.delivery_settle(ann, orders[1], OrderFate::Ended).await.unwrap();
+        assert_eq!(codes().await, [200, 200, 200, 404]);
     }
 
     async fn of_many_addresses_at_once_one_stays(backend: Backend) {

@@ -116,6 +116,8 @@ on_both! {
         let mut pointers: Vec<_> = body["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
         pointers.sort_unstable();
         assert_eq!((status, pointers), (422, vec!["/email", "/name", "/password"]));
+        let (status, body) = register(&app, "pia@x", PASSWORD).await;
+        assert_eq!((status, pointer(&body)), (422, "/email"), "no mail comes there");
         for password in ["password1234", "qwertyuiop12", "aaaaaaaaaaaa", "123456789012", ANN, &"x".repeat(1_000_000)] {
             let (status, body) = register(&app, ANN, password).await;
             assert_eq!((status, pointer(&body)), (422, "/password"), "{password:.20}");

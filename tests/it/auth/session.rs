@@ -144,6 +144,39 @@ on_both! {
         assert_eq!(answers[0].0, 401);
     }
 
+    async fn only_who_has_the_password_is_told_that_an_account_is_disabled(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        app.token(ANN, Role::Customer).await;
+        let forgotten = json!({ "email": ANN });
+        app.post("/api/v1/auth/password/forgot", forgotten.clone()).await;
+        let link = app.mailed_token(ANN, "Set a new password").await;
+        app.sql("UPDATE {}users SET disabled_at = created_at, generation = 2");
+        let (status, body) = app.try_login(ANN, PASSWORD).await;
+        assert_eq!((status, code(&body)), (403, "account_disabled"));
+        let wrong = app.try_login(ANN, "not the password").await;
+        let unknown = app.try_login("nobody@example.com", "not the password").await;
+        let plain = |(status, body): (u16, Value)| (status, code(&body).to_owned(), body["detail"].clone());
+        assert_eq!(plain(wrong.clone()), plain(unknown));
+        assert_eq!(wrong.0, 401);
+        // A link of before sets nothing, and a new one is not sent; the answer does not tell.
+        let reset = json!({ "token": link, "new_password": "quite another password" });
+        let (status, body) = app.post("/api/v1/auth/password/reset", reset).await;
+        assert_eq!((status, code(&body)), (403, "account_disabled"));
+        let sent = app.mails().await.len();
+        app.clock.advance(Duration::from_secs(3_600));
+        assert_eq!(app.post("/api/v1/auth/password/forgot", forgotten.clone()).await, (202, Value::Null));
+        assert_eq!(app.mails().await.len(), sent);
+        // The right password does not buy more tries than a wrong one.
+        let mut answers = vec![];
+        for _ in 0..12 {
+            answers.push(app.try_login(ANN, PASSWORD).await.0);
+        }
+        assert_eq!(answers.last(), Some(&429), "{answers:?}");
+        app.sql("UPDATE {}users SET disabled_at = NULL");
+        app.post("/api/v1/auth/password/forgot", forgotten).await;
+        assert_eq!(app.mails().await.len(), sent + 1);
+    }
+
     async fn bad_input_is_told(backend: Backend) {
         let app = TestApp::start(backend).await;
         let huge = "x".repeat(1_000_000);

@@ -225,7 +225,17 @@ on_both! {
             let error = shop.inventory.reservation_summary(wrong).await.unwrap_err();
             assert_eq!(Problem::from(error).code, ErrorCode::Validation);
         }
-        assert_eq!(seed::number(&mut shop.conn, "SELECT COUNT(*) FROM reservations WHERE units = 0"), 0);
+        // Of what was cancelled after a part was shipped, the part counts.
+        let partly = place(40, 5).await;
+        let part = ShipmentLine { sku: "SHIRT-S".into(), location: "EAST".into(), quantity: 2 };
+        let part = Shipment { lines: Some(vec![part]), version: None };
+        shop.inventory.reservation_ship(&call(), partly, part).await.unwrap();
+        assert_eq!(days(&shop, &[at(40), at(41)]).await, [(1, 6, 1_005)]);
+        shop.inventory.reservation_cancel(&call(), partly).await.unwrap();
+        assert_eq!(days(&shop, &[at(40), at(41)]).await, [(1, 2, 2)]);
+        let none = "SELECT COUNT(*) FROM reservations WHERE units = 0 AND state = 'cancelled'";
+        assert_eq!(seed::number(&mut shop.conn, none), 1);
+        shop.assert_clean().await;
     }
 
     async fn no_sum_is_too_large(backend: Backend) {

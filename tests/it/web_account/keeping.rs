@@ -58,20 +58,22 @@ on_both! {
         app.token(ANN, Role::Customer).await;
         let mut ann = Browser::of(&app, ANN).await;
         let version = ann.get("/account/profile").await.hidden("version").to_owned();
-        ann.post("/account/profile", &[("name", "First"), ("phone", "1"), ("version", &version)]).await;
-        let page = ann.post("/account/profile", &[("name", "Second"), ("phone", "2"), ("version", &version)]).await;
+        ann.post("/account/profile", &[("name", "First"), ("phone", "12341"), ("version", &version)]).await;
+        let page = ann.post("/account/profile", &[("name", "Second"), ("phone", "12342"), ("version", &version)]).await;
         assert_eq!(page.status, 412);
         page.says("value=\"Second\"");
         page.says("<dd>First</dd>");
         // Now that both are seen, the second may take the place of the first.
         let fresh = page.hidden("version").to_owned();
         assert_ne!(fresh, version);
-        let saved = ann.post("/account/profile", &[("name", "Second"), ("phone", "2"), ("version", &fresh)]).await;
+        let saved = ann.post("/account/profile", &[("name", "Second"), ("phone", "12342"), ("version", &fresh)]).await;
         assert_eq!(saved.status, 303);
         let page = ann.get("/account/profile").await;
         let version = page.hidden("version").to_owned();
         page.says("value=\"Second\"");
 
+        let page = ann.post("/account/profile", &[("name", "Ann"), ("phone", "not a phone <b>"), ("version", &version)]).await;
+        assert!(page.status == 422 && page.has_fault("phone"));
         let long = "x".repeat(201);
         let page = ann.post("/account/profile", &[("name", &long), ("phone", "a\u{7}b"), ("version", &version)]).await;
         assert!(page.status == 422 && page.has_fault("name") && page.has_fault("phone"));
@@ -188,6 +190,7 @@ on_both! {
         stock(&app).await;
         let mut ann = Browser::of(&app, ANN).await;
         let order = hold(&app, app.id(ANN).await).await;
+        ann.get("/account/delete").await.says("the name and address that each order went to");
         let page = ann.post("/account/delete", &[("current_password", "")]).await;
         assert!(page.status == 422 && page.has_fault("current_password") && page.has_fault("sure"));
         let page = ann.post("/account/delete", &[("current_password", "wrong"), ("sure", "true")]).await;

@@ -102,6 +102,48 @@ on_both! {
         app.shop.stop().await;
     }
 
+    async fn what_is_sent_in_part_reads_so(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        stocked(&app).await;
+        let (mut staff, _) = Visitor::new(&app, "staff@example.com", Role::Staff).await;
+        let (_, eve) = Visitor::new(&app, "eve@example.com", Role::Customer).await;
+        let inventory = &app.shop.modules.inventory;
+        let line = |sku: &str| NewReservationLine { sku: sku.into(), location: None, quantity: 3 };
+        let new = NewReservation {
+            lines: vec![line("MUG"), line("CUP")],
+            hold_seconds: None,
+            allow_partial: false,
+            holder: None,
+            reference: String::new(),
+        };
+        let order = inventory.reserve(&call(), format!("user:{eve}"), new).await.unwrap().value.id;
+        inventory.reservation_commit(&call(), order).await.unwrap();
+        let path = format!("/admin/orders/{order}");
+        for page in ["/admin/orders", &*path] {
+            staff.page(page).await.says(">To be shipped</span>");
+        }
+        let part = ShipmentLine { sku: "MUG".into(), location: "MAIN".into(), quantity: 2 };
+        inventory.reservation_ship(&call(), order, Shipment { lines: Some(vec![part]), version: None }).await.unwrap();
+        for page in ["/admin/orders", &*path] {
+            let page = staff.page(page).await;
+            page.says(">Partly shipped</span>");
+            page.says("$51.00");
+        }
+        inventory.reservation_cancel(&call(), order).await.unwrap();
+        for page in ["/admin/orders", &*path] {
+            let page = staff.page(page).await;
+            page.says(">Partly cancelled</span>");
+            page.says("$24.00");
+            page.is_silent_of("$51.00");
+        }
+        let page = staff.page(&path).await;
+        page.says("Total of what was shipped");
+        // Ordered, shipped, cancelled.
+        page.says("<td class=\"n\">3</td><td class=\"n\">2</td><td class=\"n\">1</td>");
+        page.says("<td class=\"n\">3</td><td class=\"n\">0</td><td class=\"n\">3</td>");
+        app.shop.stop().await;
+    }
+
     async fn a_stale_page_ships_nothing(backend: Backend) {
         let app = TestApp::start(backend).await;
         stocked(&app).await;

@@ -1,11 +1,13 @@
 //! Users, API keys, and the audit log.
 
-use emporium::call::{Call, Role};
-use emporium::user::UserPatch;
+use emporium::call::{Call, Role, Scope};
+use emporium::config::Secret;
+use emporium::inventory::{Adjustment, Counter, StockBatch};
+use emporium::user::{NewApiKey, ProfilePatch, Registration, UserPatch};
 use reqwest::Method;
 
-use super::{Visitor, ordered, stocked};
-use crate::testapp::{Backend, TestApp, on_both};
+use super::{Visitor, held, ordered, stocked};
+use crate::testapp::{Backend, PASSWORD, TestApp, call, on_both};
 
 on_both! {
     async fn who_is_disabled_is_logged_out_with_the_next_click(backend: Backend) {
@@ -17,7 +19,7 @@ on_both! {
 
         let page = admin.page(&user).await;
         page.says("staff@example.com");
-        page.says(&format!("holder=user%3A{id}"));
+        page.says("holder=staff%40example.com");
         let done = admin.submit(&user, &["version"], &user, &[("disabled", "true")]).await;
         assert_eq!((done.status, done.to()), (303, &*user), "{}", done.body);
         let page = admin.page(&user).await;
@@ -177,12 +179,86 @@ on_both! {
         page.says("Account disabled");
         page.says(&format!("<a href=\"/admin/users/{eve}\">eve@example.com</a>"));
         let page = admin.page(&format!("/admin/audit?subject=user%3A{max}")).await;
-        page.says("<code>cli</code>");
-        page.says("<code>role</code> staff");
+        page.says("The shop’s command line");
+        page.says("Role: Staff");
         page.is_silent_of("eve@example.com");
+        let page = admin.page("/admin/audit?subject=MAX%40example.com").await;
+        page.says("Account disabled");
+        page.says("value=\"MAX@example.com\"");
+        page.is_silent_of("eve@example.com");
+        let refused = admin.get("/admin/audit?subject=nobody%40example.com").await;
+        assert_eq!(refused.status, 422);
+        refused.says("Nobody has this address.");
+        // What an account did is told in words.
+        app.shop.modules.user.register(&Default::default(), registration("new@example.com")).await.unwrap();
+        let patch = ProfilePatch { phone: Some("555 0100".into()), ..ProfilePatch::default() };
+        app.shop.modules.user.profile_update(&Call::by(format!("user:{eve}")), eve, None, patch).await.unwrap();
+        let page = admin.page("/admin/audit").await;
+        page.says("<th scope=\"row\">Registered</th>");
+        page.says("<td>Phone</td>");
+        page.is_silent_of("<td>Name");
         assert_eq!(admin.get("/admin/users/019a0000-0000-7000-8000-000000000000").await.status, 404);
         app.shop.stop().await;
     }
+
+    async fn who_did_something_is_told_by_name(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        stocked(&app).await;
+        let (mut admin, root) = Visitor::new(&app, "root@example.com", Role::Admin).await;
+        let (mut staff, id) = Visitor::new(&app, "staff@example.com", Role::Staff).await;
+        let modules = &app.shop.modules;
+        let new = NewApiKey { name: "Till <1>".into(), scopes: vec![Scope::StockWrite], expires_at: None };
+        let key = modules.user.api_key_create(&call(), root, new).await.unwrap();
+        let row = |actor: String, delta| {
+            let row = Adjustment { sku: "MUG".into(), location: "MAIN".into(), counter: Counter::OnHand, delta, reason: "count".into() };
+            let batch = StockBatch { atomic: true, rows: vec![row] };
+            async move { modules.inventory.stock_adjust(&Call::by(actor), batch).await.unwrap() }
+        };
+        row(format!("user:{id}"), 1).await;
+        row(format!("key:{}", key.key.id), 1).await;
+        row("cli".to_owned(), 1).await;
+        held(&app, id, "MUG", 1).await;
+        app.clock.advance(std::time::Duration::from_secs(1_000));
+        modules.inventory.reservation_sweep(10).await.unwrap();
+
+        let page = admin.page("/admin/stock/MUG").await;
+        page.says(&format!("<td><a href=\"/admin/users/{id}\">staff@example.com</a></td>"));
+        for name in ["boss@example.com", "API key “Till &#60;1&#62;”", "<td>The shop’s command line</td>", "<td>The shop</td>"] {
+            page.says(name);
+        }
+        page.is_silent_of("user:");
+        page.is_silent_of("key:");
+        let page = staff.page("/admin/stock/MUG").await;
+        page.says("<td>staff@example.com</td>");
+        page.is_silent_of("/admin/users/");
+
+        let begun = staff.submit("/admin/imports", &[], "/admin/imports/sample", &[]).await;
+        assert_eq!(begun.status, 303);
+        for path in ["/admin/imports", begun.to()] {
+            let page = admin.page(path).await;
+            page.says("staff@example.com");
+            page.is_silent_of("user:");
+        }
+        app.shop.stop().await;
+    }
+
+    async fn a_device_is_called_what_its_owner_calls_it(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let (mut admin, _) = Visitor::new(&app, "root@example.com", Role::Admin).await;
+        let eve = app.shop.modules.user.create("test", registration("eve@example.com"), Role::Customer).await.unwrap().id;
+        let body = serde_json::json!({ "email": "eve@example.com", "password": PASSWORD });
+        let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36";
+        let login = app.request(Method::POST, "/api/v1/auth/login").header("user-agent", chrome).json(&body);
+        assert_eq!(login.send().await.unwrap().status(), 200);
+        let page = admin.page(&format!("/admin/users/{eve}")).await;
+        page.says("<th scope=\"row\">Chrome on Linux</th>");
+        page.is_silent_of("AppleWebKit");
+        app.shop.stop().await;
+    }
+}
+
+fn registration(email: &str) -> Registration {
+    Registration { email: email.into(), password: Secret::new(PASSWORD), name: "Test Person".into() }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -35,8 +35,8 @@ on_both! {
         page.says(&format!("emporium {}", env!("CARGO_PKG_VERSION")));
         page.says("3 h 5 min");
         page.says("MiB");
-        page.says("_former_addresses</code>");
-        page.says("_api_key_request</code>");
+        page.says("_cancelled_orders</code>");
+        page.says("_kept_deliveries</code>");
         page.says("<code>inventory.holder_units_max</code></th><td class=\"n\">500</td>");
         page.says("Files in a folder, not sent");
         assert_eq!(page.body.matches(">Up</span>").count(), 2);

@@ -35,13 +35,7 @@ impl Request {
     pub(super) fn check(holder: String, new: NewReservation, config: &InventoryConfig) -> Result<Self, InventoryError> {
         let mut faults = Vec::new();
         faults.extend(check_holder("/holder", &holder).err());
-        let length = new.reference.chars().count();
-        if length > TEXT_MAX {
-            faults.push(FieldError::new("/reference", Fault::TooLong { length, max: TEXT_MAX }));
-        }
-        if new.reference.chars().any(char::is_control) {
-            faults.push(FieldError::new("/reference", Fault::ControlCharacter));
-        }
+        faults.extend(check_reference("/reference", &new.reference).err());
         let hold_seconds = hold_seconds(new.hold_seconds, config).unwrap_or_else(|fault| {
             faults.push(fault);
             config.hold_seconds_default
@@ -109,6 +103,18 @@ pub(super) fn check_holder(pointer: &str, holder: &str) -> Result<(), FieldError
     match holder.chars().count() {
         1..=TEXT_MAX if holder.chars().all(is_visible) => Ok(()),
         _ => Err(FieldError::new(pointer, Fault::Holder { max: TEXT_MAX })),
+    }
+}
+
+/// Is it a reference that a reservation may have?
+pub(super) fn check_reference(pointer: &str, reference: &str) -> Result<(), FieldError> {
+    let length = reference.chars().count();
+    if length > TEXT_MAX {
+        return Err(FieldError::new(pointer, Fault::TooLong { length, max: TEXT_MAX }));
+    }
+    match reference.chars().any(char::is_control) {
+        true => Err(FieldError::new(pointer, Fault::ControlCharacter)),
+        false => Ok(()),
     }
 }
 

@@ -88,7 +88,7 @@ impl Attempt<'_> {
     fn header(&self, request: &Request, lines: &[ReservationLineRow]) -> ReservationRow {
         let mut product_ids: Vec<Id> = lines.iter().map(|line| line.place.key.product_id).collect();
         product_ids.dedup();
-        let value = |line: &ReservationLineRow| i128::from(line.quantity) * i128::from(line.sold.price.amount);
+        let (units, value) = sums(lines, |line| line.quantity);
         ReservationRow {
             id: Id::new(self.now),
             holder: request.holder.clone(),
@@ -98,14 +98,21 @@ impl Attempt<'_> {
             expires_at: self.now.plus_seconds(request.hold_seconds),
             expires_max: self.now.plus_seconds(request.hold_total_seconds),
             committed_at: None,
-            units: lines.iter().map(|line| line.quantity).sum(),
-            // Only prices and quantities that no shop has make more than an i64 holds.
-            value: i64::try_from(lines.iter().map(value).sum::<i128>()).unwrap_or(i64::MAX),
+            units,
+            value,
             version: 1,
             created_at: self.now,
             updated_at: self.now,
         }
     }
+}
+
+/// So many units of each line: their sum, and what they cost.
+pub(super) fn sums(lines: &[ReservationLineRow], units: fn(&ReservationLineRow) -> i64) -> (i64, i64) {
+    let value = |line: &ReservationLineRow| i128::from(units(line)) * i128::from(line.sold.price.amount);
+    // Only prices and quantities that no shop has make more than an i64 holds.
+    let value = i64::try_from(lines.iter().map(value).sum::<i128>()).unwrap_or(i64::MAX);
+    (lines.iter().map(units).sum(), value)
 }
 
 fn sku_for_sale<'a>(

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::plan::Demand;
+use super::reserve::sums;
 use super::{Attempt, Done, Setback, shown, state_at};
 use crate::call::Version;
 use crate::clock::{Id, Time};
@@ -215,6 +216,7 @@ impl Attempt<'_> {
             state @ ReservationState::Held => return Err(wrong(state, "be cancelled: release it").into()),
             state => return Err(wrong(state, "be cancelled").into()),
         }
+        (row.units, row.value) = sums(&lines, |line| line.shipped);
         let reservation = self.enter(&mut row, &lines, ReservationState::Cancelled, "reservation.cancelled")?;
         self.shift_all(id, &lines, LedgerKind::Cancelled, |line| Counters {
             allocated: line.shipped - line.quantity,

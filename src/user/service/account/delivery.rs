@@ -6,8 +6,11 @@ use super::{audit, check_address, lock};
 use crate::call::Call;
 use crate::clock::Id;
 use crate::user::service::LocalUser;
-use crate::user::store::delivery::{delivery_get, delivery_insert, delivery_update};
-use crate::user::{AddressFields, UserError};
+use crate::user::store::delivery as store;
+use crate::user::{AddressFields, OrderFate, UserError};
+
+/// So long after an address was set it is looked at whether it is that of an order.
+const OPEN_SECONDS: u32 = 86_400;
 
 impl LocalUser {
     /// See [`crate::user::Account::delivery_set`].
@@ -18,14 +21,14 @@ impl LocalUser {
         order: Id,
         address: AddressFields,
     ) -> Result<(), UserError> {
-        check_address(&address)?;
         let (call, now) = (call.clone(), self.clock.now());
         let written = self.db.write(move |conn| {
             lock(conn, user, None)?;
-            match delivery_get(conn, user, order)? {
-                Some(before) if before == address => return Ok(()),
-                Some(_) => delivery_update(conn, user, order, address.clone())?,
-                None => delivery_insert(conn, user, order, address.clone())?,
+            check_address(conn, user, &address)?;
+            let before = store::delivery_get(conn, user, order)?;
+            store::delivery_write(conn, user, order, address.clone(), now.plus_seconds(OPEN_SECONDS))?;
+            if before.is_some_and(|before| before == address) {
+                return Ok(());
             }
             audit(conn, &call, user, "delivery.set", json!({ "order": order }), now)
         });
@@ -34,6 +37,26 @@ impl LocalUser {
 
     /// See [`crate::user::Account::delivery_get`].
     pub(super) async fn delivery_of(&self, user: Id, order: Id) -> Result<Option<AddressFields>, UserError> {
-        self.db.read(move |conn| Ok(delivery_get(conn, user, order)?)).await
+        // The checkout asks for what it has just set, and whether an order may be placed is decided from it: so it is never stale.
+        self.db.read_primary(move |conn| Ok(store::delivery_get(conn, user, order)?)).await
+    }
+
+    /// See [`crate::user::Account::deliveries_due`].
+    pub(super) async fn deliveries_open(&self, limit: u32) -> Result<Vec<(Id, Id)>, UserError> {
+        let now = self.clock.now();
+        self.db.read_primary(move |conn| Ok(store::deliveries_due(conn, now, limit.into())?)).await
+    }
+
+    /// See [`crate::user::Account::delivery_settle`].
+    pub(super) async fn delivery_end(&self, user: Id, order: Id, fate: OrderFate) -> Result<(), UserError> {
+        let later = self.clock.now().plus_seconds(OPEN_SECONDS);
+        let settle = self.db.write(move |conn| {
+            Ok(match fate {
+                OrderFate::Placed => store::delivery_keep(conn, user, order)?,
+                OrderFate::Open => store::delivery_put_off(conn, user, order, later)?,
+                OrderFate::Ended => store::delivery_delete(conn, user, order)?,
+            })
+        });
+        settle.await
     }
 }

@@ -120,7 +120,8 @@ impl LocalUser {
         begun.await
     }
 
-    /// Looks at the password of a try. `WrongCredentials` where it is wrong, which is counted, or the account is disabled.
+    /// Looks at the password of a try. `WrongCredentials` where it is wrong; `Disabled` where it is right, but the account disabled.
+    /// Both are counted.
     pub(in crate::user::service) async fn attempt_prove(
         &self,
         attempt: Attempt,
@@ -128,15 +129,15 @@ impl LocalUser {
     ) -> Result<Proof, UserError> {
         let Attempt { found, counters } = attempt;
         let checked = self.passwords.check(password, found.as_ref().map(|(_, hash)| hash.as_str())).await?;
-        match found.filter(|(user, _)| checked.matches && user.disabled_at.is_none()) {
-            Some((user, stored)) => {
-                Ok(Proof { user, counters, stronger: checked.stronger.map(|stronger| (stored, stronger)) })
+        let refused = match found.filter(|_| checked.matches) {
+            Some((user, stored)) if user.disabled_at.is_none() => {
+                return Ok(Proof { user, counters, stronger: checked.stronger.map(|stronger| (stored, stronger)) });
             }
-            None => {
-                let (config, now) = (self.config.clone(), self.clock.now());
-                self.db.write(move |conn| count(conn, &counters, &config, now)).await?;
-                Err(UserError::WrongCredentials)
-            }
-        }
+            Some(_) => UserError::Disabled,
+            None => UserError::WrongCredentials,
+        };
+        let (config, now) = (self.config.clone(), self.clock.now());
+        self.db.write(move |conn| count(conn, &counters, &config, now)).await?;
+        Err(refused)
     }
 }

@@ -87,7 +87,7 @@ impl LocalUser {
 
     /// See [`crate::user::Auth::email_change`].
     pub(super) async fn email_replace(&self, origin: &Origin, user: Id, change: EmailChange) -> Result<(), UserError> {
-        let email = Email::read(&change.email, "/email")?;
+        let email = Email::read_new(&change.email, "/email")?;
         let attempt = self.attempt_begin(origin, user).await?;
         if attempt.found.as_ref().is_some_and(|(row, _)| normalised(&row.email) == email.norm) {
             return Err(UserError::invalid("/email", Fault::SameEmail));

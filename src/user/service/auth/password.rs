@@ -60,9 +60,10 @@ impl LocalUser {
             attempt::count(conn, &counters, &config, now)?;
             // Where there is no account the same statements write a token that nobody has and a mail that nobody gets: so
             // both take the same time. A mail goes to the address as it stands in the account, never as it was asked for, and to none
-            // that is deleted meanwhile.
+            // that is deleted meanwhile, or disabled: its owner has nothing of a new password.
             let id = user_id_by_email(conn, &email.norm)?.unwrap_or(nobody);
-            let recipient = user_lock(conn, id)?.map_or(String::new(), |user| user.email);
+            let recipient = user_lock(conn, id)?.filter(|user| user.disabled_at.is_none());
+            let recipient = recipient.map_or(String::new(), |user| user.email);
             let token = token::personal(token::ONE_TIME, id, &secret);
             let reset = OneTimeToken {
                 user: id,
@@ -90,6 +91,10 @@ impl LocalUser {
             }
         });
         let user = found.await?.ok_or(UserError::TokenInvalid)?;
+        if user.disabled_at.is_some() {
+            // Who has the link could set a password, and be told with it.
+            return Err(UserError::Disabled);
+        }
         // A password that is not taken must not cost the token.
         self.new_password_of(&user, &reset.new_password).await?;
         let hash = self.passwords.hash(&reset.new_password).await?;

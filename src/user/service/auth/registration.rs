@@ -91,7 +91,7 @@ impl LocalUser {
     /// Checks all of a registration, and hashes the password when nothing is wrong.
     pub(super) async fn new_user(&self, new: Registration, role: Role, verified: bool) -> Result<NewUser, UserError> {
         let name = new.name.trim().to_owned();
-        let email = Email::read(&new.email, "/email");
+        let email = Email::read_new(&new.email, "/email");
         let password = self.new_password_check(&new.password, email.as_ref().ok(), &name, "/password").await;
         let mut faults = Faults::default();
         faults.note(&email);

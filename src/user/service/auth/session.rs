@@ -60,11 +60,10 @@ impl LocalUser {
         if password::is_too_long(&login.password) {
             return Err(UserError::invalid("/password", Fault::PasswordTooLong { max: password::LENGTH_MAX }));
         }
-        let mut disabled = false;
-        let result = self.session_try(origin, account, &login.password, &mut disabled).await;
+        let result = self.session_try(origin, account, &login.password).await;
         let outcome = match &result {
             Ok(_) => "ok",
-            Err(UserError::WrongCredentials) if disabled => "disabled",
+            Err(UserError::Disabled) => "disabled",
             Err(UserError::WrongCredentials) => "wrong",
             Err(UserError::Throttled { .. }) => "throttled",
             Err(UserError::Busy) => "busy",
@@ -74,20 +73,13 @@ impl LocalUser {
         result
     }
 
-    async fn session_try(
-        &self,
-        origin: &Origin,
-        account: String,
-        password: &Secret,
-        disabled: &mut bool,
-    ) -> Result<NewSession, UserError> {
+    async fn session_try(&self, origin: &Origin, account: String, password: &Secret) -> Result<NewSession, UserError> {
         let (address, now) = (origin.address.clone(), self.clock.now());
         let begun = self.db.read_primary(move |conn| {
             let user = user_id_by_email(conn, &account)?;
             attempt::begin(conn, user, &account, &address, now)
         });
         let attempt = begun.await?;
-        *disabled = attempt.found.as_ref().is_some_and(|(user, _)| user.disabled_at.is_some());
         let proof = self.attempt_prove(attempt, password).await?;
         let now = self.clock.now();
         let token = token::personal(token::SESSION, proof.user.id, &token::random());

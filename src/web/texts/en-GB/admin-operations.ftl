@@ -5,5 +5,7 @@ dashboard-orders-all = { $n ->
    *[other] { $n } orders in 14 days, without cancelled ones.
 }
 sale-state-cancelled = Cancelled
+sale-state-partly-cancelled = Partly cancelled
+sale-cancelled = Cancelled
 flash-sale-cancelled = The order is cancelled.
 system-job-cancelled = Cancelled

@@ -15,4 +15,6 @@ checkout-to-cart = Back to the basket
 flash-checkout-left = The goods went back to the shop. Your basket is as it was.
 flash-login-to-order = To order, log in or create an account. Your basket is kept.
 order-cancelled = Cancelled
+order-partly-cancelled = Partly cancelled
+order-cancelled-part = { $n } cancelled
 flash-order-cancelled = The order is cancelled.

@@ -90,7 +90,7 @@ account-sessions-text = Where you are logged in
 account-data = Your data
 account-data-text = What we keep, to look at and to take with you
 account-delete = Delete your account
-account-delete-text = And all that we keep about you
+account-delete-text = And what we keep about you, but for what was ordered
 account-save = Save
 account-cancel = Cancel
 account-now = What is there now
@@ -151,7 +151,7 @@ data-download-hint = A JSON file, which programs can read.
 # Deleting
 delete-text = What happens:
 delete-gone = Your name, e-mail address, phone, addresses, cart and password are removed at once.
-delete-orders = The shop's books keep what was ordered, under a number that no longer leads to you.
+delete-orders = The shop keeps what you ordered, and the name and address that each order went to: it must be able to show what it sold and where it sent it. Nothing else in its books leads to you.
 delete-logged-out = All your devices are logged out.
 delete-for-good = Nobody can bring the account back.
 delete-waiting = Orders of yours are not shipped yet. Wait for them, or cancel them first: without your account we would not know where to send them.

@@ -29,6 +29,7 @@ form-more-faults = … and { $n } more
 error-validation = Please check what you entered.
 error-bad_request = The form could not be read. Please try again.
 error-wrong_credentials = The address or the password is wrong.
+error-account_disabled = This account is disabled: nobody can log in with it now. If that is not right, please write to the shop.
 error-too_many_requests = That was tried too often. Please wait { $seconds ->
     [one] a second
    *[other] { $seconds } seconds
