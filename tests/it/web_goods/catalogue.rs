@@ -61,7 +61,7 @@ on_both! {
         let delete = staff.get("/admin/products/mug").await.form("/admin/products/mug/delete");
         let refused = staff.post("/admin/products/mug/delete", &delete).await;
         assert_eq!(refused.status, 409);
-        refused.has("archive it instead");
+        refused.has("Archive it instead");
     }
 
     async fn a_sku_is_added_changed_and_deleted(backend: Backend) {
@@ -120,7 +120,7 @@ on_both! {
         let delete = conflict.form(&format!("{address}/delete"));
         let refused = staff.post(&format!("{address}/delete"), &delete).await;
         assert_eq!(refused.status, 409);
-        refused.has("has categories or products in it");
+        refused.has("There are categories or products in this category");
         let all = app.shop.modules.inventory.category_list().await.unwrap();
         assert!(all.iter().any(|category| category.path == "mugs/tea-cups"));
     }
