@@ -38,8 +38,10 @@ on_both! {
         assert_eq!(ann.send_with(&token, "/account/profile", &fields).await.status, 303);
         assert_eq!(profile().await.name, "Ann \"Quote\" <b>Example</b>");
         // A program gets no page.
-        let request = ann.form("/account/profile", &fields).header("accept", "application/json");
-        let refused = ann.send(request.header("sec-fetch-site", "same-origin")).await;
+        let cookie = format!("session={}", ann.cookies["session"]);
+        let request = app.request(reqwest::Method::POST, "/account/profile").header("cookie", cookie);
+        let request = request.header("sec-fetch-site", "same-origin").form(&[("name", "Program")]);
+        let refused = ann.send(request).await;
         assert_eq!((refused.status, &refused.headers["content-type"]), (403, &"application/problem+json".parse().unwrap()));
         refused.says("\"form_outdated\"");
     }

@@ -65,7 +65,7 @@ on_both! {
         let form = kept.form("/admin/products/mug/status");
         let refused = staff.post("/admin/products/mug/delete", &form).await;
         assert_eq!(refused.status, 409);
-        refused.has("archive it instead");
+        refused.has("Archive it instead");
         let (b, c) = (staff.get("/admin/skus/B").await, staff.get("/admin/skus/C").await);
         assert!(!b.html.contains("/admin/skus/B/delete") && c.html.contains("/admin/skus/C/delete"));
         b.has("It has had stock, so it cannot be deleted");
@@ -128,7 +128,7 @@ on_both! {
         conflict.has("It has categories or products in it, so it cannot be deleted");
         let refused = staff.post(&format!("{address}/delete"), &conflict.form(&address)).await;
         assert_eq!(refused.status, 409);
-        refused.has("has categories or products in it");
+        refused.has("There are categories or products in this category");
         let all = app.shop.modules.inventory.category_list().await.unwrap();
         assert!(all.iter().any(|category| category.path == "mugs/tea-cups"));
     }

@@ -51,11 +51,12 @@ impl LocalUser {
     pub(super) async fn delivery_end(&self, user: Id, order: Id, fate: OrderFate) -> Result<(), UserError> {
         let later = self.clock.now().plus_seconds(OPEN_SECONDS);
         let settle = self.db.write(move |conn| {
-            Ok(match fate {
+            match fate {
                 OrderFate::Placed => store::delivery_keep(conn, user, order)?,
                 OrderFate::Open => store::delivery_put_off(conn, user, order, later)?,
                 OrderFate::Ended => store::delivery_delete(conn, user, order)?,
-            })
+            }
+            Ok(())
         });
         settle.await
     }
