@@ -68,6 +68,16 @@ fn in_sqlite(postgres: &str) -> &'static str {
     }
 }
 
+/// The modules share a file on SQLite, and in it the list of what was applied, which goes by version alone.
+#[test]
+fn no_two_migrations_have_the_same_version() {
+    let folders = ["inventory", "user"].map(|module| std::fs::read_dir(format!("migrations/sqlite/{module}")).unwrap());
+    let names = folders.into_iter().flatten().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let versions: Vec<String> = names.map(|name| name.split('_').next().unwrap().to_owned()).collect();
+    let different: std::collections::BTreeSet<&String> = versions.iter().collect();
+    assert_eq!(different.len(), versions.len(), "{versions:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_dialects_make_the_same_tables() {
     let sqlite = TestApp::start(Backend::Sqlite).await;
