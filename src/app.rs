@@ -68,7 +68,14 @@ pub async fn modules(config: &Config, clock: SharedClock) -> Result<Modules, Sta
     prepare("user", &user_db, &user::MIGRATIONS, config.user.migrate_on_start).await?;
     Ok(Modules {
         inventory: inventory::local(inventory_db.clone(), clock.clone(), config.inventory.clone()),
-        user: user::local(user_db.clone(), clock, config.user.clone(), &config.mail, &config.server.public_url)?,
+        user: user::local(
+            user_db.clone(),
+            clock,
+            config.user.clone(),
+            &config.mail,
+            &config.server.public_url,
+            config.web.locale,
+        )?,
         databases: [inventory_db, user_db],
     })
 }

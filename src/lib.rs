@@ -21,6 +21,7 @@ pub mod kept;
 pub mod money;
 pub mod page;
 pub mod telemetry;
+mod texts;
 
 // For trials.
 pub mod sample;

@@ -14,7 +14,7 @@ pub struct WebConfig {
     pub time_zone: chrono_tz::Tz,
 }
 
-/// A language and a country's ways of writing prices and times. Its texts are in `src/web/texts`.
+/// A language and a country's ways of writing prices and times. Its texts are in `src/texts`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Locale {
     #[serde(rename = "en-US")]

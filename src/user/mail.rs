@@ -15,7 +15,7 @@ use crate::error::chain;
 
 mod letter;
 
-pub(super) use letter::Letter;
+pub(super) use letter::{Letter, Letters};
 
 /// A letter to somebody.
 pub(super) struct Mail {

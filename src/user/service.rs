@@ -3,9 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::clock::SharedClock;
-use crate::config::{MailConfig, UserConfig};
+use crate::config::{Locale, MailConfig, UserConfig};
 use crate::db::Database;
-use crate::user::mail::Mailer;
+use crate::user::mail::{Letters, Mailer};
 use crate::user::password::Passwords;
 use crate::user::{MailError, SigningKey, User};
 
@@ -22,8 +22,7 @@ pub struct LocalUser {
     db: Database,
     clock: SharedClock,
     config: UserConfig,
-    /// Links in mails begin with it.
-    public_url: String,
+    letters: Arc<Letters>,
     passwords: Passwords,
     mailer: Mailer,
     last_seen: Arc<LastSeen>,
@@ -31,16 +30,17 @@ pub struct LocalUser {
     signing_key: OnceLock<SigningKey>,
 }
 
-/// Makes the module's local form. Links in mails begin with `public_url`.
+/// Makes the module's local form. Mails are in the locale's language, and their links begin with `public_url`.
 pub fn local(
     db: Database,
     clock: SharedClock,
     config: UserConfig,
     mail: &MailConfig,
     public_url: &str,
+    locale: Locale,
 ) -> Result<Arc<LocalUser>, MailError> {
     Ok(Arc::new(LocalUser {
-        public_url: public_url.to_owned(),
+        letters: Arc::new(Letters::new(locale, public_url)),
         passwords: Passwords::new(&config),
         mailer: Mailer::new(mail)?,
         last_seen: Arc::new(LastSeen::new(db.clone(), clock.clone())),

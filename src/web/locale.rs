@@ -7,6 +7,7 @@ use crate::clock::Time;
 use crate::config::{Locale, WebConfig};
 use crate::inventory::Money;
 use crate::money;
+use crate::texts::grouped;
 
 #[derive(Clone, Copy)]
 pub(in crate::web) struct Format {
@@ -97,18 +98,6 @@ impl Format {
         let start = hours.map(|time| time.timestamp_micros()).next();
         Time::from_micros(start.unwrap_or_else(|| day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_micros()))
     }
-}
-
-/// Digits in groups of three.
-pub(in crate::web) fn grouped(digits: &str) -> String {
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

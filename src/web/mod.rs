@@ -15,6 +15,7 @@ use crate::http::browser::Show;
 use crate::http::cookie::Cookies;
 use crate::http::gate::{Access, Rule};
 use crate::inventory::{Category, Inventory};
+use crate::texts::Texts;
 use crate::user::User;
 
 mod account;
@@ -31,14 +32,12 @@ mod shell;
 mod signed;
 mod storefront;
 pub mod system;
-mod texts;
 
 use form::Form;
 use locale::Format;
 use shell::Shell;
 use signed::Keys;
 use system::System;
-use texts::Texts;
 
 /// How old the menu of a page may be: other processes change categories too. What this one does is seen at once
 /// ([`Site::forget_menu`]).

@@ -1,160 +1,114 @@
-//! What the mails say: all texts in one place. Lines stay below 80 characters and in ASCII, so that they arrive as they are.
+//! What the mails say: in the shop's language, with links to its pages.
+
+use crate::config::Locale;
+use crate::texts::Texts;
 
 /// A mail's text.
 pub(in crate::user) struct Letter {
-    pub subject: &'static str,
+    pub subject: String,
     pub body: String,
 }
 
-impl Letter {
-    fn new(subject: &'static str, lines: &[&str]) -> Letter {
-        Letter { subject, body: format!("Hello,\n\n{}\n", lines.join("\n")) }
+/// Writes letters. In ASCII they arrive as they are.
+pub(in crate::user) struct Letters {
+    texts: Texts,
+    /// Links begin with it.
+    public_url: String,
+}
+
+impl Letters {
+    pub(in crate::user) fn new(locale: Locale, public_url: &str) -> Letters {
+        Letters { texts: Texts::load(locale), public_url: public_url.to_owned() }
     }
 
-    /// To somebody who has just registered.
-    pub(in crate::user) fn verify(public_url: &str, token: &str, seconds: u32) -> Letter {
-        Letter::new(
-            "Please confirm your address",
-            &[
-                "welcome to our shop! Please confirm that this address is yours:",
-                "",
-                &link(public_url, "verify", token),
-                "",
-                &format!("The link works once, within {}.", span(seconds)),
-                "If you did not register with us, please ignore this mail.",
-            ],
-        )
+    /// To somebody who has just registered. All links with a token hold for so many seconds.
+    pub(in crate::user) fn verify(&self, token: &str, seconds: u32) -> Letter {
+        self.with_link("mail-verify", "verify", token, seconds)
     }
 
     /// To somebody who registers again with an address that is not confirmed yet.
-    pub(in crate::user) fn verify_again(public_url: &str, token: &str, seconds: u32) -> Letter {
-        Letter::new(
-            "Please confirm your address",
-            &[
-                "somebody, probably you, registered once more with this address, which is",
-                "not confirmed yet. Please confirm that it is yours:",
-                "",
-                &link(public_url, "verify", token),
-                "",
-                &format!("The link works once, within {}; older links do not.", span(seconds)),
-                "The password is still the one of the first registration. If you do not",
-                "know it, or somebody else chose it, please set a new one at",
-                "",
-                &forgot(public_url),
-                "",
-                "If you did not register with us, please ignore this mail.",
-            ],
-        )
+    pub(in crate::user) fn verify_again(&self, token: &str, seconds: u32) -> Letter {
+        self.with_link("mail-verify-again", "verify", token, seconds)
     }
 
     /// To somebody who has an account already.
-    pub(in crate::user) fn already_registered(public_url: &str) -> Letter {
-        Letter::new(
-            "You have an account already",
-            &[
-                "somebody, probably you, tried to register with this address.",
-                "You have an account with us already. Please log in at",
-                "",
-                &login(public_url),
-                "",
-                "or, if you do not know the password, set a new one at",
-                "",
-                &forgot(public_url),
-                "",
-                "If it was not you, there is nothing to do: your account is unchanged.",
-            ],
-        )
+    pub(in crate::user) fn already_registered(&self) -> Letter {
+        self.write("mail-already-registered", vec![])
     }
 
     /// To somebody who forgot the password.
-    pub(in crate::user) fn reset(public_url: &str, token: &str, seconds: u32) -> Letter {
-        Letter::new(
-            "Set a new password",
-            &[
-                "you asked to set a new password. Here you can:",
-                "",
-                &link(public_url, "reset", token),
-                "",
-                &format!("The link works once, within {}.", span(seconds)),
-                "If you did not ask for it, please ignore this mail: your password stays.",
-            ],
-        )
+    pub(in crate::user) fn reset(&self, token: &str, seconds: u32) -> Letter {
+        self.with_link("mail-reset", "reset", token, seconds)
     }
 
     /// After the password was changed or reset.
-    pub(in crate::user) fn password_changed(public_url: &str) -> Letter {
-        Letter::new(
-            "Your password was changed",
-            &[
-                "the password of your account was changed, and your other devices were",
-                "logged out. If it was not you, please set a new one at once at",
-                "",
-                &forgot(public_url),
-            ],
-        )
+    pub(in crate::user) fn password_changed(&self) -> Letter {
+        self.write("mail-password-changed", vec![])
     }
 
     /// To the new address of somebody who changes it.
-    pub(in crate::user) fn change_email(public_url: &str, token: &str, seconds: u32) -> Letter {
-        Letter::new(
-            "Please confirm your new address",
-            &[
-                "you asked to use this address for your account. Please confirm it:",
-                "",
-                &link(public_url, "verify", token),
-                "",
-                &format!("The link works once, within {}.", span(seconds)),
-                "If you did not ask for it, please ignore this mail.",
-            ],
-        )
+    pub(in crate::user) fn change_email(&self, token: &str, seconds: u32) -> Letter {
+        self.with_link("mail-change-email", "verify", token, seconds)
     }
 
     /// To an address that somebody else wanted for an account.
-    pub(in crate::user) fn address_taken(public_url: &str) -> Letter {
-        Letter::new(
-            "You have an account already",
-            &[
-                "somebody, probably you, tried to use this address for another account.",
-                "It belongs to the account that you have already. Please log in at",
-                "",
-                &login(public_url),
-                "",
-                "If it was not you, there is nothing to do: your account is unchanged.",
-            ],
-        )
+    pub(in crate::user) fn address_taken(&self) -> Letter {
+        self.write("mail-address-taken", vec![])
     }
 
     /// To the old address of somebody who changes it.
-    pub(in crate::user) fn email_change_asked(public_url: &str) -> Letter {
-        Letter::new(
-            "Your address is about to change",
-            &[
-                "somebody, probably you, asked to use another address for your account.",
-                "It counts once it is confirmed from there.",
-                "If it was not you, please set a new password at once at",
-                "",
-                &forgot(public_url),
-            ],
-        )
+    pub(in crate::user) fn email_change_asked(&self) -> Letter {
+        self.write("mail-email-change-asked", vec![])
+    }
+
+    fn with_link(&self, key: &str, page: &str, token: &str, seconds: u32) -> Letter {
+        let span = match seconds {
+            7_200.. => self.texts.say("mail-hours", &[("n", (seconds / 3_600).into())]),
+            _ => self.texts.say("mail-minutes", &[("n", (seconds / 60).into())]),
+        };
+        self.write(key, vec![("link", format!("{}/{page}?token={token}", self.public_url)), ("span", span)])
+    }
+
+    fn write(&self, key: &str, fill: Vec<(&str, String)>) -> Letter {
+        let pages = ["login", "forgot"].map(|page| (page, format!("{}/{page}", self.public_url)));
+        let fill: Vec<_> = fill.into_iter().chain(pages).map(|(name, value)| (name, value.into())).collect();
+        let body = format!("{}\n\n{}\n", self.texts.say("mail-hello", &[]), self.texts.say(key, &fill));
+        Letter { subject: self.texts.say(&format!("{key}-subject"), &[]), body }
     }
 }
 
-fn login(public_url: &str) -> String {
-    format!("{public_url}/login")
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Where a new password is asked for.
-fn forgot(public_url: &str) -> String {
-    format!("{public_url}/forgot")
-}
-
-fn link(public_url: &str, page: &str, token: &str) -> String {
-    format!("{public_url}/{page}?token={token}")
-}
-
-fn span(seconds: u32) -> String {
-    match seconds {
-        7_200.. => format!("{} hours", seconds / 3_600),
-        _ => format!("{} minutes", seconds / 60),
+    #[test]
+    fn letters_are_filled_in_and_have_no_long_lines_but_links() {
+        for locale in [Locale::EnUs, Locale::EnGb] {
+            let letters = Letters::new(locale, "https://shop.example");
+            for (letter, link) in [
+                (letters.verify("TOKEN", 86_400), "https://shop.example/verify?token=TOKEN"),
+                (letters.verify_again("TOKEN", 86_400), "https://shop.example/verify?token=TOKEN"),
+                (letters.already_registered(), "https://shop.example/login"),
+                (letters.reset("TOKEN", 3_600), "https://shop.example/reset?token=TOKEN"),
+                (letters.password_changed(), "https://shop.example/forgot"),
+                (letters.change_email("TOKEN", 86_400), "https://shop.example/verify?token=TOKEN"),
+                (letters.address_taken(), "https://shop.example/login"),
+                (letters.email_change_asked(), "https://shop.example/forgot"),
+            ] {
+                assert!(
+                    !letter.subject.starts_with("mail-") && letter.body.starts_with("Hello,\n\n"),
+                    "{}",
+                    letter.body
+                );
+                assert!(letter.body.lines().any(|line| line == link), "{link} is not in\n{}", letter.body);
+                assert!(
+                    letter.body.lines().all(|line| line.len() < 80 && !line.contains(['{', '$'])),
+                    "{}",
+                    letter.body
+                );
+            }
+            assert!(letters.verify("TOKEN", 86_400).body.contains("The link works once, within 24 hours."));
+            assert!(letters.reset("TOKEN", 3_600).body.contains("The link works once, within 60 minutes."));
+        }
     }
 }

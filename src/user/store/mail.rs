@@ -18,7 +18,7 @@ pub(in crate::user) fn mail_insert(
         .values((
             mails::id.eq(Id::new(now)),
             mails::recipient.eq(recipient),
-            mails::subject.eq(letter.subject),
+            mails::subject.eq(&letter.subject),
             mails::body.eq(&letter.body),
             mails::not_before.eq(now),
             mails::created_at.eq(now),

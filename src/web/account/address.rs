@@ -105,7 +105,7 @@ pub(in crate::web) fn address_text(shell: &Shell, fields: &AddressFields) -> Str
 mod tests {
     use super::*;
     use crate::config::Locale;
-    use crate::web::texts::Texts;
+    use crate::texts::Texts;
 
     #[test]
     fn every_country_has_a_name() {

@@ -6,7 +6,6 @@ use crate::config::Secret;
 use crate::db::Connection;
 use crate::error::Fault;
 use crate::user::email::{Email, normalised};
-use crate::user::mail::Letter;
 use crate::user::service::LocalUser;
 use crate::user::service::account::own_call;
 use crate::user::service::auth::attempt::{self, NOBODY};
@@ -62,7 +61,7 @@ impl LocalUser {
     /// See [`crate::user::Auth::email_verify_again`].
     pub(super) async fn verify_link_again(&self, origin: &Origin, user: Id) -> Result<(), UserError> {
         let (config, now) = (self.config.clone(), self.clock.now());
-        let (public_url, address) = (self.public_url.clone(), origin.address.clone());
+        let (letters, address) = (self.letters.clone(), origin.address.clone());
         let token = token::personal(token::ONE_TIME, user, &token::random());
         let written = self.db.write(move |conn| {
             let row = user_lock(conn, user)?;
@@ -79,7 +78,7 @@ impl LocalUser {
                 expires_at: now.plus_seconds(config.verify_link_seconds),
             };
             one_time_token_replace(conn, &verify, now)?;
-            let letter = Letter::verify(&public_url, &token, config.verify_link_seconds);
+            let letter = letters.verify(&token, config.verify_link_seconds);
             Ok(mail_insert(conn, &row.email, &letter, now)?)
         });
         written.await
@@ -96,11 +95,11 @@ impl LocalUser {
         let counters = Counter::of_mail(&email.norm, &origin.address);
         let (config, now) = (self.config.clone(), self.clock.now());
         let token = token::personal(token::ONE_TIME, user, &token::random());
-        let public_url = self.public_url.clone();
+        let letters = self.letters.clone();
         let written = self.db.write(move |conn| {
             let row = proof.hold(conn, now)?;
             attempt::count(conn, &counters, &config, now)?;
-            mail_insert(conn, &row.email, &Letter::email_change_asked(&public_url), now)?;
+            mail_insert(conn, &row.email, &letters.email_change_asked(), now)?;
             // Whether the address is free is told to whoever reads its mails, and to nobody else: both ways take the same
             // statements, and where it is not free the token is mailed to nobody.
             let owner = user_id_by_email(conn, &email.norm)?;
@@ -115,8 +114,8 @@ impl LocalUser {
             };
             one_time_token_replace(conn, &proof, now)?;
             let (recipient, letter) = match &owner {
-                Some(owner) => (&owner.email, Letter::address_taken(&public_url)),
-                None => (&email.shown, Letter::change_email(&public_url, &token, config.verify_link_seconds)),
+                Some(owner) => (&owner.email, letters.address_taken()),
+                None => (&email.shown, letters.change_email(&token, config.verify_link_seconds)),
             };
             Ok(mail_insert(conn, recipient, &letter, now)?)
         });

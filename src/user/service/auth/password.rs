@@ -3,7 +3,6 @@
 use crate::clock::Id;
 use crate::config::Secret;
 use crate::user::email::{Email, normalised};
-use crate::user::mail::Letter;
 use crate::user::service::LocalUser;
 use crate::user::service::account::own_call;
 use crate::user::service::auth::attempt;
@@ -36,7 +35,7 @@ impl LocalUser {
         }
         let proof = self.attempt_prove(attempt, &change.current_password).await?;
         let hash = self.passwords.hash(&change.new_password).await?;
-        let (call, letter) = (own_call(user, &origin.address), Letter::password_changed(&self.public_url));
+        let (call, letter) = (own_call(user, &origin.address), self.letters.password_changed());
         let now = self.clock.now();
         let written = self.db.write(move |conn| {
             let row = proof.hold(conn, now)?;
@@ -55,7 +54,7 @@ impl LocalUser {
         let email = Email::read(&forgotten.email, "/email")?;
         let counters = Counter::of_reset(&email.norm, &origin.address);
         let (config, now, secret) = (self.config.clone(), self.clock.now(), token::random());
-        let (public_url, nobody) = (self.public_url.clone(), nobody(&email.norm));
+        let (letters, nobody) = (self.letters.clone(), nobody(&email.norm));
         let written = self.db.write(move |conn| {
             attempt::count(conn, &counters, &config, now)?;
             // Where there is no account the same statements write a token that nobody has and a mail that nobody gets: so
@@ -73,7 +72,7 @@ impl LocalUser {
                 expires_at: now.plus_seconds(config.reset_link_seconds),
             };
             one_time_token_replace(conn, &reset, now)?;
-            let letter = Letter::reset(&public_url, &token, config.reset_link_seconds);
+            let letter = letters.reset(&token, config.reset_link_seconds);
             Ok(mail_insert(conn, &reset.email, &letter, now)?)
         });
         written.await
@@ -98,7 +97,7 @@ impl LocalUser {
         // A password that is not taken must not cost the token.
         self.new_password_of(&user, &reset.new_password).await?;
         let hash = self.passwords.hash(&reset.new_password).await?;
-        let (call, letter) = (own_call(id, &origin.address), Letter::password_changed(&self.public_url));
+        let (call, letter) = (own_call(id, &origin.address), self.letters.password_changed());
         let now = self.clock.now();
         let written = self.db.write(move |conn| {
             // The person first, then the throttle, then the tokens: everybody locks them in this order.

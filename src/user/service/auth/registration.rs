@@ -6,7 +6,6 @@ use crate::config::Secret;
 use crate::db::Connection;
 use crate::error::Fault;
 use crate::user::email::Email;
-use crate::user::mail::Letter;
 use crate::user::service::LocalUser;
 use crate::user::service::account::{own_call, subject};
 use crate::user::service::auth::attempt;
@@ -32,7 +31,7 @@ impl LocalUser {
         let new = self.new_user(new, Role::Customer, false).await?;
         let (config, now) = (self.config.clone(), self.clock.now());
         let counters = Counter::of_mail(&new.email_norm, &origin.address);
-        let (public_url, address) = (self.public_url.clone(), origin.address.clone());
+        let (letters, address) = (self.letters.clone(), origin.address.clone());
         let secret = token::random();
         let written = self.db.write(move |conn| {
             attempt::count(conn, &counters, &config, now)?;
@@ -53,9 +52,9 @@ impl LocalUser {
             };
             one_time_token_replace(conn, &verify, now)?;
             let letter = match (is_new, user.email_verified_at) {
-                (true, _) => Letter::verify(&public_url, &token, config.verify_link_seconds),
-                (false, None) => Letter::verify_again(&public_url, &token, config.verify_link_seconds),
-                (false, Some(_)) => Letter::already_registered(&public_url),
+                (true, _) => letters.verify(&token, config.verify_link_seconds),
+                (false, None) => letters.verify_again(&token, config.verify_link_seconds),
+                (false, Some(_)) => letters.already_registered(),
             };
             mail_insert(conn, &user.email, &letter, now)?;
             let (call, action) = match is_new {

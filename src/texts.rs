@@ -1,4 +1,4 @@
-//! What the pages say, in the shop's language: Fluent files below `texts/`.
+//! What the pages and the mails say, in the shop's language: Fluent files below `texts/`.
 //!
 //! `texts/en` is whole. A language's folder (`de`) and a country's (`en-GB`) hold what differs from it, and are laid over it in this
 //! order; so a new language is a new folder, and a key that it lacks is told in English.
@@ -9,19 +9,18 @@ use rust_embed::RustEmbed;
 use serde_json::{Map, Value};
 use unic_langid::LanguageIdentifier;
 
-use super::locale::grouped;
 use crate::config::Locale;
 use crate::error::FieldError;
 
 #[derive(RustEmbed)]
-#[folder = "src/web/texts"]
+#[folder = "src/texts"]
 struct Files;
 
-pub(in crate::web) struct Texts(FluentBundle<FluentResource>);
+pub(crate) struct Texts(FluentBundle<FluentResource>);
 
 impl Texts {
     /// The texts of a locale. The files are compiled in, and a test loads each locale: they are right.
-    pub(in crate::web) fn load(locale: Locale) -> Texts {
+    pub(crate) fn load(locale: Locale) -> Texts {
         let language: LanguageIdentifier = locale.tag().parse().unwrap_or_default();
         let mut bundle = FluentBundle::new_concurrent(vec![language.clone()]);
         // Marks around what is filled in would be for mixed directions of writing.
@@ -47,11 +46,11 @@ impl Texts {
     }
 
     /// The text of this key; the key itself where there is none, which a test forbids.
-    pub(in crate::web) fn say(&self, key: &str, fill: &[(&str, FluentValue<'_>)]) -> String {
+    pub(crate) fn say(&self, key: &str, fill: &[(&str, FluentValue<'_>)]) -> String {
         self.find(key, fill).unwrap_or_else(|| key.to_owned())
     }
 
-    pub(in crate::web) fn find(&self, key: &str, fill: &[(&str, FluentValue<'_>)]) -> Option<String> {
+    pub(crate) fn find(&self, key: &str, fill: &[(&str, FluentValue<'_>)]) -> Option<String> {
         let pattern = self.0.get_message(key)?.value()?;
         let arguments: FluentArgs<'_> = fill.iter().map(|(name, value)| (*name, value.clone())).collect();
         let mut faults = vec![];
@@ -59,15 +58,27 @@ impl Texts {
     }
 }
 
+/// Digits in groups of three.
+pub(crate) fn grouped(digits: &str) -> String {
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// What modules tell of faults, in the shop's language.
 impl Texts {
     /// What is wrong with a value; in the module's English where it has no code of its own.
-    pub(in crate::web) fn fault(&self, fault: &FieldError) -> String {
+    pub(crate) fn fault(&self, fault: &FieldError) -> String {
         self.find(&format!("fault-{}", fault.code), &fill(&fault.arguments)).unwrap_or_else(|| fault.message.clone())
     }
 
     /// Why something was refused: by its reason where it has one, by its code otherwise.
-    pub(in crate::web) fn problem(&self, code: &str, extra: &Map<String, Value>, seconds: u64) -> Option<String> {
+    pub(crate) fn problem(&self, code: &str, extra: &Map<String, Value>, seconds: u64) -> Option<String> {
         if let Some(reason) = extra.get("reason").and_then(Value::as_str) {
             let arguments = extra.get("arguments").and_then(Value::as_object);
             return self.find(&format!("fault-{reason}"), &arguments.map(fill).unwrap_or_default());
