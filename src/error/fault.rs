@@ -54,6 +54,8 @@ faults! {
     WrongCount         "wrong_count"          { count: usize, min: usize, max: usize } "has {count} items; must be {min} to {max}";
     TooManyWords       "too_many_words"       { count: usize, max: usize } "has {count} words; at most {max} are allowed";
     Repeated           "repeated"             "is there already";
+    InAnotherRow       "in_another_row"       "is in another row too";
+    TooManySkus        "too_many_skus"        { count: usize, max: usize } "are of products that have {count} SKUs together; at most {max} are allowed: send fewer rows at a time";
     Slug               "slug"                 { max: usize } "must be 1 to {max} lower-case letters (a-z), digits and single hyphens between them, and no id";
     NoSlug             "no_slug"              "cannot be made from this name, so it must be given";
     SkuCode            "sku_code"             { max: usize } "must be 1 to {max} visible ASCII characters without blanks and '/', and not '.' or '..'";

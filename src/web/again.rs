@@ -31,6 +31,8 @@ struct Page<'a> {
     shown: Vec<(String, String)>,
     /// How many more there are.
     more: usize,
+    /// Who is logged in now: the form may be somebody else's.
+    email: String,
     /// No page carries these back: they are typed anew.
     passwords: Vec<Input>,
 }
@@ -47,15 +49,24 @@ pub(super) async fn ask(request: &HttpRequest, mut form: Form) -> Error {
         Err(error) => return error.into(),
     };
     form.refuse_outdated();
-    match shell.form(&form, &page(&shell, &form)) {
+    let person = match shell.person() {
+        Ok(person) => shell.site.user.profile_get(person.id).await.map_err(ApiError::from),
+        Err(error) => Err(error),
+    };
+    let email = match person {
+        Ok(person) => person.map_or(String::new(), |person| person.email),
+        Err(error) => return error.into(),
+    };
+    match shell.form(&form, &page(&shell, &form, email)) {
         Ok(response) => InternalError::from_response(outdated(), response).into(),
         Err(error) => error.into(),
     }
 }
 
-fn page<'a>(shell: &'a Shell, form: &'a Form) -> Page<'a> {
+fn page<'a>(shell: &'a Shell, form: &'a Form, email: String) -> Page<'a> {
     let is_password = |name: &str| name.ends_with("password");
-    let field = |name: &str| form.input(name, label(shell, name)).kind("password").auto("current-password").required();
+    let fill = |name: &str| if name.starts_with("new") { "new-password" } else { "current-password" };
+    let field = |name: &str| form.input(name, label(shell, name)).kind("password").auto(fill(name)).required();
     let hidden: Vec<(&str, &str)> = form.fields().filter(|(name, _)| *name != TOKEN && !is_password(name)).collect();
     let typed = |(name, value): &&(&str, &str)| !MACHINE.contains(name) && !value.trim().is_empty();
     let cut = |value: &str| match value.char_indices().nth(SHOWN_CHARS) {
@@ -66,6 +77,7 @@ fn page<'a>(shell: &'a Shell, form: &'a Form) -> Page<'a> {
     Page {
         shell,
         address: local(&shell.address),
+        email,
         shown: shown.collect(),
         more: hidden.iter().filter(typed).count().saturating_sub(SHOWN),
         passwords: form.fields().map(|(name, _)| name).filter(|name| is_password(name)).map(field).collect(),

@@ -39,8 +39,8 @@ use shell::Shell;
 use signed::Keys;
 use system::System;
 
-/// How old the menu of a page may be: other processes change categories too. What this one does is seen at once
-/// ([`Site::forget_menu`]).
+/// How old the menu of a page may be: other processes change categories too. What this one's admin pages
+/// and imports do is seen at the next page ([`Site::forget_menu`]).
 const MENU_SECONDS: u32 = 3;
 
 /// The categories, and when they were fetched.

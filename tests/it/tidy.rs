@@ -46,7 +46,6 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("src/inventory/routes", &["diesel", "inventory::store", "inventory::service", "inventory::schema"]),
     ("src/user/routes", &["diesel", "user::store", "user::service", "user::schema"]),
     ("src/inventory/service", &["actix_web", "utoipa"]),
-    ("src/user/mail", &["clock", "config", "error", "texts", "user"]),
     ("src/user/service", &["actix_web", "utoipa"]),
     ("src/web", &["diesel", "inventory::store", "inventory::service", "user::store", "user::service"]),
     ("src/inventory/store", &["actix_web", "utoipa", ".transaction("]),

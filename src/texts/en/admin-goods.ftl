@@ -117,6 +117,7 @@ prices-change-preview = Fill in
 prices-change-unreadable = Enter by how much, as 10 or -2.50
 prices-change-impossible = its price cannot be changed so
 prices-preview = Nothing is saved yet: the new prices are filled in below. Look them over, then save.
+prices-none-here = The products on this page have no SKUs; there are more on the next.
 prices-save = Save changes
 prices-unreadable = A price cannot be read.
 prices-conflict = Somebody else has changed this SKU meanwhile. What is there now stands beside what you entered; save again to replace it.

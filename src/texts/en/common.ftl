@@ -52,6 +52,8 @@ error-form_outdated = The page was opened before you logged in, or with another 
 # A form of an older page
 again-title = Please send this once more
 again-text = The page was opened before you logged in, or with another session of yours. Nothing was done yet, and what you entered is kept: please send it again.
+again-as = You are logged in as { $email }: it will be done in this account.
+again-nothing = It carries nothing that you typed: it does what its address says.
 again-what = This will be sent
 again-where = It goes to
 again-button = Send it again

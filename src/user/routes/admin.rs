@@ -10,7 +10,7 @@ use crate::call::{Role, Scope};
 use crate::clock::Id;
 use crate::http::gate::{Access, Rule};
 use crate::http::{
-    ApiError, ApiResult, Body, Change, Errors, NoParams, Params, expected_version, page, path_id, versioned,
+    ApiError, ApiResult, Body, Change, Errors, MaybeKeyed, NoParams, Params, expected_version, page, path_id, versioned,
 };
 use crate::page::Page;
 use crate::user::{
@@ -204,9 +204,11 @@ async fn api_key_list(user: web::Data<dyn User>, request: HttpRequest, query: Pa
 
 /// Make an API key
 ///
-/// Its token is told in this answer and never again.
+/// Its token is told in this answer and never again: a repeated call with the same `Idempotency-Key` makes no second key and is told
+/// `already_exists`. Such a key is kept for good.
 #[utoipa::path(
     tag = "admin",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Repeated with the same one, the call makes nothing new")),
     request_body = NewApiKey,
     responses(
         (status = 201, body = CreatedApiKey, headers(("Location" = String, description = "The key's path"))),
@@ -218,11 +220,10 @@ async fn api_key_list(user: web::Data<dyn User>, request: HttpRequest, query: Pa
 async fn api_key_create(
     user: web::Data<dyn User>,
     person: Person,
-    change: Change,
+    keyed: MaybeKeyed<NewApiKey>,
     _: Params<NoParams>,
-    body: Body<NewApiKey>,
 ) -> ApiResult {
-    let created = user.api_key_create(&change.0, person.id, body.0).await?;
+    let created = user.api_key_create(&keyed.call, person.id, keyed.body).await?;
     let mut response = HttpResponse::Created().json(&created);
     locate(&mut response, &format!("/api/v1/api-keys/{}", created.key.id));
     Ok(response)

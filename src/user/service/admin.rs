@@ -115,8 +115,8 @@ impl Admin for LocalUser {
 
     async fn api_keys(&self, keys: Vec<Id>) -> Result<Vec<ApiKey>, UserError> {
         if keys.len() > page::LIMIT_MAX as usize {
-            let message = format!("are {} ids; at most {} are allowed", keys.len(), page::LIMIT_MAX);
-            return Err(UserError::invalid("keys", message));
+            let fault = Fault::TooMany { count: keys.len(), max: page::LIMIT_MAX as usize };
+            return Err(UserError::invalid("keys", fault));
         }
         self.db.read(move |conn| Ok(store::api_key::api_keys_by_id(conn, &keys)?)).await
     }

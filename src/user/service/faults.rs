@@ -37,8 +37,7 @@ impl Faults {
     pub(super) fn phone(&mut self, pointer: &str, value: &str, max: usize, is_known: bool) {
         self.text(pointer, value, max);
         if !is_known && !value.trim().is_empty() && !is_phone(value) {
-            let message = "must be a phone number of at least 5 digits, as +1 555 0100-22 or 555 0100 ext. 22";
-            self.add(pointer, message);
+            self.add(pointer, Fault::Phone { min: PHONE_DIGITS_MIN });
         }
     }
 
@@ -63,13 +62,15 @@ impl Faults {
     }
 }
 
+const PHONE_DIGITS_MIN: usize = 5;
+
 /// Digits, what people put between them, and an extension.
 fn is_phone(text: &str) -> bool {
     let text = text.to_lowercase();
     let is_sign = |c: char| c.is_ascii_digit() || (c.is_whitespace() && !c.is_control()) || "+().-/".contains(c);
     let mut words = text.split(is_sign).filter(|word| !word.is_empty());
     let digits = text.chars().filter(char::is_ascii_digit).count();
-    digits >= 5 && words.all(|word| matches!(word, "x" | "ext"))
+    digits >= PHONE_DIGITS_MIN && words.all(|word| matches!(word, "x" | "ext"))
 }
 
 #[cfg(test)]

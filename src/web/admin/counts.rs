@@ -1,5 +1,6 @@
 //! Counting many shelves in one form: each number that was changed is set if the shelf is as it was shown, and says what became of it.
 
+use crate::error::ErrorCode;
 use crate::http::ApiResult;
 use crate::inventory::{Count, Counter, ROWS_MAX, RowError, StockBatch};
 use crate::web::{Form, Shell};
@@ -9,18 +10,24 @@ pub(super) struct Cell {
     pub(super) n: usize,
     /// `SKU/LOCATION`: neither has a `/`.
     pub(super) shelf: String,
-    /// What is there now, and what was typed.
+    /// What is there now, what was shown beside what was typed, and what was typed.
     pub(super) now: i64,
+    pub(super) expected: String,
     pub(super) counted: String,
 }
 
 impl Cell {
-    /// With `keep`, what was typed in this form stays.
-    pub(super) fn of(form: &Form, n: usize, sku: &str, location: &str, now: i64, keep: bool) -> Cell {
-        let shelf = format!("{sku}/{location}");
-        let is_same = form.get(&format!("shelf.{n}")) == shelf;
-        let typed = form.optional(&format!("counted.{n}")).filter(|_| keep && is_same);
-        Cell { n, shelf, now, counted: typed.unwrap_or_else(|| now.to_string()) }
+    /// The field at place `n` of the page. What was typed in this form, where its field is number `sent`, stays with what was shown
+    /// beside it: else a number that moved meanwhile would be set back unseen. `is_told`: the page says that it has moved.
+    pub(super) fn of(form: &Form, n: usize, shelf: String, now: i64, sent: Option<&str>, is_told: bool) -> Cell {
+        let sent = sent.map(|sent| ["counted", "expected"].map(|name| form.text(&format!("{name}.{sent}"))));
+        let shown = now.to_string();
+        let (counted, expected) = match sent.filter(|[counted, expected]| counted != expected) {
+            Some([counted, _]) if is_told => (counted, shown),
+            Some([counted, expected]) => (counted, expected),
+            None => (shown.clone(), shown),
+        };
+        Cell { n, shelf, now, expected, counted }
     }
 
     pub(super) fn is_changed(&self) -> bool {
@@ -30,11 +37,14 @@ impl Cell {
 
 /// What became of a number that was changed.
 pub(super) struct Counted {
-    n: String,
+    /// The number of its field.
+    pub(super) n: String,
     pub(super) sku: String,
     pub(super) location: String,
     /// Why it was not set.
     pub(super) fault: Option<String>,
+    /// There is another number than the one that was shown.
+    pub(super) has_moved: bool,
 }
 
 impl Counted {
@@ -51,7 +61,13 @@ pub(super) async fn count(shell: &Shell, form: &mut Form) -> ApiResult<Vec<Count
         .all("shelf.")
         .filter(|(n, _)| form.get(&format!("counted.{n}")) != form.get(&format!("expected.{n}")))
         .map(|(n, shelf)| (n, shelf.split_once('/').unwrap_or_default()))
-        .map(|(n, (sku, location))| Counted { n: n.into(), sku: sku.into(), location: location.into(), fault: None })
+        .map(|(n, (sku, location))| Counted {
+            n: n.into(),
+            sku: sku.into(),
+            location: location.into(),
+            fault: None,
+            has_moved: false,
+        })
         .take(ROWS_MAX)
         .collect();
     if !counted.is_empty() && form.get("reason").is_empty() {
@@ -77,6 +93,7 @@ pub(super) async fn count(shell: &Shell, form: &mut Form) -> ApiResult<Vec<Count
         Ok(done) => {
             for (shelf, result) in sent.zip(done.value.rows) {
                 if let Some(error) = result.error {
+                    shelf.has_moved = error.code == ErrorCode::CountMismatch.code();
                     shelf.fail(form, told(shell, &error));
                 }
             }

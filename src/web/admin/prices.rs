@@ -30,10 +30,12 @@ struct Row {
     product: Option<(String, String)>,
     options: String,
     version: String,
-    /// What was typed, and what is there now.
+    /// What was typed, what was shown before that, and what is there now.
     price: String,
+    price_was: String,
     price_now: String,
     compare: String,
+    compare_was: String,
     compare_now: String,
     cells: Vec<Cell>,
     fault: Option<String>,
@@ -86,6 +88,10 @@ struct Outcome {
     done: HashSet<String>,
     /// By the code of the SKU.
     failed: HashMap<String, String>,
+    /// Those whose prices somebody else has changed meanwhile: the page says so.
+    conflicts: HashSet<String>,
+    /// The shelves that were not counted, and whether the page says that they have moved.
+    shelves: HashMap<String, bool>,
     /// Nothing was saved: all that was typed stays.
     is_kept: bool,
     is_preview: bool,
@@ -177,11 +183,13 @@ async fn save_rows(shell: &Shell, form: &mut Form) -> ApiResult<Outcome> {
         outcome.is_kept = true;
         return Ok(outcome);
     }
-    for Counted { sku, fault, .. } in count(shell, form).await? {
-        match fault {
-            None => drop(outcome.done.insert(sku)),
-            Some(fault) => drop(outcome.failed.entry(sku).or_insert(fault)),
-        }
+    for Counted { sku, location, fault, has_moved, .. } in count(shell, form).await? {
+        let Some(fault) = fault else {
+            outcome.done.insert(sku);
+            continue;
+        };
+        outcome.shelves.insert(format!("{sku}/{location}"), has_moved);
+        outcome.failed.entry(sku).or_insert(fault);
     }
     Ok(outcome)
 }
@@ -222,6 +230,9 @@ async fn set_prices(shell: &Shell, form: &mut Form, outcome: &mut Outcome) -> Ap
         Ok(_) => outcome.done.extend(codes),
         Err(InventoryError::Rows(faults)) => {
             for (row, error) in faults {
+                if matches!(error, InventoryError::VersionMismatch { .. }) {
+                    outcome.conflicts.insert(codes[row].clone());
+                }
                 let message = why(shell, error);
                 form.fault(&format!("price.{}", sent[row]), format!("{}: {message}", codes[row]));
                 outcome.failed.insert(codes[row].clone(), message);
@@ -238,8 +249,45 @@ fn why(shell: &Shell, error: InventoryError) -> String {
         InventoryError::VersionMismatch { .. } => shell.t("prices-conflict"),
         error => {
             let problem = Problem::from(error);
-            problem.errors.first().map_or(problem.detail, |fault| fault.message.clone())
+            let told = problem.errors.first().map(|fault| shell.site.texts.fault(fault));
+            told.or_else(|| shell.site.texts.problem(problem.code.code(), &problem.extra, 1)).unwrap_or(problem.detail)
         }
+    }
+}
+
+/// What a form says of the prices of a SKU, where it is shown again. What was touched stays with the version and the values that were
+/// shown beside it, so that a change of somebody else is still a conflict; once the page tells that, it stays with those of now.
+struct Typed<'a> {
+    form: &'a Form,
+    /// Under which number the form has the SKU; `None`: nothing of it was touched.
+    sent: Option<&'a str>,
+    is_told: bool,
+}
+
+impl<'a> Typed<'a> {
+    fn of(form: &'a Form, sent: Option<&'a str>, is_told: bool) -> Typed<'a> {
+        let is_touched = |n: &&str| {
+            ["price", "compare"]
+                .iter()
+                .any(|name| form.get(&format!("{name}.{n}")) != form.get(&format!("was.{name}.{n}")))
+        };
+        Typed { form, sent: sent.filter(is_touched), is_told }
+    }
+
+    /// What stands in a field, and what it was before; `now`: what is there.
+    fn field(&self, name: &str, now: &str) -> (String, String) {
+        let both =
+            self.sent.map(|n| (self.form.text(&format!("{name}.{n}")), self.form.text(&format!("was.{name}.{n}"))));
+        match both {
+            Some(both) if !self.is_told => both,
+            Some((typed, was)) if typed != was => (typed, now.to_owned()),
+            _ => (now.to_owned(), now.to_owned()),
+        }
+    }
+
+    /// The version that was shown, where it still counts.
+    fn version(&self) -> Option<String> {
+        self.sent.filter(|_| !self.is_told).map(|n| self.form.text(&format!("version.{n}")))
     }
 }
 
@@ -258,29 +306,30 @@ async fn show(shell: &Shell, form: &Form, sheet: Sheet, outcome: &Outcome) -> Ap
     let shelves: HashMap<&str, &str> = form.all("shelf.").map(|(n, shelf)| (shelf, n)).collect();
     let row = |(n, line): (usize, Line)| {
         let sku = &line.sku;
-        let typed = |name: &str, now: String| {
-            let number = numbers.get(&*sku.code).filter(|_| outcome.is_kept);
-            number.map_or(now, |n| form.text(&format!("{name}.{n}")))
-        };
-        let (price, compare) = (decimal(&sku.price), optional_decimal(sku.compare_at_price.as_ref()));
+        let sent = numbers.get(&*sku.code).filter(|_| outcome.is_kept);
+        let typed = Typed::of(form, sent.copied(), outcome.conflicts.contains(&sku.code));
+        let (price_now, compare_now) = (decimal(&sku.price), optional_decimal(sku.compare_at_price.as_ref()));
         let is_failed = outcome.failed.contains_key(&sku.code);
         let cell = |(m, location): (usize, &String)| {
             let now = on_hand.get(&(&*sku.code, &**location)).copied().unwrap_or(0);
             let shelf = format!("{}/{location}", sku.code);
-            let number = shelves.get(&*shelf).filter(|_| is_failed || outcome.is_kept);
-            let counted = number.and_then(|number| form.optional(&format!("counted.{number}")));
-            let counted = counted.unwrap_or_else(|| now.to_string());
-            Cell { n: n * LOCATIONS_SHOWN + m, shelf, now, counted }
+            let has_moved = outcome.shelves.get(&shelf).copied();
+            let sent = shelves.get(&*shelf).filter(|_| has_moved.is_some() || outcome.is_kept).copied();
+            Cell::of(form, n * LOCATIONS_SHOWN + m, shelf, now, sent, has_moved == Some(true))
         };
+        let [(price, price_was), (compare, compare_was)] =
+            [("price", &price_now), ("compare", &compare_now)].map(|(name, now)| typed.field(name, now));
         Row {
             n,
             segment: segment(&sku.code),
             options: sku.options.join(", "),
-            version: sku.version().to_string(),
-            price: typed("price", price.clone()),
-            price_now: price,
-            compare: typed("compare", compare.clone()),
-            compare_now: compare,
+            version: typed.version().unwrap_or_else(|| sku.version().to_string()),
+            price,
+            price_was,
+            price_now,
+            compare,
+            compare_was,
+            compare_now,
             cells: places.iter().enumerate().map(cell).collect(),
             fault: outcome.failed.get(&sku.code).cloned(),
             is_done: !is_failed && outcome.done.contains(&sku.code),

@@ -49,9 +49,11 @@ impl Row {
     pub(super) fn of(n: usize, level: StockLevel, form: &Form, counted: &[Counted]) -> Row {
         let own = counted.iter().find(|shelf| shelf.sku == level.sku && shelf.location == level.location);
         let fault = own.and_then(|shelf| shelf.fault.clone());
+        let has_moved = own.is_some_and(|shelf| shelf.has_moved);
+        let sent = own.filter(|_| fault.is_some()).map(|shelf| &*shelf.n);
         Row {
             segment: segment(&level.sku),
-            cell: Cell::of(form, n, &level.sku, &level.location, level.on_hand, fault.is_some()),
+            cell: Cell::of(form, n, format!("{}/{}", level.sku, level.location), level.on_hand, sent, has_moved),
             is_done: own.is_some() && fault.is_none(),
             fault,
             level,

@@ -21,13 +21,14 @@ on_both! {
         let old = ann.token.clone();
         // The same browser, logged in anew in another tab.
         ann.login(ANN, PASSWORD).await;
-        let fields = [("name", "Ann \"Quote\" <b>Example</b>"), ("phone", "12 34"), ("version", &*version)];
+        let fields = [("name", "Ann \"Quote\" <b>Example</b>"), ("phone", "12 345"), ("version", &*version)];
         let page = ann.send_with(&old, "/account/profile", &fields).await;
         assert_eq!(page.status, 403);
         page.says("Please send this once more");
+        page.says(&format!("You are logged in as {ANN}"));
         page.says("action=\"/account/profile\"");
         page.says("name=\"name\" value=\"Ann &#34;Quote&#34; &#60;b&#62;Example&#60;/b&#62;\"");
-        page.says("<dd>12 34</dd>");
+        page.says("<dd>12 345</dd>");
         page.is_silent_of("You may not do this");
         page.is_silent_of(&old);
         assert_eq!(page.headers["cache-control"], "no-store");

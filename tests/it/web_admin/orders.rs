@@ -132,7 +132,7 @@ on_both! {
         inventory.reservation_cancel(&call(), order).await.unwrap();
         for page in ["/admin/orders", &*path] {
             let page = staff.page(page).await;
-            page.says(">Partly cancelled</span>");
+            page.says(">Partly canceled</span>");
             page.says("$24.00");
             page.is_silent_of("$51.00");
         }

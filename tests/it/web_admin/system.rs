@@ -34,7 +34,8 @@ on_both! {
         page.says(stage);
         page.says(&format!("emporium {}", env!("CARGO_PKG_VERSION")));
         page.says("3 h 5 min");
-        page.says("MiB");
+        // The memory of this process, in the unit that fits it.
+        assert!(page.has(" MiB</dd>") || page.has(" GiB</dd>"), "{}", page.body);
         page.says("_cancelled_orders</code>");
         page.says("_kept_deliveries</code>");
         page.says("<code>inventory.holder_units_max</code></th><td class=\"n\">500</td>");

@@ -6,6 +6,7 @@ use super::check_version;
 use crate::call::{Answer, Call, Version, Versioned};
 use crate::clock::{Id, Time};
 use crate::db::{Connection, DbError};
+use crate::error::Fault;
 use crate::inventory::service::LocalInventory;
 use crate::inventory::service::catalogue::product::EventData;
 use crate::inventory::service::idempotency::once;
@@ -13,10 +14,14 @@ use crate::inventory::service::reservation::{ATTEMPTS, Setback};
 use crate::inventory::service::validate::{self, Faults};
 use crate::inventory::store::bulk;
 use crate::inventory::store::event::events_insert;
+use crate::inventory::store::sku::sku_counts;
 use crate::inventory::{InventoryError, PriceBatch, PriceChange, PriceResult, Product, ROWS_MAX, Sku, SkuPrice};
 
 /// Why rows cannot be done.
 type RowErrors = Vec<(usize, InventoryError)>;
+
+/// A change of a price needs the whole of its product. So many SKUs are loaded at most, while nobody else writes on SQLite.
+const SKUS_LOADED_MAX: usize = 20_000;
 
 impl LocalInventory {
     pub(super) async fn set_prices(
@@ -25,8 +30,8 @@ impl LocalInventory {
         batch: PriceBatch,
     ) -> Result<Answer<PriceResult>, InventoryError> {
         if !(1..=ROWS_MAX).contains(&batch.rows.len()) {
-            let message = format!("has {} rows; must be from 1 to {ROWS_MAX}", batch.rows.len());
-            return Err(InventoryError::invalid("/rows", message));
+            let fault = Fault::WrongCount { count: batch.rows.len(), min: 1, max: ROWS_MAX };
+            return Err(InventoryError::invalid("/rows", fault));
         }
         refuse(form_faults(&batch.rows, &self.config.currency))?;
         let hours = self.config.idempotency_hours;
@@ -59,7 +64,7 @@ fn form_faults(rows: &[PriceChange], currency: &str) -> RowErrors {
         let mut faults = Faults::default();
         faults.sku_code("/sku", &row.sku);
         if !seen.insert(row.sku.clone()) {
-            faults.add("/sku", "is in another row too");
+            faults.add("/sku", Fault::InAnotherRow);
         }
         validate::sku::money("/price", &row.price, currency, &mut faults);
         if let Some(price) = &row.compare_at_price {
@@ -77,7 +82,10 @@ fn apply(conn: &mut Connection, rows: &[PriceChange], now: Time) -> Result<Price
     let mut ids: Vec<Id> = owners.values().copied().collect();
     ids.sort_unstable();
     ids.dedup();
-    // In the order of their ids: two batches take their products in the same order.
+    let count = sku_counts(conn, &ids)?.values().sum();
+    if count > SKUS_LOADED_MAX {
+        return Err(InventoryError::invalid("/rows", Fault::TooManySkus { count, max: SKUS_LOADED_MAX }).into());
+    }
     let mut products: BTreeMap<Id, Product> =
         bulk::products_by_id(conn, &ids)?.into_iter().map(|product| (product.id, product)).collect();
     let places: HashMap<String, (Id, usize)> = products
@@ -89,7 +97,7 @@ fn apply(conn: &mut Connection, rows: &[PriceChange], now: Time) -> Result<Price
     let mut done = Vec::with_capacity(rows.len());
     for (n, row) in rows.iter().enumerate() {
         let Some((id, at)) = places.get(&row.sku).copied() else {
-            errors.push((n, InventoryError::invalid("/sku", "there is no such SKU")));
+            errors.push((n, InventoryError::invalid("/sku", Fault::NoSuchSku)));
             continue;
         };
         let Some(sku) = products.get_mut(&id).and_then(|product| product.skus.get_mut(at)) else { continue };
