@@ -169,11 +169,12 @@ fn run(
     let board = Board::new(clock.clone());
     let traffic = web::Data::new(Traffic::new(clock.clone()));
     let system = Arc::new(Running::new(&config, &modules, board.clone(), clock.clone()));
-    let site = web::Data::new(Site::new(modules.inventory.clone(), modules.user.clone(), system, clock, &config));
+    let site =
+        web::Data::new(Site::new(modules.inventory.clone(), modules.user.clone(), system, clock.clone(), &config));
     let meters = web::Data::new(Meters { prometheus, databases: modules.databases.to_vec() });
     let public = public_server(&config, &modules, site.clone(), traffic, gate.clone(), draining.clone(), public)?;
     let internal = internal_server(meters, draining.clone(), internal)?;
-    let mut background = background(&config, &modules, site, gate, &board, &stopped);
+    let mut background = background(&config, &modules, clock, site, gate, &board, &stopped);
     background.push(tokio::spawn(tell_of_setup(modules.user.clone(), config.server.public_url.clone())));
     tracing::info!(%address, %internal_address, "emporium {} takes requests", env!("CARGO_PKG_VERSION"));
     let servers = [public, internal].map(|server| (server.handle(), tokio::spawn(server)));
@@ -347,6 +348,7 @@ pub fn rules() -> Vec<Rule> {
 fn background(
     config: &Config,
     modules: &Modules,
+    clock: SharedClock,
     site: web::Data<Site>,
     gate: web::Data<Gate>,
     board: &Board,
@@ -387,8 +389,15 @@ fn background(
             async move { user.mail_send_next().await }
         }),
         board.every(Duration::from_secs(60), stopped, "deliveries", move || {
-            let (inventory, user) = (inventory_orders.clone(), user_orders.clone());
-            async move { deliveries::settle(&*inventory, &*user).await }
+            let (inventory, user, now) = (inventory_orders.clone(), user_orders.clone(), clock.now());
+            async move {
+                let more = deliveries::settle(&*inventory, &*user, now).await;
+                if matches!(more, Ok(true)) {
+                    // After an upgrade all there are are due, and checkouts write to the same databases.
+                    tokio::time::sleep(second).await;
+                }
+                more
+            }
         }),
         board.every(Duration::from_secs(60), stopped, "tidying", move || {
             let (inventory, user, gate) = (inventory_tidy.clone(), user_tidy.clone(), gate.clone());

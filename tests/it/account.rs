@@ -244,7 +244,7 @@ on_both! {
         for order in orders {
             user.delivery_set(&call(), ann, order, to.clone()).await.unwrap();
         }
-        user.delivery_settle(ann, orders[0], OrderFate::Placed).await.unwrap();
+        user.delivery_keep(ann, orders[0]).await.unwrap();
         let answer = app.request_as(&token, Method::GET, "/api/v1/me/data").send().await.unwrap();
         assert_eq!(answer.headers()["content-disposition"], "attachment; filename=\"personal-data.json\"");
         let (code, data) = read(answer).await;
@@ -307,7 +307,7 @@ on_both! {
         for order in [ann, placed] {
             app.shop.modules.user.delivery_set(&call(), ann, order, to.clone()).await.unwrap();
         }
-        app.shop.modules.user.delivery_settle(ann, placed, OrderFate::Placed).await.unwrap();
+        app.shop.modules.user.delivery_keep(ann, placed).await.unwrap();
         let forgotten = json!({ "email": "ann@example.com" });
         let sent = app.request(Method::POST, "/api/v1/auth/password/forgot").json(&forgotten).send().await.unwrap();
         assert!(sent.status().is_success(), "{sent:?}");
@@ -342,8 +342,9 @@ on_both! {
             assert_eq!(rows(&app, table, "1 = 1"), 0, "{table}");
         }
         // Where a placed order went the shop must be able to prove. Of the other one it is asked at once.
-        assert_eq!(app.shop.modules.user.deliveries_due(9).await.unwrap(), [(ann, ann)]);
-        app.shop.modules.user.delivery_settle(ann, ann, OrderFate::Ended).await.unwrap();
+        let now = app.clock.now();
+        assert_eq!(app.shop.modules.user.deliveries_due(now, 9).await.unwrap(), [(ann, ann)]);
+        app.shop.modules.user.deliveries_settle(now, vec![(ann, ann, OrderFate::Ended)]).await.unwrap();
         assert_eq!(app.shop.modules.user.delivery_get(ann, placed).await.unwrap(), Some(to));
         assert_eq!(rows(&app, "deliveries", "1 = 1"), 1);
         // The audit log keeps who did what, by the bare id.

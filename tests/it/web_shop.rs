@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use emporium::app::deliveries::settle;
 use emporium::call::Role;
-use emporium::clock::Id;
+use emporium::clock::{Clock, Id};
 use emporium::inventory::{
     NewReservation, NewReservationLine, Reservation, ReservationQuery, ReservationState, Shipment, ShipmentLine,
 };
@@ -80,6 +80,11 @@ impl Shop {
 
 fn location(answer: &Response) -> &str {
     answer.headers().get("location").map_or("", |value| value.to_str().unwrap())
+}
+
+/// Of the checkout or order at this address.
+fn id_of(path: &str) -> Id {
+    path.rsplit('/').next().unwrap().parse().unwrap()
 }
 
 /// The value of a hidden field.
@@ -162,33 +167,88 @@ on_both! {
     async fn only_addresses_of_what_was_ordered_are_kept(backend: Backend) {
         let shop = Shop::start(backend).await;
         let modules = &shop.app.shop.modules;
-        let mut orders: Vec<Id> = vec![];
-        // One is placed, one is left, one is committed by a program, one is still held after a day.
-        for step in ["place", "leave", "", ""] {
+        let schema = if backend == Backend::Postgres { "inventory." } else { "" };
+        let raw = |sql: &str| shop.app.diesel().batch(&sql.replace("reservations", &format!("{schema}reservations")));
+        let begin = async || {
+            shop.post("/cart", &[("quantity.MUG", "0")]).await;
             shop.add("1").await;
             let checkout = location(&shop.post("/checkout", &[]).await).to_owned();
-            orders.push(checkout.rsplit('/').next().unwrap().parse().unwrap());
             shop.set_address(&checkout).await;
+            checkout
+        };
+        let mut orders: Vec<Id> = vec![];
+        // One is placed, one is left, one is committed by a program, of one the hold runs out.
+        for step in ["place", "leave", "", ""] {
+            let checkout = begin().await;
+            orders.push(id_of(&checkout));
             if !step.is_empty() {
                 assert_eq!(shop.post(&format!("{checkout}/{step}"), &[]).await.status(), 303);
             } else if orders.len() == 3 {
                 modules.inventory.reservation_commit(&call(), orders[2]).await.unwrap();
             }
-            shop.post("/cart", &[("quantity.MUG", "0")]).await;
         }
-        let kept = async || {
+        let kept = async |orders: &[Id]| {
             let mut kept = vec![];
-            for order in &orders {
+            for order in orders {
                 kept.push(modules.user.delivery_get(shop.user, *order).await.unwrap().is_some());
             }
             kept
         };
-        assert_eq!(kept().await, [true; 4]);
-        let expires = |data: emporium::user::PersonalData| data.deliveries.iter().filter(|one| one.expires_at.is_none()).count();
-        assert_eq!(expires(modules.user.personal_data(shop.user).await.unwrap().unwrap()), 1);
+        let settle = async || settle(&*modules.inventory, &*modules.user, shop.app.clock.now()).await.unwrap();
+        let day = Duration::from_secs(86_400);
+        assert_eq!(kept(&orders).await, [true; 4]);
+        let placed = async || {
+            let data = modules.user.personal_data(shop.user).await.unwrap().unwrap();
+            data.deliveries.iter().filter(|one| one.expires_at.is_none()).count()
+        };
+        assert_eq!(placed().await, 1);
+        // What cannot be read whole keeps none of the others.
+        raw("UPDATE reservations SET product_ids = '{}' WHERE state = 'released'");
+        shop.app.clock.advance(day);
+        assert!(!settle().await);
+        assert_eq!((kept(&orders).await, placed().await), (vec![true, false, true, true], 2));
+
+        // Of another one the hold runs out. The first such is placed late, and it is known where it goes.
+        orders.push(id_of(&begin().await));
+        shop.app.clock.advance(day);
+        assert!(!settle().await);
+        let late = modules.inventory.reservation_get(orders[3]).await.unwrap().unwrap();
+        assert_eq!(late.state, ReservationState::Expired);
+        shop.app.shop.modules.inventory.reservation_commit(&call(), orders[3]).await.unwrap();
+        // And one is held for very long.
+        shop.app.diesel().batch(&format!("UPDATE {schema}stock SET on_hand = on_hand + 1"));
+        orders.push(id_of(&begin().await));
+        let after = if backend == Backend::Postgres { "interval '60 days'" } else { "5184000000000" };
+        raw(&format!("UPDATE reservations SET expires_at = expires_at + {after}, expires_max = expires_max + {after}
+                      WHERE state = 'held' AND id = (SELECT id FROM reservations ORDER BY id DESC LIMIT 1)"));
+        shop.app.clock.advance(29 * day);
+        assert!(!settle().await);
+        assert_eq!((kept(&orders).await, placed().await), (vec![true, false, true, true, true, true], 3));
+        shop.app.clock.advance(day);
+        assert!(!settle().await);
+        assert_eq!(kept(&orders).await, [true, false, true, true, false, true]);
+        shop.app.shop.stop().await;
+    }
+
+    async fn many_addresses_are_looked_at_in_batches(backend: Backend) {
+        let shop = Shop::start(backend).await;
+        let modules = &shop.app.shop.modules;
+        let to = json!({ "name": "Ann", "line1": "1 High Street", "city": "Alder Falls", "country": "US" });
+        let to: AddressFields = serde_json::from_value(to).unwrap();
+        for _ in 0..101 {
+            let order = Id::new(shop.app.clock.now());
+            modules.user.delivery_set(&call(), shop.user, order, to.clone()).await.unwrap();
+        }
+        let left = async || modules.user.personal_data(shop.user).await.unwrap().unwrap().deliveries.len();
         shop.app.clock.advance(Duration::from_secs(86_400));
-        assert!(!settle(&*modules.inventory, &*modules.user).await.unwrap());
-        assert_eq!(kept().await, [true, false, true, false]);
+        let now = shop.app.clock.now();
+        for expected in [(true, 1), (false, 0)] {
+            let more = settle(&*modules.inventory, &*modules.user, now).await.unwrap();
+            assert_eq!((more, left().await), expected);
+        }
+        let ids: Vec<Id> = (0..201).map(|_| Id::new(now)).collect();
+        assert_eq!(modules.inventory.reservation_outcomes(ids[1..].to_vec()).await.unwrap(), []);
+        assert!(modules.inventory.reservation_outcomes(ids).await.is_err());
         shop.app.shop.stop().await;
     }
 

@@ -159,6 +159,17 @@ pub struct ReservationQuery {
     pub limit: Option<u32>,
 }
 
+/// How far a reservation got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReservationOutcome {
+    pub id: Id,
+    /// When it became an order; it is one, or was, for good.
+    pub committed_at: Option<Time>,
+    /// It was given up before its time had passed, and will not become an order. Any other may, even after its time.
+    pub released: bool,
+    pub expires_at: Time,
+}
+
 /// Reservations in numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReservationSummary {
@@ -191,6 +202,8 @@ pub trait Reservations: Send + Sync {
         new: NewReservation,
     ) -> Result<Answer<Reservation>, InventoryError>;
     async fn reservation_get(&self, id: Id) -> Result<Option<Reservation>, InventoryError>;
+    /// Those of them that are there, as they are at this moment, in any order: at most [`crate::page::LIMIT_MAX`].
+    async fn reservation_outcomes(&self, ids: Vec<Id>) -> Result<Vec<ReservationOutcome>, InventoryError>;
     /// Newest first.
     async fn reservation_list(&self, query: ReservationQuery) -> Result<Page<Reservation>, InventoryError>;
     /// The reservations by state, and the orders between each two neighbours of `days`: 2 to [`DAYS_MAX`] times, each later than the

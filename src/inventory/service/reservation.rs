@@ -24,14 +24,14 @@ use super::{LocalInventory, position};
 use crate::call::{Answer, Call};
 use crate::clock::{Id, Time};
 use crate::db::{Connection, DbError, Failure};
-use crate::error::FieldError;
+use crate::error::{Fault, FieldError};
 use crate::inventory::store::reservation::{
     ReservationFilter, ReservationLineRow, ReservationRow, reservation_get, reservation_lines, reservation_list,
-    reservations_due,
+    reservation_outcomes, reservations_due,
 };
 use crate::inventory::{
-    Extension, InventoryError, NewReservation, Reservation, ReservationLine, ReservationQuery, ReservationState,
-    ReservationSummary, Reservations, Shipment,
+    Extension, InventoryError, NewReservation, Reservation, ReservationLine, ReservationOutcome, ReservationQuery,
+    ReservationState, ReservationSummary, Reservations, Shipment,
 };
 use crate::page::{self, Page};
 
@@ -230,6 +230,15 @@ impl Reservations for LocalInventory {
                 Ok(with_lines(conn, row.as_slice(), now)?.pop())
             })
             .await
+    }
+
+    async fn reservation_outcomes(&self, ids: Vec<Id>) -> Result<Vec<ReservationOutcome>, InventoryError> {
+        if ids.len() > page::LIMIT_MAX as usize {
+            let fault = Fault::TooMany { count: ids.len(), max: page::LIMIT_MAX as usize };
+            return Err(InventoryError::Invalid(vec![FieldError::new("ids", fault)]));
+        }
+        // What is kept for an order is forgotten by this, so it is never stale.
+        self.db.read_primary(move |conn| Ok(reservation_outcomes(conn, &ids)?)).await
     }
 
     async fn reservation_list(&self, query: ReservationQuery) -> Result<Page<Reservation>, InventoryError> {

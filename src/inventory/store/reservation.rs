@@ -14,8 +14,8 @@ use super::unindexed;
 use crate::clock::{Id, Time};
 use crate::db::sql::JsonValue;
 use crate::db::{Connection, MultiBackend, sql};
-use crate::inventory::ReservationState;
 use crate::inventory::schema::{holders, locations, reservation_lines, reservations, skus};
+use crate::inventory::{ReservationOutcome, ReservationState};
 
 /// A reservation without its lines, as it is stored: a hold stays `Held` here until somebody ends it.
 #[derive(Clone, Debug, Queryable, Selectable)]
@@ -106,6 +106,25 @@ impl From<IdsColumn> for Vec<Id> {
 
 pub(in crate::inventory) fn reservation_get(conn: &mut Connection, id: Id) -> QueryResult<Option<ReservationRow>> {
     reservations::table.find(id).select(ReservationRow::as_select()).first(conn).optional()
+}
+
+/// How far those of these reservations got that are there. Nothing of a row is read that might make it unreadable: one such would
+/// keep all others from being read.
+pub(in crate::inventory) fn reservation_outcomes(
+    conn: &mut Connection,
+    ids: &[Id],
+) -> QueryResult<Vec<ReservationOutcome>> {
+    let rows: Vec<(Id, Option<Time>, String, Time)> = reservations::table
+        .filter(reservations::id.eq_any(ids))
+        .select((reservations::id, reservations::committed_at, reservations::state, reservations::expires_at))
+        .load(conn)?;
+    let outcome = |(id, committed_at, state, expires_at): (_, _, String, _)| ReservationOutcome {
+        id,
+        committed_at,
+        released: state == ReservationState::Released.to_string(),
+        expires_at,
+    };
+    Ok(rows.into_iter().map(outcome).collect())
 }
 
 /// Gives a reservation and keeps it from changing until the transaction ends. A transaction on SQLite already has the database

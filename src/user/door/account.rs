@@ -130,7 +130,8 @@ pub struct Delivery {
     /// A reservation's id.
     pub order: Id,
     pub address: AddressFields,
-    /// Null: the order is placed, and this is kept. Otherwise it is forgotten then, unless the order was placed.
+    /// Null: the order is placed, and this is kept. Otherwise it is looked at then whether it is, and forgotten once it cannot be
+    /// expected any more.
     pub expires_at: Option<Time>,
 }
 
@@ -141,7 +142,7 @@ pub enum OrderFate {
     Placed,
     /// It may still become one.
     Open,
-    /// It will not become one.
+    /// It will not become one, or has not for so long that nobody waits for it.
     Ended,
 }
 
@@ -203,17 +204,20 @@ pub trait Account: Send + Sync {
     async fn cart_add(&self, user: Id, lines: Vec<CartLine>) -> Result<Vec<CartLine>, UserError>;
     /// Sets the quantities of these lines, 0 removes; other lines stay. Otherwise as [`Account::cart_add`].
     async fn cart_set(&self, user: Id, lines: Vec<CartLine>) -> Result<Vec<CartLine>, UserError>;
-    /// Where one of the person's orders goes, instead of what was set before: kept for a day, and for good once the order is placed
-    /// ([`Account::delivery_settle`]). Whether `order`, a reservation's id, is the person's is
+    /// Where one of the person's orders goes, instead of what was set before: looked at after a day ([`Account::deliveries_due`]),
+    /// and kept for good once the order is placed ([`Account::delivery_keep`]). Whether `order`, a reservation's id, is the person's is
     /// not known here: who calls looks that up where it matters.
     async fn delivery_set(&self, call: &Call, user: Id, order: Id, address: AddressFields) -> Result<(), UserError>;
     /// As it is at this moment. What went to a person whose account is gone is told, too.
     async fn delivery_get(&self, user: Id, order: Id) -> Result<Option<AddressFields>, UserError>;
-    /// Addresses that were set a day ago, and are not known to be those of placed orders; each with the person and the order, the
-    /// oldest first. Who asks looks each order up, and tells with [`Account::delivery_settle`] what became of it.
-    async fn deliveries_due(&self, limit: u32) -> Result<Vec<(Id, Id)>, UserError>;
-    /// Keeps the address of what was placed for good, forgets that of what will not be, and looks at the rest a day later.
-    async fn delivery_settle(&self, user: Id, order: Id, fate: OrderFate) -> Result<(), UserError>;
+    /// Keeps where this order goes for good: it is placed.
+    async fn delivery_keep(&self, user: Id, order: Id) -> Result<(), UserError>;
+    /// Addresses that were set or looked at a day before `now`, and are not known to be those of placed orders; each with the person and
+    /// the order, the oldest first. Who asks looks the orders up, and tells with [`Account::deliveries_settle`] what became of them.
+    async fn deliveries_due(&self, now: Time, limit: u32) -> Result<Vec<(Id, Id)>, UserError>;
+    /// Of each person's order: keeps the address of what was placed for good, forgets that of what will not be, and looks at the rest a
+    /// day later. What is not due any more at `now`, the time of the look, has been set anew meanwhile, and stays as it is.
+    async fn deliveries_settle(&self, now: Time, fates: Vec<(Id, Id, OrderFate)>) -> Result<(), UserError>;
     async fn personal_data(&self, user: Id) -> Result<Option<PersonalData>, UserError>;
     /// Removes the person: profile, address, password, sessions, addresses, cart. What a shop must be able to prove stays: reservations,
     /// by the bare id, and where placed orders went. `Conflict` for the last admin.

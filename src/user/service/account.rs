@@ -185,12 +185,16 @@ impl Account for LocalUser {
         self.delivery_of(user, order).await
     }
 
-    async fn deliveries_due(&self, limit: u32) -> Result<Vec<(Id, Id)>, UserError> {
-        self.deliveries_open(limit).await
+    async fn delivery_keep(&self, user: Id, order: Id) -> Result<(), UserError> {
+        self.delivery_placed(user, order).await
     }
 
-    async fn delivery_settle(&self, user: Id, order: Id, fate: OrderFate) -> Result<(), UserError> {
-        self.delivery_end(user, order, fate).await
+    async fn deliveries_due(&self, now: Time, limit: u32) -> Result<Vec<(Id, Id)>, UserError> {
+        self.deliveries_open(now, limit).await
+    }
+
+    async fn deliveries_settle(&self, now: Time, fates: Vec<(Id, Id, OrderFate)>) -> Result<(), UserError> {
+        self.deliveries_end(now, fates).await
     }
 
     async fn personal_data(&self, user: Id) -> Result<Option<PersonalData>, UserError> {

@@ -37,25 +37,15 @@ pub(in crate::user) fn delivery_write(
     expires_at: Time,
 ) -> QueryResult<()> {
     let fields = Fields::from(address);
-    if diesel::update(deliveries::table.find((user, order))).set(&fields).execute(conn)? > 0 {
-        return delivery_put_off(conn, user, order, expires_at);
+    let row = || deliveries::table.find((user, order));
+    if diesel::update(row()).set(&fields).execute(conn)? > 0 {
+        let open = row().filter(deliveries::expires_at.is_not_null());
+        diesel::update(open).set(deliveries::expires_at.eq(expires_at)).execute(conn)?;
+        return Ok(());
     }
     let key = (deliveries::user_id.eq(user), deliveries::order_id.eq(order));
     diesel::insert_into(deliveries::table)
         .values((key, fields, deliveries::expires_at.eq(expires_at)))
-        .execute(conn)?;
-    Ok(())
-}
-
-/// Looks later at what is not known to be of a placed order.
-pub(in crate::user) fn delivery_put_off(
-    conn: &mut Connection,
-    user: Id,
-    order: Id,
-    expires_at: Time,
-) -> QueryResult<()> {
-    diesel::update(deliveries::table.find((user, order)).filter(deliveries::expires_at.is_not_null()))
-        .set(deliveries::expires_at.eq(expires_at))
         .execute(conn)?;
     Ok(())
 }
@@ -66,9 +56,43 @@ pub(in crate::user) fn delivery_keep(conn: &mut Connection, user: Id, order: Id)
     Ok(())
 }
 
+/// Those of these persons' orders whose addresses are still due. What is said of an order holds for whoever has it.
+macro_rules! still_due {
+    ($due:expr, $now:expr) => {{
+        let (users, orders): (Vec<Id>, Vec<Id>) = $due.iter().copied().unzip();
+        deliveries::table
+            .filter(deliveries::user_id.eq_any(users))
+            .filter(deliveries::order_id.eq_any(orders))
+            .filter(deliveries::expires_at.le($now))
+    }};
+}
+
+/// Notes that the orders are placed.
+pub(in crate::user) fn deliveries_keep(conn: &mut Connection, due: &[(Id, Id)], now: Time) -> QueryResult<()> {
+    if !due.is_empty() {
+        diesel::update(still_due!(due, now)).set(deliveries::expires_at.eq(None::<Time>)).execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Looks later at what is not known to be of a placed order.
+pub(in crate::user) fn deliveries_put_off(
+    conn: &mut Connection,
+    due: &[(Id, Id)],
+    now: Time,
+    expires_at: Time,
+) -> QueryResult<()> {
+    if !due.is_empty() {
+        diesel::update(still_due!(due, now)).set(deliveries::expires_at.eq(expires_at)).execute(conn)?;
+    }
+    Ok(())
+}
+
 /// Forgets where something would have gone that was not placed.
-pub(in crate::user) fn delivery_delete(conn: &mut Connection, user: Id, order: Id) -> QueryResult<()> {
-    diesel::delete(deliveries::table.find((user, order)).filter(deliveries::expires_at.is_not_null())).execute(conn)?;
+pub(in crate::user) fn deliveries_delete(conn: &mut Connection, due: &[(Id, Id)], now: Time) -> QueryResult<()> {
+    if !due.is_empty() {
+        diesel::delete(still_due!(due, now)).execute(conn)?;
+    }
     Ok(())
 }
 

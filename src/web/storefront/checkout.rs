@@ -15,7 +15,7 @@ use crate::inventory::{
     Extension, InventoryError, Money, NewReservation, NewReservationLine, Reservation, ReservationQuery,
     ReservationState, Shortage,
 };
-use crate::user::{Address, AddressFields, CartLine, NewAddress, OrderFate, UserError};
+use crate::user::{Address, AddressFields, CartLine, NewAddress, UserError};
 use crate::web::account::address::{AddressForm, address_fields, address_form, address_text, address_values};
 use crate::web::sale::total;
 use crate::web::shell::Person;
@@ -259,7 +259,7 @@ pub(super) async fn place(shell: Shell, id: web::Path<String>, _: Form) -> ApiRe
         Err(error) => return Err(error.into()),
     }
     // Found out later too, by whoever tidies.
-    if let Err(error) = shell.site.user.delivery_settle(person.id, held.id, OrderFate::Placed).await {
+    if let Err(error) = shell.site.user.delivery_keep(person.id, held.id).await {
         tracing::warn!(%error, "the address of a placed order was not marked as one");
     }
     if let Err(error) = take_out(&shell, person, &held).await {

@@ -96,19 +96,24 @@ on_both! {
             set(&app, &token, &order.to_string(), &address("1 First St")).await.unwrap();
         }
         let day = Duration::from_secs(86_400);
+        let open = async |limit| {
+            let mut found = user.deliveries_due(app.clock.now(), limit).await.unwrap();
+            found.sort_unstable();
+            found
+        };
         app.clock.advance(day - Duration::from_secs(1));
-        assert_eq!(user.deliveries_due(9).await.unwrap(), []);
+        assert_eq!(open(9).await, []);
         set(&app, &token, &orders[0].to_string(), &address("1 First St")).await.unwrap();
         app.clock.advance(Duration::from_secs(1));
         let due = |orders: &[Id]| orders.iter().map(|order| (ann, *order)).collect::<Vec<_>>();
-        let mut found = user.deliveries_due(9).await.unwrap();
-        found.sort_unstable();
-        assert_eq!(found, due(&orders[1..]));
-        assert_eq!(user.deliveries_due(2).await.unwrap().len(), 2);
-        for (order, fate) in orders[1..].iter().zip([OrderFate::Placed, OrderFate::Open, OrderFate::Ended]) {
-            user.delivery_settle(ann, *order, fate).await.unwrap();
-        }
-        assert_eq!(user.deliveries_due(9).await.unwrap(), []);
+        assert_eq!(open(9).await, due(&orders[1..]));
+        assert_eq!(open(2).await.len(), 2);
+        let settle = async |fates: &[(Id, OrderFate)]| {
+            let fates = fates.iter().map(|(order, fate)| (ann, *order, *fate)).collect();
+            user.deliveries_settle(app.clock.now(), fates).await.unwrap();
+        };
+        settle(&[(orders[1], OrderFate::Placed), (orders[2], OrderFate::Open), (orders[3], OrderFate::Ended)]).await;
+        assert_eq!(open(9).await, []);
         let codes = async || {
             let mut codes = vec![];
             for order in &orders {
@@ -117,16 +122,19 @@ on_both! {
             codes
         };
         assert_eq!(codes().await, [200, 200, 200, 404]);
+        // What is not due any more was set anew after the look: it stays, until it is due.
+        settle(&[(orders[0], OrderFate::Ended), (orders[2], OrderFate::Placed)]).await;
         app.clock.advance(day);
-        let mut found = user.deliveries_due(9).await.unwrap();
-        found.sort_unstable();
-        assert_eq!(found, due(&[orders[0], orders[2]]));
+        assert_eq!(open(9).await, due(&[orders[0], orders[2]]));
         // What was placed stays, whatever is said of it later.
-        user.delivery_settle(ann, orders[1], OrderFate::Ended).await.unwrap();
+        settle(&[(orders[1], OrderFate::Ended)]).await;
         set(&app, &token, &orders[1].to_string(), &address("2 Second St")).await.unwrap();
         app.clock.advance(2 * day);
-        user.delivery_settle(ann, orders[1], OrderFate::Ended).await.unwrap();
+        settle(&[(orders[1], OrderFate::Ended)]).await;
         assert_eq!(codes().await, [200, 200, 200, 404]);
+        user.delivery_keep(ann, orders[0]).await.unwrap();
+        settle(&[(orders[0], OrderFate::Ended), (orders[2], OrderFate::Ended)]).await;
+        assert_eq!(codes().await, [200, 200, 404, 404]);
     }
 
     async fn of_many_addresses_at_once_one_stays(backend: Backend) {

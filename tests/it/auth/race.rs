@@ -140,7 +140,8 @@ on_both! {
     async fn a_link_under_way_is_worthless_once_the_password_is_another(backend: Backend) {
         let (watch, [held, other], config, _folder) = pair(backend).await;
         let (held, other) = (held.user, other.user);
-        for (number, meanwhile) in [Meanwhile::Reset, Meanwhile::PasswordChange, Meanwhile::Deleted].into_iter().enumerate() {
+        let all = [Meanwhile::Reset, Meanwhile::PasswordChange, Meanwhile::Disabled, Meanwhile::Deleted];
+        for (number, meanwhile) in all.into_iter().enumerate() {
             let email = format!("person{number}@example.com");
             let (id, session) = person(&other, &email).await;
             other.password_forgotten(&from(HERE), PasswordForgotten { email: email.clone() }).await.unwrap();
@@ -155,6 +156,12 @@ on_both! {
             meanwhile.run(&other, id, session, link).await;
             drop(stop);
             let result = task.await.unwrap();
+            if meanwhile == Meanwhile::Disabled {
+                assert!(matches!(result, Err(UserError::Disabled)), "{result:?}");
+                let old = other.login(&from(HERE), login(&email, PASSWORD)).await;
+                assert!(matches!(old, Err(UserError::Disabled)), "the password is as it was: {:?}", old.map(|_| ()));
+                continue;
+            }
             assert!(matches!(result, Err(UserError::TokenInvalid)), "{meanwhile:?}: {result:?}");
             if meanwhile != Meanwhile::Deleted {
                 other.login(&from(HERE), login(&email, OTHER_PASSWORD)).await.unwrap();

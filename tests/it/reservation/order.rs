@@ -235,6 +235,11 @@ on_both! {
         assert_eq!(days(&shop, &[at(40), at(41)]).await, [(1, 2, 2)]);
         let none = "SELECT COUNT(*) FROM reservations WHERE units = 0 AND state = 'cancelled'";
         assert_eq!(seed::number(&mut shop.conn, none), 1);
+        // Nor does one count of which nothing was, if a process of the version before cancelled it and left its sums.
+        let set = |units, was| format!("UPDATE reservations SET units = {units} WHERE units = {was} AND state = 'cancelled'");
+        seed::execute(&mut shop.conn, &set(4, 0));
+        assert_eq!(days(&shop, &[at(11), at(40), at(41)]).await, [(0, 0, 0), (1, 2, 2)]);
+        seed::execute(&mut shop.conn, &set(0, 4));
         shop.assert_clean().await;
     }
 

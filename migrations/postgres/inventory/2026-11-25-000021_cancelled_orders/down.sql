@@ -1,4 +1,5 @@
 DROP INDEX reservations_reference_idx;
+DROP INDEX reservation_lines_cancelled_idx;
 UPDATE reservations
 SET units = sold.units, value = sold.value
 FROM (SELECT reservation_id, CAST(sum(quantity) AS bigint) AS units,

@@ -15,12 +15,13 @@ CREATE TABLE deliveries (
     postal_code TEXT NOT NULL,
     country     TEXT NOT NULL,
     phone       TEXT NOT NULL,
-    -- When it is looked at whether there is an order; NULL: there is one.
-    expires_at  INTEGER,
+    -- When it is looked at whether there is an order; NULL: there is one. What says nothing of it, as what is here and what processes
+    -- of the version before write while they run on, is asked at once.
+    expires_at  INTEGER DEFAULT 0,
     PRIMARY KEY (user_id, order_id)
 ) STRICT;
-INSERT INTO deliveries (user_id, order_id, name, company, line1, line2, city, region, postal_code, country, phone, expires_at)
-SELECT user_id, order_id, name, company, line1, line2, city, region, postal_code, country, phone, 0
+INSERT INTO deliveries (user_id, order_id, name, company, line1, line2, city, region, postal_code, country, phone)
+SELECT user_id, order_id, name, company, line1, line2, city, region, postal_code, country, phone
 FROM deliveries_before;
 DROP TABLE deliveries_before;
 CREATE INDEX deliveries_expiry_idx ON deliveries (expires_at) WHERE expires_at IS NOT NULL;

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{audit, check_address, lock};
 use crate::call::Call;
-use crate::clock::Id;
+use crate::clock::{Id, Time};
 use crate::user::service::LocalUser;
 use crate::user::store::delivery as store;
 use crate::user::{AddressFields, OrderFate, UserError};
@@ -41,22 +41,24 @@ impl LocalUser {
         self.db.read_primary(move |conn| Ok(store::delivery_get(conn, user, order)?)).await
     }
 
+    /// See [`crate::user::Account::delivery_keep`].
+    pub(super) async fn delivery_placed(&self, user: Id, order: Id) -> Result<(), UserError> {
+        self.db.write(move |conn| Ok(store::delivery_keep(conn, user, order)?)).await
+    }
+
     /// See [`crate::user::Account::deliveries_due`].
-    pub(super) async fn deliveries_open(&self, limit: u32) -> Result<Vec<(Id, Id)>, UserError> {
-        let now = self.clock.now();
+    pub(super) async fn deliveries_open(&self, now: Time, limit: u32) -> Result<Vec<(Id, Id)>, UserError> {
         self.db.read_primary(move |conn| Ok(store::deliveries_due(conn, now, limit.into())?)).await
     }
 
-    /// See [`crate::user::Account::delivery_settle`].
-    pub(super) async fn delivery_end(&self, user: Id, order: Id, fate: OrderFate) -> Result<(), UserError> {
-        let later = self.clock.now().plus_seconds(OPEN_SECONDS);
+    /// See [`crate::user::Account::deliveries_settle`].
+    pub(super) async fn deliveries_end(&self, now: Time, fates: Vec<(Id, Id, OrderFate)>) -> Result<(), UserError> {
+        let of = |fate| fates.iter().filter(|one| one.2 == fate).map(|one| (one.0, one.1)).collect::<Vec<_>>();
+        let (placed, open, ended) = (of(OrderFate::Placed), of(OrderFate::Open), of(OrderFate::Ended));
         let settle = self.db.write(move |conn| {
-            match fate {
-                OrderFate::Placed => store::delivery_keep(conn, user, order)?,
-                OrderFate::Open => store::delivery_put_off(conn, user, order, later)?,
-                OrderFate::Ended => store::delivery_delete(conn, user, order)?,
-            }
-            Ok(())
+            store::deliveries_keep(conn, &placed, now)?;
+            store::deliveries_put_off(conn, &open, now, now.plus_seconds(OPEN_SECONDS))?;
+            Ok(store::deliveries_delete(conn, &ended, now)?)
         });
         settle.await
     }

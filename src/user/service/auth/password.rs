@@ -102,6 +102,10 @@ impl LocalUser {
         let written = self.db.write(move |conn| {
             // The person first, then the throttle, then the tokens: everybody locks them in this order.
             let user = user_lock(conn, id)?.ok_or(UserError::TokenInvalid)?;
+            if user.disabled_at.is_some() {
+                // Since the first look.
+                return Err(UserError::Disabled);
+            }
             let account = normalised(&user.email);
             attempt::forget(conn, &Counter::of_login(&account, &call.address, false))?;
             attempt::forget(conn, &Counter::of_reset(&account, &call.address))?;
