@@ -298,10 +298,10 @@ on_both! {
         assert_eq!(shop.post(&format!("{order}/cancel"), &[]).await.status(), 303);
         for path in ["/orders", &*order] {
             let page = shop.text(path).await;
-            assert!(page.contains("Partly cancelled") && page.contains("$29.00") && !page.contains("$43.50"), "{page}");
+            assert!(page.contains("Partly canceled") && page.contains("$29.00") && !page.contains("$43.50"), "{page}");
         }
         let page = shop.text(&order).await;
-        assert!(page.contains("2 of them sent, 1 cancelled") && page.contains("Sum of what was sent"), "{page}");
+        assert!(page.contains("2 of them sent, 1 canceled") && page.contains("Sum of what was sent"), "{page}");
         shop.app.shop.stop().await;
     }
 
