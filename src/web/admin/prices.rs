@@ -157,7 +157,8 @@ pub(super) async fn save_found(shell: Shell, request: HttpRequest, form: Form) -
 async fn change(shell: &Shell, mut form: Form, place: Place) -> ApiResult {
     // Without its key nothing of the form is done.
     form.once(shell)?;
-    let outcome = if form.get("step") == "preview" {
+    // A change that was entered is shown before anything is saved, by whatever button or key the form was sent.
+    let outcome = if form.get("step") == "preview" || !form.get("change.by").is_empty() {
         form = reprice(shell, form, SKUS_SHOWN);
         Outcome { is_kept: true, is_preview: form.is_good(), ..Outcome::default() }
     } else {

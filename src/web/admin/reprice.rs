@@ -50,14 +50,16 @@ pub(super) fn reprice(shell: &Shell, mut form: Form, rows: usize) -> Form {
     for (n, code) in own {
         let name = format!("price.{n}");
         let old = form.amount(&name, &currency);
-        let Some((old, new)) = old.and_then(|old| Some((old, change.of(old)?))) else {
+        let Some(new) = old.and_then(|old| change.of(old)) else {
             form.fault(&name, format!("{code}: {}", shell.t("prices-change-impossible")));
             continue;
         };
         let text = |amount| decimal(&Money { amount, currency: currency.clone() });
         form.set(&name, text(new));
-        if keeps_before && new < old {
-            form.set(&format!("compare.{n}"), text(old));
+        // What was asked for until now, not what was typed meanwhile.
+        let before = form.amount(&format!("was.{name}"), &currency).filter(|before| keeps_before && new < *before);
+        if let Some(before) = before {
+            form.set(&format!("compare.{n}"), text(before));
         }
     }
     // Filled in twice, it would be changed twice.

@@ -144,6 +144,11 @@ on_both! {
         assert_eq!(refused.status, 422);
         refused.has("A#1: its price cannot be changed so").has("value=\"8.99\"").has("value=\"16.99\"");
         assert_eq!(staff.post(path, &form.clone().set("change.by", "much")).await.status, 422);
+        // Whatever was typed, the price before is what was asked for until now; a change is shown first, also where Enter sent it.
+        let typed = form.clone().set(&format!("price.{c}"), "26.50").set("change.by", "-10").set("step", "").set("change.before", "true");
+        let seen = staff.post(path, &typed.set("change.unit", "percent").set("change.round", "none")).await;
+        let filled = seen.has("Nothing is saved yet").form(path);
+        assert_eq!((filled.get(&format!("price.{c}")), filled.get(&format!("compare.{c}"))), ("23.85", "25.99"));
         let raised = staff.post(path, &form.set("change.by", "+1")).await.form(path);
         staff.post_well(path, &raised).await;
         assert_eq!(prices(&app).await, [999, 1_899, 2_699]);
