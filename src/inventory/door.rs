@@ -2,6 +2,7 @@
 
 pub(super) mod bulk;
 pub(super) mod catalogue;
+pub(super) mod change;
 pub(super) mod listing;
 pub(super) mod price;
 pub(super) mod reservation;

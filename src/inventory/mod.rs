@@ -16,6 +16,7 @@ mod store;
 
 pub use door::bulk::*;
 pub use door::catalogue::*;
+pub use door::change::*;
 pub use door::listing::*;
 pub use door::price::*;
 pub use door::reservation::*;
@@ -24,7 +25,7 @@ pub use flow::{ImportInput, export_stream};
 pub use service::{ImportEnd, ImportProgress, ImportWatch, LocalInventory, local};
 
 /// The module as others see it.
-pub trait Inventory: Catalogue + Stock + Reservations + Bulk {
+pub trait Inventory: Catalogue + Stock + Reservations + Bulk + ChangeLog {
     /// Where it runs; `local`: in this process.
     fn place(&self) -> &'static str;
 }

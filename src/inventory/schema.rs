@@ -288,6 +288,21 @@ diesel::table! {
     use diesel::sql_types::*;
     use super::sql;
 
+    changes (subject_id, id) {
+        subject_id -> sql::Id,
+        id -> sql::Id,
+        action -> Text,
+        subject -> Text,
+        actor -> Text,
+        fields -> sql::Json,
+        created_at -> sql::Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use super::sql;
+
     former_handles (handle) {
         handle -> Text,
         product_id -> sql::Id,
@@ -323,6 +338,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     jobs,
     job_errors,
     job_inputs,
+    changes,
     former_handles,
     former_paths
 );

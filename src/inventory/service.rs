@@ -14,6 +14,7 @@ use crate::page;
 
 mod bulk;
 mod catalogue;
+mod change;
 mod checks;
 mod html;
 mod idempotency;

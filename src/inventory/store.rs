@@ -32,6 +32,7 @@ fn unindexed(column: &str) -> SqlLiteral<sql::Id> {
 
 pub(super) mod bulk;
 pub(super) mod category;
+pub(super) mod change;
 pub(super) mod event;
 pub(super) mod former;
 pub(super) mod idempotency;

@@ -8,6 +8,7 @@ mod auth;
 mod browser;
 mod bulk;
 mod catalogue;
+mod changes;
 mod cli;
 mod crash;
 mod events;

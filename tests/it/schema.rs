@@ -107,6 +107,7 @@ const DISTRIBUTED: &[(&str, &str)] = &[
     ("holders", "holder"),
     ("idempotency_keys", "owner"),
     ("outbox", "aggregate_id"),
+    ("changes", "subject_id"),
     ("jobs", "id"),
     ("job_errors", "job_id"),
     ("job_inputs", "job_id"),

@@ -155,7 +155,8 @@ async fn each_room_is_for_those_who_may_use_it() {
     let order = format!("/admin/orders/{}", ordered(&app, eve_id, "MUG", 1).await.id);
     let mut guest = Visitor::guest(&app);
     let user = format!("/admin/users/{id}");
-    let rooms = [("/admin", true), ("/admin/orders", true), ("/admin/users", false), (&*user, false)];
+    let rooms =
+        [("/admin", true), ("/admin/orders", true), ("/admin/changes", true), ("/admin/users", false), (&*user, false)];
     let rooms = rooms.into_iter().chain([("/admin/keys", false), ("/admin/audit", false), ("/admin/system", false)]);
     for (room, is_for_staff) in rooms {
         admin.page(room).await.says("<main id=\"main\"");

@@ -18,6 +18,7 @@ const WRITE: Access = Access::Role(Role::Staff, Some(Scope::StockWrite));
 
 pub(super) const RULES: &[Rule] = &[
     ("GET", "/api/v1/availability", Access::Public),
+    ("GET", "/api/v1/change-log", Access::Role(Role::Staff, Some(Scope::EventsRead))),
     ("GET", "/api/v1/events", Access::Role(Role::Staff, Some(Scope::EventsRead))),
     ("GET", "/api/v1/skus/{sku}/availability", Access::Public),
     ("GET", "/api/v1/stock", READ),
@@ -38,6 +39,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(ledger)
         .service(sku_availability)
         .service(availability)
+        .service(changes)
         .service(events);
 }
 
@@ -176,6 +178,20 @@ async fn availability(
         return Err(InventoryError::invalid("sku", message).into());
     }
     Ok(web::Json(AvailabilityList { items: inventory.availability(codes).await? }))
+}
+
+/// Who changed products, categories and locations, and who shipped or cancelled orders, newest first. Changes of stock are in the
+/// ledger of each SKU.
+#[utoipa::path(
+    get, tag = "events", params(ChangeQuery), security(("token" = [])),
+    responses((status = 200, body = Page<Change>), Errors)
+)]
+#[get("/change-log")]
+async fn changes(
+    inventory: web::Data<dyn Inventory>,
+    Params(query): Params<ChangeQuery>,
+) -> ApiResult<web::Json<Page<Change>>> {
+    Ok(web::Json(inventory.change_list(query).await?))
 }
 
 #[derive(Serialize, ToSchema)]

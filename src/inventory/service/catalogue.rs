@@ -80,16 +80,16 @@ impl Catalogue for LocalInventory {
 
     async fn category_update(
         &self,
-        _: &Call,
+        call: &Call,
         id: Id,
         expected: Option<Version>,
         patch: CategoryPatch,
     ) -> Result<Category, InventoryError> {
-        self.update_category(id, expected, patch).await
+        self.update_category(call, id, expected, patch).await
     }
 
-    async fn category_delete(&self, _: &Call, id: Id, expected: Option<Version>) -> Result<(), InventoryError> {
-        self.delete_category(id, expected).await
+    async fn category_delete(&self, call: &Call, id: Id, expected: Option<Version>) -> Result<(), InventoryError> {
+        self.delete_category(call, id, expected).await
     }
 
     async fn category_moved(&self, path: &str) -> Result<Option<String>, InventoryError> {
@@ -110,12 +110,12 @@ impl Catalogue for LocalInventory {
 
     async fn location_update(
         &self,
-        _: &Call,
+        call: &Call,
         code: &str,
         expected: Option<Version>,
         patch: LocationPatch,
     ) -> Result<Location, InventoryError> {
-        self.update_location(code, expected, patch).await
+        self.update_location(call, code, expected, patch).await
     }
 
     async fn product_addresses(&self, after: Option<Id>, limit: u32) -> Result<Vec<ProductAddress>, InventoryError> {
@@ -144,16 +144,21 @@ impl Catalogue for LocalInventory {
 
     async fn product_update(
         &self,
-        _: &Call,
+        call: &Call,
         key: ProductKey,
         expected: Option<Version>,
         patch: ProductPatch,
     ) -> Result<Product, InventoryError> {
-        self.update_product(key, expected, patch).await
+        self.update_product(call, key, expected, patch).await
     }
 
-    async fn product_delete(&self, _: &Call, key: ProductKey, expected: Option<Version>) -> Result<(), InventoryError> {
-        self.delete_product(key, expected).await
+    async fn product_delete(
+        &self,
+        call: &Call,
+        key: ProductKey,
+        expected: Option<Version>,
+    ) -> Result<(), InventoryError> {
+        self.delete_product(call, key, expected).await
     }
 
     async fn sku_get(&self, code: &str) -> Result<Option<(Sku, ProductStatus)>, InventoryError> {
@@ -170,12 +175,12 @@ impl Catalogue for LocalInventory {
 
     async fn sku_update(
         &self,
-        _: &Call,
+        call: &Call,
         code: &str,
         expected: Option<Version>,
         patch: SkuPatch,
     ) -> Result<Sku, InventoryError> {
-        self.update_sku(code, expected, patch).await
+        self.update_sku(call, code, expected, patch).await
     }
 
     async fn sku_list(&self, query: ProductQuery) -> Result<Page<SkuOffer>, InventoryError> {
@@ -186,7 +191,7 @@ impl Catalogue for LocalInventory {
         self.set_prices(call, batch).await
     }
 
-    async fn sku_delete(&self, _: &Call, code: &str, expected: Option<Version>) -> Result<(), InventoryError> {
-        self.delete_sku(code, expected).await
+    async fn sku_delete(&self, call: &Call, code: &str, expected: Option<Version>) -> Result<(), InventoryError> {
+        self.delete_sku(call, code, expected).await
     }
 }

@@ -9,3 +9,5 @@ sale-state-partly-cancelled = Partly cancelled
 sale-cancelled = Cancelled
 flash-sale-cancelled = The order is cancelled.
 system-job-cancelled = Cancelled
+changes-hint = Who changed products, categories and locations, and who shipped or cancelled orders. Changes of stock are in each SKU’s ledger.
+action-reservation-cancelled = Order cancelled

@@ -7,6 +7,7 @@ admin-categories = Categories
 admin-stock = Stock
 admin-locations = Locations
 admin-imports = Import & export
+admin-changes = Changes
 admin-users = Users
 admin-keys = API keys
 admin-audit = Audit log

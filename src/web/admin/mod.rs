@@ -7,6 +7,7 @@ use crate::http::gate::{Access, Rule};
 
 mod audit;
 mod categories;
+mod changes;
 mod chart;
 mod counts;
 mod dashboard;
@@ -35,7 +36,7 @@ pub(super) const ADMIN: Access = Access::Role(Role::Admin, None);
 pub(super) const SYSTEM: &str = "/admin/system";
 
 /// The rooms of the admin pages, in the order of the menu: path, and the key of its name; the last ones are for admins alone.
-const MENU: [(&str, &str, Access); 11] = [
+const MENU: [(&str, &str, Access); 12] = [
     ("/admin", "admin-dashboard", STAFF),
     ("/admin/orders", "admin-orders", STAFF),
     ("/admin/products", "admin-products", STAFF),
@@ -43,6 +44,7 @@ const MENU: [(&str, &str, Access); 11] = [
     ("/admin/stock", "admin-stock", STAFF),
     ("/admin/locations", "admin-locations", STAFF),
     ("/admin/imports", "admin-imports", STAFF),
+    ("/admin/changes", "admin-changes", STAFF),
     ("/admin/users", "admin-users", ADMIN),
     ("/admin/keys", "admin-keys", ADMIN),
     ("/admin/audit", "admin-audit", ADMIN),

@@ -1,8 +1,8 @@
-//! The admin pages about operations: the dashboard, orders, users, API keys, the audit log, the system.
+//! The admin pages about operations: the dashboard, orders, users, API keys, the logs, the system.
 
 use actix_web::web::{ServiceConfig, get, post};
 
-use super::{ADMIN, STAFF, SYSTEM, audit, dashboard, keys, orders, system, users};
+use super::{ADMIN, STAFF, SYSTEM, audit, changes, dashboard, keys, orders, system, users};
 use crate::http::gate::Rule;
 
 pub(super) const RULES: &[Rule] = &[
@@ -10,6 +10,7 @@ pub(super) const RULES: &[Rule] = &[
     ("GET", "/admin/orders", STAFF),
     ("GET", "/admin/orders/{id}", STAFF),
     ("POST", "/admin/orders/{id}/{step}", STAFF),
+    ("GET", "/admin/changes", STAFF),
     ("GET", "/admin/users", ADMIN),
     ("GET", "/admin/users/{id}", ADMIN),
     ("POST", "/admin/users/{id}", ADMIN),
@@ -27,6 +28,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .route("/admin/orders", get().to(orders::list))
         .route("/admin/orders/{id}", get().to(orders::order))
         .route("/admin/orders/{id}/{step}", post().to(orders::step))
+        .route("/admin/changes", get().to(changes::list))
         .route("/admin/users", get().to(users::list))
         .route("/admin/users/{id}", get().to(users::user))
         .route("/admin/users/{id}", post().to(users::change))

@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, web};
 use askama::Template;
 use serde_json::Value;
 
+use super::changes::{Entry, history};
 use super::goods::key;
 use super::names::{Named, Names, user_of, user_with};
 use crate::clock::{Id, Time};
@@ -156,6 +157,7 @@ struct OrderPage<'a> {
     total: Money,
     holder: Option<Profile>,
     delivery: Option<String>,
+    history: Vec<Entry>,
     /// The order's version that the quantities were decided on.
     version: String,
     key: String,
@@ -211,6 +213,7 @@ async fn show(shell: &Shell, id: Id, form: &Form) -> ApiResult {
         total: total(shell, &order),
         holder,
         delivery: delivery.map(|fields| address_text(shell, &fields)),
+        history: history(shell, id).await?,
         version,
         key: key(shell, form),
     };

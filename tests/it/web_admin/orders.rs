@@ -1,7 +1,10 @@
 //! Orders: found, shipped, cancelled; each step once.
 
-use emporium::call::Role;
-use emporium::inventory::{NewReservation, NewReservationLine, ReservationState, Shipment, ShipmentLine};
+use emporium::call::{Call, Role};
+use emporium::inventory::{
+    Money, NewReservation, NewReservationLine, ProductPatch, ProductStatus, ReservationState, Shipment, ShipmentLine,
+    SkuPatch,
+};
 
 use super::{Visitor, held, home, ordered, shipped, stocked};
 use crate::testapp::{Backend, TestApp, call, on_both};
@@ -48,6 +51,9 @@ on_both! {
 
         let shown = staff.page(&page).await;
         shown.says("2 left to ship");
+        let history = shown.between("Who changed it", "</table>");
+        assert!(history.contains(">Partly shipped<") && history.contains(">staff@example.com<"), "{history}");
+        assert!(history.contains("<code>MUG</code> Shipped: 0 → 1"), "{history}");
         let done = staff.submit(&page, &["key", "version"], &ship, &fields("2")).await;
         assert_eq!(done.status, 303, "{}", done.body);
         assert_eq!(shipped(&app, "MUG").await, [(2, actor.clone()), (1, actor)]);
@@ -60,6 +66,31 @@ on_both! {
         let refused = staff.post(&format!("{page}/cancel"), &form).await;
         assert_eq!(refused.status, 409, "{}", refused.body);
         refused.says("Its state does not allow this any more.");
+        app.shop.stop().await;
+    }
+
+    async fn changes_are_told_in_words(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        stocked(&app).await;
+        let (mut staff, id) = Visitor::new(&app, "staff@example.com", Role::Staff).await;
+        let by_staff = Call::by(format!("user:{id}"));
+        let patch = SkuPatch { price: Some(Money { amount: 1150, currency: "USD".into() }), taxable: Some(false), ..Default::default() };
+        app.shop.modules.inventory.sku_update(&by_staff, "MUG", None, patch).await.unwrap();
+        let product = app.shop.modules.inventory.product_get("blue-mug".into()).await.unwrap().unwrap();
+        let patch = ProductPatch { status: Some(ProductStatus::Archived), ..Default::default() };
+        app.shop.modules.inventory.product_update(&by_staff, "blue-mug".into(), None, patch).await.unwrap();
+
+        let page = staff.page("/admin/changes").await;
+        page.says(&format!("<a href=\"/admin/products/{}\">blue-mug</a>", product.id));
+        page.says("<code>MUG</code> Price: $12.00 → $11.50");
+        page.says("<code>MUG</code> Is taxed: Yes → No");
+        page.says("Status: Active → Archived");
+        page.says("Location made");
+        let page = staff.page(&format!("/admin/changes?subject={}", product.id)).await;
+        page.says("Changes of “blue-mug”");
+        page.is_silent_of("Location made");
+        staff.page(&format!("/admin/products/{}", product.id)).await.says(&format!("/admin/changes?subject={}", product.id));
+        assert_eq!(staff.get("/admin/changes?cursor=x").await.status, 400);
         app.shop.stop().await;
     }
 

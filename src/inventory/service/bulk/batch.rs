@@ -8,9 +8,11 @@ use super::plan::{HomeLocation, Known, Plan, plan};
 use crate::clock::{Id, Time};
 use crate::db::Connection;
 use crate::inventory::format::{ImportCategory, ImportLocation, ImportProduct};
-use crate::inventory::service::catalogue::category::CATEGORIES_MAX;
-use crate::inventory::service::catalogue::location::LOCATIONS_MAX;
+use crate::inventory::service::catalogue::category::{CATEGORIES_MAX, category_log};
+use crate::inventory::service::catalogue::location::{LOCATIONS_MAX, location_log};
 use crate::inventory::service::catalogue::product::EventData;
+use crate::inventory::service::change::{fields, product_fields};
+use crate::inventory::store::change::changes_insert;
 use crate::inventory::store::event::events_insert;
 use crate::inventory::store::search::{Words, words_insert, words_put};
 use crate::inventory::store::stock_set::{StockSet, backorder_set_many, stock_open_many, stock_set_many};
@@ -125,8 +127,14 @@ fn write_locations(
         }
         if !context.dry_run {
             match old {
-                Some(_) => location::location_replace(conn, &location)?,
-                None => location::location_insert(conn, &location)?,
+                Some(old) => {
+                    location::location_replace(conn, &location)?;
+                    location_log(conn, &context.actor, "location.updated", &location, fields(old, &location))?;
+                }
+                None => {
+                    location::location_insert(conn, &location)?;
+                    location_log(conn, &context.actor, "location.created", &location, vec![])?;
+                }
             }
         }
         known.insert(location.code.clone(), location);
@@ -201,8 +209,14 @@ fn write_categories(
         }
         if !context.dry_run {
             match old {
-                Some(_) => category::category_replace(conn, new.clone())?,
-                None => category::category_insert(conn, new.clone())?,
+                Some(old) => {
+                    category::category_replace(conn, new.clone())?;
+                    category_log(conn, &context.actor, "category.updated", &new, fields(old, &new))?;
+                }
+                None => {
+                    category::category_insert(conn, new.clone())?;
+                    category_log(conn, &context.actor, "category.created", &new, vec![])?;
+                }
             }
         }
         if old.is_none() {
@@ -311,8 +325,10 @@ fn write_products(conn: &mut Connection, actor: &str, plans: Vec<Plan>, now: Tim
     product::products_insert(conn, &created)?;
     words_insert(conn, &words)?;
     events_insert(conn, "product.created", created.iter().map(|product| (product.id, EventData::from(product))), now)?;
+    let changes = created.iter().map(|product| (product.id, product.handle.as_str(), vec![]));
+    changes_insert(conn, actor, "product.created", changes, now)?;
     stock_open_many(conn, &stock, REASON, actor, now)?;
-    let backorders = write_changes(conn, &old, now)?;
+    let backorders = write_changes(conn, actor, &old, now)?;
     let stock: Vec<StockSet> = old.into_iter().flat_map(|plan| plan.stock).collect();
     if !stock_set_many(conn, &stock, REASON, actor, now)? {
         return Err(changed_meanwhile());
@@ -338,7 +354,7 @@ fn parts(plans: Vec<Plan>) -> (Vec<Product>, Vec<(Id, Words)>, Vec<StockSet>) {
 type Backorders = BTreeMap<i64, Vec<Sku>>;
 
 /// Writes what changes of products that are there. Gives the backorder limits that fall, which are yet to be written.
-fn write_changes(conn: &mut Connection, plans: &[Plan], now: Time) -> Result<Backorders, InventoryError> {
+fn write_changes(conn: &mut Connection, actor: &str, plans: &[Plan], now: Time) -> Result<Backorders, InventoryError> {
     let changed: Vec<&Plan> = plans.iter().filter(|plan| plan.is_change()).collect();
     // The products' rows come first: from then on nobody else changes them or their SKUs.
     if !bulk::products_update(conn, &changed.iter().map(|plan| &plan.product).collect::<Vec<_>>())? {
@@ -375,6 +391,10 @@ fn write_changes(conn: &mut Connection, plans: &[Plan], now: Time) -> Result<Bac
     words_put(conn, &words)?;
     let events = changed.iter().map(|plan| (plan.product.id, EventData::from(&plan.product)));
     events_insert(conn, "product.updated", events, now)?;
+    let changes = changed.iter().map(|Plan { before, product, .. }| {
+        (product.id, product.handle.as_str(), before.map_or(vec![], |before| product_fields(before, product)))
+    });
+    changes_insert(conn, actor, "product.updated", changes, now)?;
     Ok(falling)
 }
 

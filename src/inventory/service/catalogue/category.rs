@@ -8,10 +8,12 @@ use crate::clock::Id;
 use crate::db::{Connection, DbError};
 use crate::error::Fault;
 use crate::inventory::service::LocalInventory;
+use crate::inventory::service::change::fields;
 use crate::inventory::service::idempotency::once;
 use crate::inventory::service::validate::{self, Faults};
+use crate::inventory::store::change::changes_insert;
 use crate::inventory::store::{category as store, former};
-use crate::inventory::{Category, CategoryPatch, InventoryError, NewCategory, QUANTITY_MAX};
+use crate::inventory::{Category, CategoryPatch, FieldChange, InventoryError, NewCategory, QUANTITY_MAX};
 
 pub(in crate::inventory::service) const CATEGORIES_MAX: i64 = 10_000;
 pub(in crate::inventory::service) const DEPTH_MAX: i64 = 10;
@@ -70,11 +72,14 @@ impl LocalInventory {
             updated_at: now,
         };
         let (call, hours) = (call.clone(), self.config.idempotency_hours);
-        self.db.write(move |conn| once(conn, &call, hours, now, |conn| insert(conn, category.clone()))).await
+        self.db
+            .write(move |conn| once(conn, &call, hours, now, |conn| insert(conn, &call.actor, category.clone())))
+            .await
     }
 
     pub(super) async fn update_category(
         &self,
+        call: &Call,
         id: Id,
         expected: Option<Version>,
         mut patch: CategoryPatch,
@@ -88,7 +93,7 @@ impl LocalInventory {
         }
         faults.range("/position", patch.position.unwrap_or(0), -QUANTITY_MAX, QUANTITY_MAX);
         faults.finish()?;
-        let now = self.clock.now();
+        let (actor, now) = (call.actor.clone(), self.clock.now());
         self.db
             .write(move |conn| {
                 store::tree_lock(conn)?;
@@ -114,19 +119,27 @@ impl LocalInventory {
                     store::paths_move(conn, &old.path, &category.path, now)?;
                     former::paths_taken_again(conn, &category.path)?;
                 }
+                category_log(conn, &actor, "category.updated", &category, fields(&old, &category))?;
                 Ok(category)
             })
             .await
     }
 
-    pub(super) async fn delete_category(&self, id: Id, expected: Option<Version>) -> Result<(), InventoryError> {
+    pub(super) async fn delete_category(
+        &self,
+        call: &Call,
+        id: Id,
+        expected: Option<Version>,
+    ) -> Result<(), InventoryError> {
+        let (actor, now) = (call.actor.clone(), self.clock.now());
         self.db
             .write(move |conn| {
                 store::tree_lock(conn)?;
-                let category = claimed(conn, id, expected)?;
+                let category = Category { updated_at: now, ..claimed(conn, id, expected)? };
                 explain(store::category_delete(conn, id), DbError::is_foreign_key_violation, || {
                     InventoryError::Conflict(Fault::CategoryInUse { category: category.path.clone() })
-                })
+                })?;
+                category_log(conn, &actor, "category.deleted", &category, vec![])
             })
             .await
     }
@@ -149,7 +162,7 @@ fn in_order(mut categories: Vec<Category>) -> Vec<Category> {
     ordered
 }
 
-fn insert(conn: &mut Connection, mut category: Category) -> Result<Category, InventoryError> {
+fn insert(conn: &mut Connection, actor: &str, mut category: Category) -> Result<Category, InventoryError> {
     store::tree_lock(conn)?;
     if store::category_count(conn)? >= CATEGORIES_MAX {
         return Err(InventoryError::Conflict(Fault::CategoriesFull { max: CATEGORIES_MAX }));
@@ -157,6 +170,7 @@ fn insert(conn: &mut Connection, mut category: Category) -> Result<Category, Inv
     category.path = path_of(conn, &category)?;
     check_depth(&category, 0)?;
     write_path(store::category_insert(conn, category.clone()), &category)?;
+    category_log(conn, actor, "category.created", &category, vec![])?;
     Ok(category)
 }
 
@@ -199,4 +213,16 @@ fn write_path(result: diesel::QueryResult<()>, category: &Category) -> Result<()
         what: "category",
         name: category.path.clone(),
     })
+}
+
+/// Notes who did what to a category.
+pub(in crate::inventory::service) fn category_log(
+    conn: &mut Connection,
+    actor: &str,
+    action: &str,
+    category: &Category,
+    fields: Vec<FieldChange>,
+) -> Result<(), InventoryError> {
+    let Category { id, ref path, updated_at, .. } = *category;
+    Ok(changes_insert(conn, actor, action, [(id, path.as_str(), fields)], updated_at)?)
 }

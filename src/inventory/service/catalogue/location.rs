@@ -6,10 +6,14 @@ use crate::clock::Id;
 use crate::db::{Connection, DbError};
 use crate::error::Fault;
 use crate::inventory::service::LocalInventory;
+use crate::inventory::service::change::fields;
 use crate::inventory::service::idempotency::once;
 use crate::inventory::service::validate::{self, Faults};
+use crate::inventory::store::change::changes_insert;
 use crate::inventory::store::location as store;
-use crate::inventory::{InventoryError, Location, LocationAddress, LocationPatch, NewLocation, QUANTITY_MAX};
+use crate::inventory::{
+    FieldChange, InventoryError, Location, LocationAddress, LocationPatch, NewLocation, QUANTITY_MAX,
+};
 
 pub(in crate::inventory::service) const LOCATIONS_MAX: i64 = 10_000;
 pub(in crate::inventory::service) const NAME_MAX: usize = 200;
@@ -51,11 +55,14 @@ impl LocalInventory {
             updated_at: now,
         };
         let (call, hours) = (call.clone(), self.config.idempotency_hours);
-        self.db.write(move |conn| once(conn, &call, hours, now, |conn| insert(conn, location.clone()))).await
+        self.db
+            .write(move |conn| once(conn, &call, hours, now, |conn| insert(conn, &call.actor, location.clone())))
+            .await
     }
 
     pub(super) async fn update_location(
         &self,
+        call: &Call,
         code: &str,
         expected: Option<Version>,
         mut patch: LocationPatch,
@@ -73,27 +80,28 @@ impl LocalInventory {
         }
         faults.range("/priority", patch.priority.unwrap_or(0), -QUANTITY_MAX, QUANTITY_MAX);
         faults.finish()?;
-        let (code, now) = (code.to_owned(), self.clock.now());
+        let (actor, code, now) = (call.actor.clone(), code.to_owned(), self.clock.now());
         self.db
             .write(move |conn| {
                 let old = store::location_claim(conn, &code, now)?.ok_or_else(|| unknown(&code))?;
                 check_claimed(expected, &old)?;
                 let LocationPatch { name, address, priority, active } = patch.clone();
                 let location = Location {
-                    name: name.unwrap_or(old.name),
-                    address: address.unwrap_or(old.address),
+                    name: name.unwrap_or_else(|| old.name.clone()),
+                    address: address.unwrap_or_else(|| old.address.clone()),
                     priority: priority.unwrap_or(old.priority),
                     active: active.unwrap_or(old.active),
-                    ..old
+                    ..old.clone()
                 };
                 store::location_replace(conn, &location)?;
+                location_log(conn, &actor, "location.updated", &location, fields(&old, &location))?;
                 Ok(location)
             })
             .await
     }
 }
 
-fn insert(conn: &mut Connection, location: Location) -> Result<Location, InventoryError> {
+fn insert(conn: &mut Connection, actor: &str, location: Location) -> Result<Location, InventoryError> {
     if store::location_count(conn)? >= LOCATIONS_MAX {
         return Err(InventoryError::Conflict(Fault::LocationsFull { max: LOCATIONS_MAX }));
     }
@@ -101,7 +109,20 @@ fn insert(conn: &mut Connection, location: Location) -> Result<Location, Invento
         what: "location",
         name: location.code.clone(),
     })?;
+    location_log(conn, actor, "location.created", &location, vec![])?;
     Ok(location)
+}
+
+/// Notes who did what to a location.
+pub(in crate::inventory::service) fn location_log(
+    conn: &mut Connection,
+    actor: &str,
+    action: &str,
+    location: &Location,
+    fields: Vec<FieldChange>,
+) -> Result<(), InventoryError> {
+    let Location { id, ref code, updated_at, .. } = *location;
+    Ok(changes_insert(conn, actor, action, [(id, code.as_str(), fields)], updated_at)?)
 }
 
 /// Checks an address.

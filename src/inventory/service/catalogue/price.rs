@@ -9,13 +9,17 @@ use crate::db::{Connection, DbError};
 use crate::error::Fault;
 use crate::inventory::service::LocalInventory;
 use crate::inventory::service::catalogue::product::EventData;
+use crate::inventory::service::change::sku_fields;
 use crate::inventory::service::idempotency::once;
 use crate::inventory::service::reservation::{ATTEMPTS, Setback};
 use crate::inventory::service::validate::{self, Faults};
 use crate::inventory::store::bulk;
+use crate::inventory::store::change::changes_insert;
 use crate::inventory::store::event::events_insert;
 use crate::inventory::store::sku::sku_counts;
-use crate::inventory::{InventoryError, PriceBatch, PriceChange, PriceResult, Product, ROWS_MAX, Sku, SkuPrice};
+use crate::inventory::{
+    FIELDS_MAX, FieldChange, InventoryError, PriceBatch, PriceChange, PriceResult, Product, ROWS_MAX, Sku, SkuPrice,
+};
 
 /// Why rows cannot be done.
 type RowErrors = Vec<(usize, InventoryError)>;
@@ -37,8 +41,9 @@ impl LocalInventory {
         let hours = self.config.idempotency_hours;
         for _ in 0..ATTEMPTS {
             let (call, batch, now) = (call.clone(), batch.clone(), self.clock.now());
-            let attempt =
-                move |conn: &mut Connection| once(conn, &call, hours, now, |conn| apply(conn, &batch.rows, now));
+            let attempt = move |conn: &mut Connection| {
+                once(conn, &call, hours, now, |conn| apply(conn, &call.actor, &batch.rows, now))
+            };
             match self.db.write(attempt).await {
                 Ok(answer) => return Ok(answer),
                 Err(Setback::Failed(error)) => return Err(error),
@@ -76,7 +81,7 @@ fn form_faults(rows: &[PriceChange], currency: &str) -> RowErrors {
 }
 
 /// Looks at the products of all rows, and writes those that change: the products first, which nobody else changes from then on.
-fn apply(conn: &mut Connection, rows: &[PriceChange], now: Time) -> Result<PriceResult, Setback> {
+fn apply(conn: &mut Connection, actor: &str, rows: &[PriceChange], now: Time) -> Result<PriceResult, Setback> {
     let codes: Vec<&str> = rows.iter().map(|row| row.sku.as_str()).collect();
     let owners: HashMap<String, Id> = bulk::sku_owners(conn, &codes)?.into_iter().collect();
     let mut ids: Vec<Id> = owners.values().copied().collect();
@@ -94,6 +99,7 @@ fn apply(conn: &mut Connection, rows: &[PriceChange], now: Time) -> Result<Price
         .collect();
     let mut errors = RowErrors::new();
     let mut changed: Vec<(Id, usize)> = vec![];
+    let mut fields: HashMap<Id, Vec<FieldChange>> = HashMap::new();
     let mut done = Vec::with_capacity(rows.len());
     for (n, row) in rows.iter().enumerate() {
         let Some((id, at)) = places.get(&row.sku).copied() else {
@@ -101,9 +107,13 @@ fn apply(conn: &mut Connection, rows: &[PriceChange], now: Time) -> Result<Price
             continue;
         };
         let Some(sku) = products.get_mut(&id).and_then(|product| product.skus.get_mut(at)) else { continue };
+        let old = sku.clone();
         match set(sku, row, now) {
             Ok(false) => {}
-            Ok(true) => changed.push((id, at)),
+            Ok(true) => {
+                changed.push((id, at));
+                fields.entry(id).or_default().extend(sku_fields(&old, sku));
+            }
             Err(error) => errors.push((n, error)),
         }
         done.push(told(sku));
@@ -121,6 +131,12 @@ fn apply(conn: &mut Connection, rows: &[PriceChange], now: Time) -> Result<Price
     bulk::skus_update(conn, &skus)?;
     let events = products.values().map(|product| (product.id, EventData::from(product)));
     events_insert(conn, "product.updated", events, now)?;
+    let changes = products.values().map(|product| {
+        let mut fields = fields.remove(&product.id).unwrap_or_default();
+        fields.truncate(FIELDS_MAX);
+        (product.id, product.handle.as_str(), fields)
+    });
+    changes_insert(conn, actor, "product.updated", changes, now)?;
     Ok(PriceResult { changed: changed.len(), rows: done })
 }
 

@@ -8,13 +8,17 @@ use crate::clock::{Id, Time};
 use crate::db::{Connection, DbError};
 use crate::error::Fault;
 use crate::inventory::service::LocalInventory;
+use crate::inventory::service::change::product_fields;
 use crate::inventory::service::idempotency::once;
 use crate::inventory::service::validate::{self, Faults};
+use crate::inventory::store::change::changes_insert;
 use crate::inventory::store::event::event_insert;
 use crate::inventory::store::former::{handle_left, handle_now, handles_taken_again};
 use crate::inventory::store::search::{Words, words_delete, words_insert, words_put};
 use crate::inventory::store::{product as store, sku};
-use crate::inventory::{InventoryError, NewProduct, NewSku, Product, ProductKey, ProductPatch, ProductStatus, Sku};
+use crate::inventory::{
+    FieldChange, InventoryError, NewProduct, NewSku, Product, ProductKey, ProductPatch, ProductStatus, Sku,
+};
 
 /// How many handles are tried, as `shirt`, `shirt-2`, `shirt-3`, before one gets the product's id.
 const HANDLES_TRIED: usize = 100;
@@ -51,13 +55,14 @@ impl LocalInventory {
         let product = first_version(new, now);
         let (call, hours) = (call.clone(), self.config.idempotency_hours);
         self.write_named(move |conn, is_last_try| {
-            once(conn, &call, hours, now, |conn| insert(conn, product.clone(), is_last_try))
+            once(conn, &call, hours, now, |conn| insert(conn, &call.actor, product.clone(), is_last_try))
         })
         .await
     }
 
     pub(super) async fn update_product(
         &self,
+        call: &Call,
         key: ProductKey,
         expected: Option<Version>,
         mut patch: ProductPatch,
@@ -68,7 +73,7 @@ impl LocalInventory {
             faults.finish().map(|()| patch)
         };
         let patch = self.checks.run(check).await?;
-        let now = self.clock.now();
+        let (actor, now) = (call.actor.clone(), self.clock.now());
         self.write_named(move |conn, _| {
             let old = claim(conn, &key, now)?;
             check_claimed(expected, &old)?;
@@ -83,7 +88,7 @@ impl LocalInventory {
                 store::tags_insert(conn, std::slice::from_ref(&product))?;
             }
             write_fewer_options(conn, &old, &mut product)?;
-            save(conn, &old, &product)?;
+            save(conn, &actor, &old, &product)?;
             Ok(product)
         })
         .await
@@ -91,10 +96,11 @@ impl LocalInventory {
 
     pub(super) async fn delete_product(
         &self,
+        call: &Call,
         key: ProductKey,
         expected: Option<Version>,
     ) -> Result<(), InventoryError> {
-        let now = self.clock.now();
+        let (actor, now) = (call.actor.clone(), self.clock.now());
         self.db
             .write(move |conn| {
                 let product = claim(conn, &key, now)?;
@@ -105,14 +111,19 @@ impl LocalInventory {
                 }
                 words_delete(conn, &[product.id])?;
                 explain(store::product_delete(conn, product.id), DbError::is_foreign_key_violation, in_use)?;
-                tell(conn, "product.deleted", &product, now)
+                tell(conn, &actor, "product.deleted", &product, vec![])
             })
             .await
     }
 }
 
 /// Adds a new product. One without a handle gets one; on the last try, one that nobody else can take.
-fn insert(conn: &mut Connection, mut product: Product, is_last_try: bool) -> Result<Product, InventoryError> {
+fn insert(
+    conn: &mut Connection,
+    actor: &str,
+    mut product: Product,
+    is_last_try: bool,
+) -> Result<Product, InventoryError> {
     let codes: Vec<&str> = product.skus.iter().map(|sku| sku.code.as_str()).collect();
     if let Some(name) = sku::sku_codes_taken(conn, &codes)?.pop() {
         return Err(InventoryError::AlreadyExists { what: "SKU", name });
@@ -123,7 +134,7 @@ fn insert(conn: &mut Connection, mut product: Product, is_last_try: bool) -> Res
     }
     check_category(store::products_insert(conn, std::slice::from_ref(&product)))?;
     words_insert(conn, &[(product.id, words(&product))])?;
-    tell(conn, "product.created", &product, product.created_at)?;
+    tell(conn, actor, "product.created", &product, vec![])?;
     Ok(product)
 }
 
@@ -158,13 +169,13 @@ pub(super) fn write_fewer_options(
 }
 
 /// Writes what a change of a product, or of its SKUs, means for the product itself, and tells it.
-pub(super) fn save(conn: &mut Connection, old: &Product, product: &Product) -> Result<(), InventoryError> {
+pub(super) fn save(conn: &mut Connection, actor: &str, old: &Product, product: &Product) -> Result<(), InventoryError> {
     check_category(store::product_replace(conn, product))?;
     let words_now = words(product);
     if words_now != words(old) {
         words_put(conn, &[(product.id, words_now)])?;
     }
-    tell(conn, "product.updated", product, product.updated_at)
+    tell(conn, actor, "product.updated", product, product_fields(old, product))
 }
 
 /// A new SKU of a product.
@@ -312,8 +323,15 @@ impl<'a> From<&'a Product> for EventData<'a> {
     }
 }
 
-/// Writes the event of a change into its transaction.
-fn tell(conn: &mut Connection, kind: &str, product: &Product, now: Time) -> Result<(), InventoryError> {
+/// Writes the event of a change, and who made it, into its transaction.
+fn tell(
+    conn: &mut Connection,
+    actor: &str,
+    kind: &str,
+    product: &Product,
+    fields: Vec<FieldChange>,
+) -> Result<(), InventoryError> {
+    let now = product.updated_at;
     event_insert(conn, kind, product.id, &EventData::from(product), now)?;
-    Ok(())
+    Ok(changes_insert(conn, actor, kind, [(product.id, product.handle.as_str(), fields)], now)?)
 }

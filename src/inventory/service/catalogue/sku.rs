@@ -48,12 +48,15 @@ impl LocalInventory {
         faults.finish()?;
         let now = self.clock.now();
         let (call, hours) = (call.clone(), self.config.idempotency_hours);
-        self.write_named(move |conn, _| once(conn, &call, hours, now, |conn| insert(conn, &key, new.clone(), now)))
-            .await
+        self.write_named(move |conn, _| {
+            once(conn, &call, hours, now, |conn| insert(conn, &call.actor, &key, new.clone(), now))
+        })
+        .await
     }
 
     pub(super) async fn update_sku(
         &self,
+        call: &Call,
         code: &str,
         expected: Option<Version>,
         mut patch: SkuPatch,
@@ -61,7 +64,7 @@ impl LocalInventory {
         let mut faults = Faults::default();
         validate::sku::sku_patch(&mut patch, &self.config.currency, &mut faults);
         faults.finish()?;
-        let (code, now) = (code.to_owned(), self.clock.now());
+        let (actor, code, now) = (call.actor.clone(), code.to_owned(), self.clock.now());
         self.write_named(move |conn, _| {
             let (product, index) = claim_sku(conn, &code, expected, now)?;
             let old = &product.skus[index];
@@ -80,14 +83,19 @@ impl LocalInventory {
                     InventoryError::Conflict(Fault::BackorderPromised { max: sku.backorder_limit })
                 })?;
             }
-            save(conn, &product, &changed)?;
+            save(conn, &actor, &product, &changed)?;
             Ok(sku)
         })
         .await
     }
 
-    pub(super) async fn delete_sku(&self, code: &str, expected: Option<Version>) -> Result<(), InventoryError> {
-        let (code, now) = (code.to_owned(), self.clock.now());
+    pub(super) async fn delete_sku(
+        &self,
+        call: &Call,
+        code: &str,
+        expected: Option<Version>,
+    ) -> Result<(), InventoryError> {
+        let (actor, code, now) = (call.actor.clone(), code.to_owned(), self.clock.now());
         self.db
             .write(move |conn| {
                 let (product, index) = claim_sku(conn, &code, expected, now)?;
@@ -101,14 +109,14 @@ impl LocalInventory {
                 explain(deleted, DbError::is_foreign_key_violation, in_use)?;
                 drop_no_option(&mut changed);
                 write_fewer_options(conn, &product, &mut changed)?;
-                save(conn, &product, &changed)
+                save(conn, &actor, &product, &changed)
             })
             .await
     }
 }
 
 /// Adds a SKU behind the others of its product.
-fn insert(conn: &mut Connection, key: &ProductKey, new: NewSku, now: Time) -> Result<Sku, InventoryError> {
+fn insert(conn: &mut Connection, actor: &str, key: &ProductKey, new: NewSku, now: Time) -> Result<Sku, InventoryError> {
     let old = claim(conn, key, now)?;
     if old.skus.len() >= SKUS_MAX {
         return Err(InventoryError::Conflict(Fault::SkusFull { product: old.handle.clone(), max: SKUS_MAX }));
@@ -121,7 +129,7 @@ fn insert(conn: &mut Connection, key: &ProductKey, new: NewSku, now: Time) -> Re
     check_options(&product, &sku)?;
     check_code(conn, &sku.code)?;
     store::skus_insert(conn, [&sku])?;
-    save(conn, &old, &product)?;
+    save(conn, actor, &old, &product)?;
     Ok(sku)
 }
 

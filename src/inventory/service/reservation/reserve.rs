@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use super::plan::Demand;
 use super::request::{Request, Wanted};
-use super::step::event;
 use super::{Attempt, Done, Setback, shown};
 use crate::clock::Id;
 use crate::error::{Fault, FieldError};
@@ -33,7 +32,7 @@ impl Attempt<'_> {
         // The stock rows come last: others wait for them, so they are kept for as short a time as can be.
         reservation_insert(self.conn, &row, &lines)?;
         let mut reservation = shown(&row, &lines, self.now);
-        event(self.conn, "reservation.held", &reservation, self.now)?;
+        self.tell("reservation.held", &reservation, vec![])?;
         self.take(&lines, LedgerKind::Reserved, row.id, |units| Counters { reserved: units, ..Counters::default() })?;
         reservation.shortages = plan.shortages(&demands);
         let outcome = if reservation.shortages.is_empty() { "held" } else { "partial" };

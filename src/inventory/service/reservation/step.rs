@@ -8,17 +8,18 @@ use super::plan::Demand;
 use super::reserve::sums;
 use super::{Attempt, Done, Setback, shown, state_at};
 use crate::call::Version;
-use crate::clock::{Id, Time};
-use crate::db::Connection;
+use crate::clock::Id;
 use crate::error::{Fault, FieldError};
 use crate::inventory::service::catalogue::check_version;
+use crate::inventory::store::change::changes_insert;
 use crate::inventory::store::event::event_insert;
 use crate::inventory::store::reservation::{
     ReservationLineRow, ReservationRow, reservation_line_ship, reservation_lines, reservation_lock, reservation_update,
 };
 use crate::inventory::store::stock::{Guard, StockKey, locations_active, skus_by_code, stock_level};
 use crate::inventory::{
-    Counters, InventoryError, LedgerKind, Reservation, ReservationLine, ReservationState, Shipment, Shortage,
+    Counters, FieldChange, InventoryError, LedgerKind, Reservation, ReservationLine, ReservationState, Shipment,
+    Shortage,
 };
 
 /// The data of the events `reservation.*`.
@@ -30,15 +31,11 @@ struct EventData<'a> {
     lines: &'a [ReservationLine],
 }
 
-/// Tells of what became of a reservation.
-pub(super) fn event(
-    conn: &mut Connection,
-    kind: &str,
-    reservation: &Reservation,
-    now: Time,
-) -> Result<(), InventoryError> {
-    let Reservation { id, holder, reference, lines, .. } = reservation;
-    Ok(event_insert(conn, kind, *id, &EventData { id: *id, holder, reference, lines }, now)?)
+/// Is it worth a note who did this? A shopper's own steps, and those of the program that sells to him, are what an order is made
+/// of; what else is done with it somebody answers for.
+fn is_noted(actor: &str, kind: &str, holder: &str) -> bool {
+    let is_of_order = matches!(kind, "reservation.shipped" | "reservation.partly_shipped" | "reservation.cancelled");
+    is_of_order || (actor.starts_with("user:") && actor != holder)
 }
 
 fn wrong(state: ReservationState, step: &'static str) -> InventoryError {
@@ -46,6 +43,21 @@ fn wrong(state: ReservationState, step: &'static str) -> InventoryError {
 }
 
 impl Attempt<'_> {
+    /// Tells of what became of a reservation, and what changed of it where somebody answers for that.
+    pub(super) fn tell(
+        &mut self,
+        kind: &str,
+        reservation: &Reservation,
+        fields: Vec<FieldChange>,
+    ) -> Result<(), InventoryError> {
+        let Reservation { id, holder, reference, lines, .. } = reservation;
+        event_insert(self.conn, kind, *id, &EventData { id: *id, holder, reference, lines }, self.now)?;
+        if is_noted(self.actor, kind, holder) {
+            changes_insert(self.conn, self.actor, kind, [(*id, reference.as_str(), fields)], self.now)?;
+        }
+        Ok(())
+    }
+
     /// Locks the reservation: what is decided after this stays true until the transaction ends.
     fn locked(&mut self, id: Id) -> Result<(ReservationRow, Vec<ReservationLineRow>), InventoryError> {
         let row = reservation_lock(self.conn, id)?;
@@ -61,6 +73,7 @@ impl Attempt<'_> {
         lines: &[ReservationLineRow],
         state: ReservationState,
         kind: &str,
+        fields: Vec<FieldChange>,
     ) -> Result<Reservation, InventoryError> {
         let from = std::mem::replace(&mut row.state, state);
         if state == ReservationState::Committed {
@@ -70,7 +83,7 @@ impl Attempt<'_> {
         row.updated_at = self.now;
         reservation_update(self.conn, row, from)?;
         let reservation = shown(row, lines, self.now);
-        event(self.conn, kind, &reservation, self.now)?;
+        self.tell(kind, &reservation, fields)?;
         Ok(reservation)
     }
 
@@ -101,7 +114,7 @@ impl Attempt<'_> {
             ReservationState::Expired => (LedgerKind::Expired, "reservation.expired"),
             _ => (LedgerKind::Released, "reservation.released"),
         };
-        let reservation = self.enter(row, lines, state, event)?;
+        let reservation = self.enter(row, lines, state, event, vec![])?;
         self.shift_all(row.id, lines, kind, |line| Counters { reserved: -line.quantity, ..Counters::default() })?;
         Ok(reservation)
     }
@@ -145,7 +158,7 @@ impl Attempt<'_> {
             }
             state => return Err(wrong(state, "be committed").into()),
         }
-        let reservation = self.enter(&mut row, &lines, ReservationState::Committed, "reservation.committed")?;
+        let reservation = self.enter(&mut row, &lines, ReservationState::Committed, "reservation.committed", vec![])?;
         self.shift_all(id, &lines, LedgerKind::Committed, |line| Counters {
             reserved: -line.quantity,
             allocated: line.quantity,
@@ -168,7 +181,7 @@ impl Attempt<'_> {
             }
             other => other,
         })?;
-        let reservation = self.enter(&mut row, lines, ReservationState::Committed, "reservation.committed")?;
+        let reservation = self.enter(&mut row, lines, ReservationState::Committed, "reservation.committed", vec![])?;
         self.take(lines, LedgerKind::Committed, row.id, |units| Counters { allocated: units, ..Counters::default() })?;
         Ok((reservation, Some("committed")))
     }
@@ -217,7 +230,7 @@ impl Attempt<'_> {
             state => return Err(wrong(state, "be cancelled").into()),
         }
         (row.units, row.value) = sums(&lines, |line| line.shipped);
-        let reservation = self.enter(&mut row, &lines, ReservationState::Cancelled, "reservation.cancelled")?;
+        let reservation = self.enter(&mut row, &lines, ReservationState::Cancelled, "reservation.cancelled", vec![])?;
         self.shift_all(id, &lines, LedgerKind::Cancelled, |line| Counters {
             allocated: line.shipped - line.quantity,
             ..Counters::default()
@@ -237,9 +250,13 @@ impl Attempt<'_> {
             state => return Err(wrong(state, "be shipped").into()),
         }
         let quantities = quantities(&lines, shipment)?;
+        let mut fields = vec![];
         for line in &mut lines {
             let units = quantities.get(&line.place.key).copied().unwrap_or(0);
             if units > 0 {
+                let sku = Some(line.place.sku.clone());
+                let (from, to) = (line.shipped.into(), (line.shipped + units).into());
+                fields.push(FieldChange { field: "shipped".to_owned(), sku, from, to });
                 line.shipped += units;
                 reservation_line_ship(self.conn, id, line.place.key, units)?;
             }
@@ -248,7 +265,7 @@ impl Attempt<'_> {
             true => (ReservationState::Shipped, "reservation.shipped"),
             false => (ReservationState::Committed, "reservation.partly_shipped"),
         };
-        let reservation = self.enter(&mut row, &lines, state, kind)?;
+        let reservation = self.enter(&mut row, &lines, state, kind, fields)?;
         self.hand_out(id, &lines, &quantities)?;
         Ok((reservation, Some("shipped")))
     }
