@@ -54,6 +54,8 @@ pub struct Site {
     clock: SharedClock,
     config: WebConfig,
     currency: String,
+    /// So many units one person may have held, so a cart is good for no more.
+    units_max: i64,
     public_url: String,
     password_length_min: u32,
     texts: Texts,
@@ -79,6 +81,7 @@ impl Site {
             clock,
             config: config.web.clone(),
             currency: config.inventory.currency.clone(),
+            units_max: config.inventory.holder_units_max.into(),
             public_url: config.server.public_url.clone(),
             password_length_min: config.user.password_length_min,
             texts: Texts::load(config.web.locale),

@@ -374,7 +374,7 @@ on_both! {
 
     async fn a_cart_takes_only_what_is_sold_in_quantities_that_make_sense(backend: Backend) {
         let shop = Shop::start(backend).await;
-        for quantity in ["0", "1000", "two"] {
+        for quantity in ["0", "501", "two"] {
             let refused = shop.post("/cart/lines", &[("product", "mug"), ("quantity", quantity)]).await;
             assert_eq!(refused.status(), 422, "{quantity}");
             assert!(refused.text().await.unwrap().contains("id=\"f-quantity-fault\""), "{quantity}");
@@ -383,7 +383,7 @@ on_both! {
         shop.add("1").await;
         let refused = shop.post("/cart", &[("quantity.MUG", "-1")]).await;
         assert_eq!(refused.status(), 422);
-        assert!(refused.text().await.unwrap().contains("Please enter a quantity from 0 to 999"));
+        assert!(refused.text().await.unwrap().contains("Please enter a quantity from 0 to 500."));
         assert_eq!(location(&shop.post("/cart", &[("quantity.MUG", "4")]).await), "/cart");
         // More than there is: told at once with what is left, and nothing is held.
         let short = shop.post("/checkout", &[]).await;
@@ -392,6 +392,45 @@ on_both! {
         assert_eq!(shop.reservations().await, []);
         assert_eq!(location(&shop.post("/cart", &[("remove", "MUG")]).await), "/cart");
         assert_eq!(shop.app.shop.modules.user.cart_get(shop.user).await.unwrap(), []);
+        shop.app.shop.stop().await;
+    }
+
+    async fn a_cart_takes_no_more_than_a_checkout_holds(backend: Backend) {
+        let shop = Shop::start(backend).await;
+        let schema = if backend == Backend::Postgres { "inventory." } else { "" };
+        shop.app.diesel().batch(&format!("UPDATE {schema}stock SET on_hand = 1000"));
+        assert!(shop.text("/products/mug").await.contains("name=\"quantity\" min=\"1\" max=\"500\""));
+        let quantity = async || shop.app.shop.modules.user.cart_get(shop.user).await.unwrap()[0].quantity;
+        shop.add("300").await;
+        let refused = shop.post("/cart/lines", &[("product", "mug"), ("quantity", "300")]).await;
+        assert_eq!((refused.status().as_u16(), quantity().await), (422, 300));
+        let page = refused.text().await.unwrap();
+        assert!(page.contains("At most 500 items can be ordered at a time, and 300 are in your cart already."), "{page}");
+        // A guest's cart as well.
+        let added = shop.app.send("/cart/lines", &[("product", "mug"), ("quantity", "499")]).send().await.unwrap();
+        let cookies = added.headers().get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
+        let cart = cookies.filter_map(|cookie| cookie.split(';').next()).find(|cookie| cookie.starts_with("cart=")).unwrap();
+        let more = shop.app.send("/cart/lines", &[("product", "mug"), ("quantity", "2")]).header("cookie", cart);
+        let refused = more.send().await.unwrap();
+        assert_eq!(refused.status(), 422);
+        assert!(refused.text().await.unwrap().contains("and 499 are in your cart already."));
+
+        // A program puts more in: the page says so at once, and less may be wished for step by step.
+        let token = &shop.token;
+        let lines = json!({ "lines": [{ "sku": "MUG", "quantity": 499 }, { "sku": "OTHER", "quantity": 100 }] });
+        let put = shop.app.request_as(token, Method::PUT, "/api/v1/me/cart/lines").json(&lines).send().await.unwrap();
+        assert_eq!(put.status(), 200);
+        let told = "At most 500 items can be ordered at a time; these are 599 together.";
+        assert!(shop.text("/cart").await.contains(told));
+        let refused = shop.post("/cart", &[("quantity.MUG", "500")]).await;
+        assert_eq!(refused.status(), 422);
+        assert!(refused.text().await.unwrap().contains("these are 600 together"));
+        assert_eq!(location(&shop.post("/cart", &[("quantity.MUG", "450")]).await), "/cart");
+        assert_eq!(location(&shop.post("/cart", &[("remove", "OTHER")]).await), "/cart");
+        // What it takes can be had.
+        assert_eq!(location(&shop.post("/cart", &[("quantity.MUG", "500")]).await), "/cart");
+        let begun = shop.post("/checkout", &[]).await;
+        assert!(location(&begun).starts_with("/checkout/"), "{}", begun.text().await.unwrap());
         shop.app.shop.stop().await;
     }
 

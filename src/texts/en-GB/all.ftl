@@ -3,6 +3,14 @@ nav-cart = Basket
 cart-title = Basket
 cart-empty = Your basket is empty.
 cart-gone = Some things in your basket are not sold any more:
+cart-no-room = At most { $max } items can be ordered at a time, and { $there } { $there ->
+    [one] is
+   *[other] are
+} in your basket already.
+cart-no-room-of-one = At most { $max } of one thing can be ordered at a time, and { $there } of this { $there ->
+    [one] is
+   *[other] are
+} in your basket already.
 product-add = Add to basket
 flash-added = It is in your basket.
 flash-cart-changed = Your basket was changed.

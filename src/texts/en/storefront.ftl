@@ -87,7 +87,16 @@ cart-only-left = { $left ->
     [one] Only one is left.
    *[other] Only { $left } are left.
 }
-cart-quantity-range = Please enter a quantity from 0 to { $max }
+cart-quantity-range = Please enter a quantity from 0 to { $max }.
+cart-too-many = At most { $max } items can be ordered at a time; these are { $n } together. Please order fewer.
+cart-no-room = At most { $max } items can be ordered at a time, and { $there } { $there ->
+    [one] is
+   *[other] are
+} in your cart already.
+cart-no-room-of-one = At most { $max } of one thing can be ordered at a time, and { $there } of this { $there ->
+    [one] is
+   *[other] are
+} in your cart already.
 flash-added = It is in your cart.
 flash-cart-changed = Your cart was changed.
 cart-open = Goods of your cart are being kept for you.

@@ -62,6 +62,8 @@ struct Page<'a> {
     open: Option<Id>,
     /// Codes of lines that are no longer sold.
     gone: Vec<String>,
+    /// It has more than can be ordered at a time.
+    too_many: Option<String>,
     total: Money,
 }
 
@@ -88,11 +90,38 @@ pub(super) async fn show(shell: &Shell, form: &Form, short: &[Shortage]) -> ApiR
     let some_left = lines.iter().any(|line| line.quantity > missing(line));
     let total = lines.iter().map(|line| line.total.amount).fold(0, i64::saturating_add);
     let total = Money { amount: total, currency: shell.site.currency.clone() };
+    let too_many = too_many(shell, &wanted);
     let mut form = std::borrow::Cow::Borrowed(form);
     if !shortages.is_empty() {
         form.to_mut().refuse(Problem::new(ErrorCode::OutOfStock, ""))?;
     }
-    shell.form(&form, &Page { shell, form: &form, lines, shortages, some_left, open, gone, total })
+    shell.form(&form, &Page { shell, form: &form, lines, shortages, some_left, open, gone, too_many, total })
+}
+
+/// The most of one thing that the shop's pages take into a cart: no more than a checkout may hold.
+pub(super) fn quantity_max(shell: &Shell) -> i64 {
+    CART_QUANTITY_MAX.min(shell.site.units_max)
+}
+
+fn units(lines: &[CartLine]) -> i64 {
+    lines.iter().map(|line| line.quantity).sum()
+}
+
+/// That a cart has more than a checkout may hold.
+fn too_many(shell: &Shell, lines: &[CartLine]) -> Option<String> {
+    let (units, max) = (units(lines), shell.site.units_max);
+    (units > max).then(|| shell.t2("cart-too-many", "max", max, "n", units))
+}
+
+/// Why so many more do not go into the cart, and how many are there.
+fn no_room(shell: &Shell, lines: &[CartLine], more: &CartLine) -> Option<String> {
+    let (max, there) = (shell.site.units_max, units(lines));
+    if there + more.quantity > max {
+        return Some(shell.t2("cart-no-room", "max", max, "there", there));
+    }
+    let max = quantity_max(shell);
+    let there = lines.iter().find(|line| line.sku == more.sku).map_or(0, |line| line.quantity);
+    (there + more.quantity > max).then(|| shell.t2("cart-no-room-of-one", "max", max, "there", there))
 }
 
 /// What is in the cart.
@@ -126,7 +155,7 @@ pub(super) async fn lines(shell: &Shell, form: &Form, wanted: &[CartLine]) -> Ap
         let typed = form.optional(&name).unwrap_or_else(|| quantity.to_string());
         let field =
             form.input(&name, shell.t("product-quantity")).about(&offer.product.title).holds(typed).kind("number");
-        let field = field.keys("numeric").size("short").required();
+        let field = field.range(0, quantity_max(shell)).keys("numeric").size("short").required();
         lines.push(Line { field, quantity: *quantity, offer: offer.clone(), total, warning });
     }
     Ok((lines, gone))
@@ -141,9 +170,9 @@ pub(super) async fn add(shell: Shell, mut form: Form) -> ApiResult {
     let Some(sku) = chosen(&product, &form) else {
         return Ok(shell.go_saying(format!("/products/{}", product.handle), "flash-no-such-choice"));
     };
-    let quantity = form.get("quantity").parse().unwrap_or(0);
-    if !(1..=CART_QUANTITY_MAX).contains(&quantity) {
-        form.fault("quantity", shell.t1("product-quantity-range", "max", CART_QUANTITY_MAX));
+    let (quantity, max) = (form.get("quantity").parse().unwrap_or(0), quantity_max(&shell));
+    if !(1..=max).contains(&quantity) {
+        form.fault("quantity", shell.t1("product-quantity-range", "max", max));
         return refused(&shell, &product, &form).await;
     }
     let found = shell.site.inventory.availability(vec![sku.code.clone()]).await?;
@@ -151,6 +180,10 @@ pub(super) async fn add(shell: Shell, mut form: Form) -> ApiResult {
         return Ok(shell.go_saying(chosen_address(&product, sku), "flash-sold-out"));
     }
     let line = CartLine { sku: sku.code.clone(), quantity };
+    if let Some(text) = no_room(&shell, &wanted(&shell).await?, &line) {
+        form.fault("quantity", text);
+        return refused(&shell, &product, &form).await;
+    }
     let response = shell.go_saying("/cart", "flash-added");
     match shell.person {
         Some(person) => match shell.site.user.cart_add(person.id, vec![line]).await {
@@ -162,7 +195,7 @@ pub(super) async fn add(shell: Shell, mut form: Form) -> ApiResult {
         },
         None => {
             let mut lines = shell.guest_cart.clone();
-            put(&mut lines, line, |old, new| (old + new).min(CART_QUANTITY_MAX));
+            put(&mut lines, line, |old, new| old + new);
             keep(&shell, response, &lines).await
         }
     }
@@ -170,11 +203,12 @@ pub(super) async fn add(shell: Shell, mut form: Form) -> ApiResult {
 
 /// Sets the quantities that the form names (`quantity.CODE`), or takes a line out (`remove`).
 pub(super) async fn change(shell: Shell, mut form: Form) -> ApiResult {
+    let max = quantity_max(&shell);
     let mut changes = Vec::new();
     let mut bad = Vec::new();
     for (sku, quantity) in form.all("quantity.") {
         match quantity.parse() {
-            Ok(quantity @ 0..=CART_QUANTITY_MAX) => changes.push(CartLine { sku: sku.to_owned(), quantity }),
+            Ok(quantity) if (0..=max).contains(&quantity) => changes.push(CartLine { sku: sku.to_owned(), quantity }),
             _ => bad.push(format!("quantity.{sku}")),
         }
     }
@@ -184,7 +218,11 @@ pub(super) async fn change(shell: Shell, mut form: Form) -> ApiResult {
         changes.push(CartLine { sku, quantity: 0 });
     }
     for name in bad {
-        form.fault(&name, shell.t1("cart-quantity-range", "max", CART_QUANTITY_MAX));
+        form.fault(&name, shell.t1("cart-quantity-range", "max", max));
+    }
+    let before = wanted(&shell).await?;
+    if let Some((sku, text)) = raised_too_far(&shell, &before, &changes) {
+        form.fault(&format!("quantity.{sku}"), text);
     }
     if !form.is_good() {
         return show(&shell, &form, &[]).await;
@@ -206,6 +244,16 @@ pub(super) async fn change(shell: Shell, mut form: Form) -> ApiResult {
             keep(&shell, response, &lines).await
         }
     }
+}
+
+/// The first line that was raised, and why, where the whole cart becomes more than can be ordered. Less may always be wished for.
+fn raised_too_far(shell: &Shell, before: &[CartLine], changes: &[CartLine]) -> Option<(String, String)> {
+    let mut after = before.to_vec();
+    changes.iter().for_each(|change| put(&mut after, change.clone(), |_, new| new));
+    let old = |sku: &str| before.iter().find(|line| line.sku == sku).map_or(0, |line| line.quantity);
+    let raised = changes.iter().find(|change| change.quantity > old(&change.sku))?;
+    let text = too_many(shell, &after).filter(|_| units(&after) > units(before))?;
+    Some((raised.sku.clone(), text))
 }
 
 /// Gives a guest's cart to the person that he turned out to be, and ends the guest's.

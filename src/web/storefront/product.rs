@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use actix_web::{HttpRequest, web};
 use askama::Template;
 
+use super::cart::quantity_max;
 use super::choice::{Choices, choices, nearest};
 use super::listing::{address, trail};
 use crate::error::{ErrorCode, Problem};
@@ -80,7 +81,7 @@ impl Stock {
             Some(AvailabilityStatus::Backorder) => ("later", shell.t("stock-backorder")),
             Some(AvailabilityStatus::SoldOut) | None => ("out", shell.t("stock-out")),
         };
-        Stock { kind, text, can_be_had: kind != "out", left: left.unwrap_or(99) }
+        Stock { kind, text, can_be_had: kind != "out", left: left.unwrap_or(i64::MAX).min(quantity_max(shell)) }
     }
 }
 
