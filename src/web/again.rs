@@ -11,6 +11,7 @@ use askama::Template;
 use super::Shell;
 use super::form::{Form, Input, OUTDATED, TOKEN, label};
 use super::shell::local;
+use crate::clock::Id;
 use crate::error::{ErrorCode, Problem};
 use crate::http::ApiError;
 
@@ -20,11 +21,33 @@ const SHOWN_CHARS: usize = 200;
 /// What pages put into their forms themselves.
 const MACHINE: [&str; 6] = [TOKEN, "key", "version", "token", "next", "from"];
 
+/// Of the pages' selects, whose values are words: by the fields' last words, the groups of texts that name the values.
+const CHOICES: [(&str, &str); 4] =
+    [("status", "product"), ("role", "people-role"), ("counter", "counter"), ("country", "country")];
+
+/// In the frame of the pages that the form belongs to.
 #[derive(Template)]
 #[template(path = "again.html")]
-struct Page<'a> {
+struct ShopPage<'a> {
+    shell: &'a Shell,
+    sent: Sent<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "admin/again.html")]
+struct AdminPage<'a> {
+    shell: &'a Shell,
+    sent: Sent<'a>,
+}
+
+/// What is sent, and the button that does so.
+#[derive(Template)]
+#[template(path = "again-form.html")]
+struct Sent<'a> {
     shell: &'a Shell,
     address: String,
+    /// Where to go instead.
+    back: &'static str,
     /// The names and values that are sent as they are.
     hidden: Vec<(&'a str, &'a str)>,
     /// What of them people have typed, by the fields' labels.
@@ -36,6 +59,8 @@ struct Page<'a> {
     /// No page carries these back: they are typed anew.
     passwords: Vec<Input>,
 }
+
+impl askama::filters::HtmlSafe for Sent<'_> {}
 
 /// The answer to a form without the token.
 pub(super) async fn ask(request: &HttpRequest, mut form: Form) -> Error {
@@ -57,13 +82,19 @@ pub(super) async fn ask(request: &HttpRequest, mut form: Form) -> Error {
         Ok(person) => person.map_or(String::new(), |person| person.email),
         Err(error) => return error.into(),
     };
-    match shell.form(&form, &page(&shell, &form, email)) {
+    let is_admin = shell.address.split(['/', '?']).nth(1) == Some("admin");
+    let sent = sent(&shell, &form, email, if is_admin { "/admin" } else { "/" });
+    let page = match is_admin {
+        true => shell.form(&form, &AdminPage { shell: &shell, sent }),
+        false => shell.form(&form, &ShopPage { shell: &shell, sent }),
+    };
+    match page {
         Ok(response) => InternalError::from_response(outdated(), response).into(),
         Err(error) => error.into(),
     }
 }
 
-fn page<'a>(shell: &'a Shell, form: &'a Form, email: String) -> Page<'a> {
+fn sent<'a>(shell: &'a Shell, form: &'a Form, email: String, back: &'static str) -> Sent<'a> {
     let is_password = |name: &str| name.ends_with("password");
     let fill = |name: &str| if name.starts_with("new") { "new-password" } else { "current-password" };
     let field = |name: &str| form.input(name, label(shell, name)).kind("password").auto(fill(name)).required();
@@ -73,14 +104,31 @@ fn page<'a>(shell: &'a Shell, form: &'a Form, email: String) -> Page<'a> {
         Some((end, _)) => format!("{}…", &value[..end]),
         None => value.to_owned(),
     };
-    let shown = hidden.iter().filter(typed).take(SHOWN).map(|(name, value)| (label(shell, name), cut(value)));
-    Page {
+    let shown = hidden
+        .iter()
+        .filter(typed)
+        .take(SHOWN)
+        .map(|(name, value)| (label(shell, name), cut(&said(shell, name, value))));
+    Sent {
         shell,
         address: local(&shell.address),
+        back,
         email,
         shown: shown.collect(),
         more: hidden.iter().filter(typed).count().saturating_sub(SHOWN),
         passwords: form.fields().map(|(name, _)| name).filter(|name| is_password(name)).map(field).collect(),
         hidden,
+    }
+}
+
+/// A value as its page shows it: ids and codes say nothing to people.
+fn said(shell: &Shell, name: &str, value: &str) -> String {
+    if let Ok(id) = value.parse::<Id>() {
+        let category = shell.menu.iter().find(|category| category.id == id);
+        return category.map_or_else(|| shell.t("again-as-chosen"), |category| category.path.clone());
+    }
+    match CHOICES.iter().find(|(field, _)| name.rsplit('.').next() == Some(field)) {
+        Some((_, group)) => shell.word(group, value),
+        None => value.to_owned(),
     }
 }

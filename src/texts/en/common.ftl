@@ -55,6 +55,7 @@ again-text = The page was opened before you logged in, or with another session o
 again-as = You are logged in as { $email }: it will be done in this account.
 again-nothing = It carries nothing that you typed: it does what its address says.
 again-what = This will be sent
+again-as-chosen = as chosen
 again-where = It goes to
 again-button = Send it again
 again-leave = Do not send it

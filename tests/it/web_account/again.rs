@@ -28,7 +28,7 @@ on_both! {
         page.says(&format!("You are logged in as {ANN}"));
         page.says("action=\"/account/profile\"");
         page.says("name=\"name\" value=\"Ann &#34;Quote&#34; &#60;b&#62;Example&#60;/b&#62;\"");
-        page.says("<dd>12 345</dd>");
+        page.says("<dd class=\"kept\">12 345</dd>");
         page.is_silent_of("You may not do this");
         page.is_silent_of(&old);
         assert_eq!(page.headers["cache-control"], "no-store");
@@ -45,6 +45,30 @@ on_both! {
         let refused = ann.send(request).await;
         assert_eq!((refused.status, &refused.headers["content-type"]), (403, &"application/problem+json".parse().unwrap()));
         refused.says("\"form_outdated\"");
+    }
+
+    async fn what_staff_have_typed_is_shown_as_their_page_shows_it(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let token = app.token("staff@example.com", Role::Staff).await;
+        let body = serde_json::json!({ "name": "Kitchen", "slug": "kitchen" });
+        let made = app.request_as(&token, reqwest::Method::POST, "/api/v1/categories").json(&body).send().await.unwrap();
+        let category: serde_json::Value = made.json().await.unwrap();
+        let id = category["id"].as_str().unwrap();
+        let mut staff = Browser::of(&app, "staff@example.com").await;
+        let other = "019345f0-7c1e-7d3a-9b51-2f1c8a0b6c5d";
+        let fields = [("title", "Mug"), ("category_id", id), ("status", "draft"), ("description_html", "One\r\nTwo"), ("saved", other)];
+        let page = staff.send_with("old", "/admin/products/new", &fields).await;
+        assert_eq!(page.status, 403);
+        // In the frame of the admin pages, and it leads back there.
+        page.says("<nav class=\"side\"");
+        page.says("<a href=\"/admin\">Do not send it</a>");
+        page.says("<dt>Category</dt><dd class=\"kept\">kitchen</dd>");
+        page.says("<dd class=\"kept\">Draft</dd>");
+        page.says("<dd class=\"kept\">as chosen</dd>");
+        page.says("<dd class=\"kept\">One\r\nTwo</dd>");
+        // What is sent is still the id.
+        page.says(&format!("name=\"category_id\" value=\"{id}\""));
+        page.is_silent_of(&format!("<dd class=\"kept\">{id}"));
     }
 
     async fn passwords_are_asked_for_anew(backend: Backend) {
