@@ -171,6 +171,32 @@ on_both! {
         assert_eq!(led(&app, "/categories/home/baskets").await, (301, "/categories/baskets".into()));
         app.shop.stop().await;
     }
+
+    async fn a_search_within_a_category_is_its_page(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let kitchen = category(&app, "Kitchen", None).await;
+        let cups = category(&app, "Cups", Some(&kitchen)).await;
+        for (handle, place) in [("in-cups", Some(cups.id)), ("in-none", None)] {
+            make(&app, NewProduct { category_id: place, ..new(handle, ProductStatus::Active, 1) }).await;
+        }
+        let (status, place) = led(&app, "/search?q=product&category=kitchen%2Fcups&in_stock=&sort=price&cursor=old").await;
+        assert_eq!((status, &*place), (301, "/categories/kitchen/cups?q=product&sort=price"));
+        let page = text(&app, &place).await;
+        assert!(page.contains("Product in-cups") && !page.contains("Product in-none"), "{page}");
+        // The words stay while other filters are set, are seen to be in force, and can be taken out.
+        assert!(page.contains("<input type=\"hidden\" name=\"q\" value=\"product\">"), "{page}");
+        assert!(page.contains("href=\"/categories/kitchen/cups?sort=price\"><span class=\"unseen\">Remove the filter </span>“product”"), "{page}");
+        let page = text(&app, "/categories/kitchen/cups?q=nothing-like-it").await;
+        assert!(page.contains("<a class=\"button quiet\" href=\"/categories/kitchen/cups\">Remove all filters</a>"), "{page}");
+        // As with the page itself: a former path leads on, one that never was is told.
+        let patch = CategoryPatch { slug: Some("mugs".into()), ..CategoryPatch::default() };
+        app.shop.modules.inventory.category_update(&call(), cups.id, None, patch).await.unwrap();
+        app.clock.advance(std::time::Duration::from_secs(4));
+        assert_eq!(led(&app, "/search?category=kitchen/cups").await, (301, "/categories/kitchen/mugs".to_owned()));
+        assert_eq!(led(&app, "/search?category=none").await.0, 404);
+        assert_eq!(led(&app, "/search?category=&q=product").await.0, 200);
+        app.shop.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

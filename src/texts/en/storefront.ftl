@@ -35,6 +35,7 @@ listing-total = { $n ->
 listing-none = Nothing fits. Try fewer filters or other words.
 listing-unfiltered = Remove all filters
 listing-look = Or look around
+filter-words = “{ $words }”
 filter-from = From { $price }
 filter-to = To { $price }
 sort-relevance = Best match

@@ -17,8 +17,8 @@ const PAGE: u32 = 24;
 const FACETS_SHOWN: usize = 12;
 /// So much of what is looked for stands in the heading.
 const WORDS_SHOWN: usize = 80;
-/// The parameters that are filters, and the place in the list that they make.
-const FILTERS: [&str; 6] = ["vendor", "tag", "price_min", "price_max", "in_stock", "cursor"];
+/// The parameters that are filters, and the place in the list that they make; in a search the first, its words, is none.
+const FILTERS: [&str; 7] = ["q", "vendor", "tag", "price_min", "price_max", "in_stock", "cursor"];
 
 const SORTS: [(&str, ProductSort); 6] = [
     ("relevance", ProductSort::Relevance),
@@ -57,22 +57,32 @@ struct Listing<'a> {
 }
 
 pub(super) async fn category(shell: Shell, request: HttpRequest, path: web::Path<String>) -> ApiResult {
-    let of = |path: &str| shell.menu.iter().find(|category| category.path == path);
-    if let (None, Some(there)) = (of(&path), path.strip_suffix('/').and_then(of)) {
-        let address = address(&format!("/categories/{}", there.path), &Form::of_query(&request), &[], None);
-        return Ok(shell.moved(address));
+    match shell.menu.iter().find(|category| category.path == *path) {
+        Some(here) => listing(&shell, &request, Some(here)).await,
+        None => {
+            let there = format!("/categories/{}", place(&shell, &path).await?);
+            Ok(shell.moved(address(&there, &Form::of_query(&request), &[], None)))
+        }
     }
-    let missing = || Problem::new(ErrorCode::NotFound, format!("There is no category {:?}.", path.as_str()));
-    let Some(here) = of(&path) else {
-        // It may have been moved.
-        let path = format!("/categories/{}", shell.site.inventory.category_moved(&path).await?.ok_or_else(missing)?);
-        return Ok(shell.moved(address(&path, &Form::of_query(&request), &[], None)));
-    };
-    listing(&shell, &request, Some(here)).await
 }
 
+/// A search within a category has that category's page.
 pub(super) async fn search(shell: Shell, request: HttpRequest) -> ApiResult {
-    listing(&shell, &request, None).await
+    let form = Form::of_query(&request);
+    let Some(category) = form.optional("category") else { return listing(&shell, &request, None).await };
+    let there = format!("/categories/{}", place(&shell, &category).await?);
+    // A place in the list of the search is none in the category's.
+    Ok(shell.moved(address(&there, &form, &["category", "cursor"], None)))
+}
+
+/// Where the category is whose path this is or was.
+async fn place(shell: &Shell, path: &str) -> ApiResult<String> {
+    let short = path.strip_suffix('/').unwrap_or(path);
+    if let Some(there) = shell.menu.iter().find(|category| category.path == short) {
+        return Ok(there.path.clone());
+    }
+    let missing = || Problem::new(ErrorCode::NotFound, format!("There is no category {path:?}."));
+    Ok(shell.site.inventory.category_moved(path).await?.ok_or_else(missing)?)
 }
 
 async fn listing(shell: &Shell, request: &HttpRequest, here: Option<&Category>) -> ApiResult {
@@ -106,8 +116,8 @@ async fn listing(shell: &Shell, request: &HttpRequest, here: Option<&Category>) 
         cards: page.items.iter().map(|product| Card::of(shell, product)).collect(),
         vendors: choices(shell, &facets.vendors, form.get("vendor")),
         tags: choices(shell, &facets.tags, form.get("tag")),
-        filters: filters(shell, &path, &form),
-        unfiltered: address(&path, &form, &FILTERS, None),
+        filters: filters(shell, &path, &form, is_search),
+        unfiltered: address(&path, &form, if is_search { &FILTERS[1..] } else { &FILTERS }, None),
         price_hint: shell.t2("listing-price-range", "low", low, "high", high),
         currency: shell.site.currency.clone(),
         first: form.optional("cursor").map(|_| address(&path, &form, &["cursor"], None)),
@@ -180,9 +190,13 @@ fn choices(shell: &Shell, facet: &[FacetCount], chosen: &str) -> Vec<(String, St
     choices
 }
 
-fn filters(shell: &Shell, path: &str, form: &Form) -> Vec<(String, String)> {
+fn filters(shell: &Shell, path: &str, form: &Form, is_search: bool) -> Vec<(String, String)> {
     let without = |name| address(path, form, &[name, "cursor"], None);
     let mut filters = Vec::new();
+    // On a search's own page its words stand in the heading.
+    if let (false, Some(words)) = (is_search, form.optional("q")) {
+        filters.push((shell.t1("filter-words", "words", heading(&words)), without("q")));
+    }
     for name in ["vendor", "tag"] {
         if let Some(value) = form.optional(name) {
             filters.push((value, without(name)));
