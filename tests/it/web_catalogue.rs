@@ -104,12 +104,18 @@ on_both! {
     async fn old_addresses_lead_to_the_new_ones(backend: Backend) {
         let app = TestApp::start(backend).await;
         make(&app, new("cap", ProductStatus::Active, 1)).await;
+        let place = emporium::inventory::NewLocation { code: "MAIN".into(), name: "Main".into(), address: Default::default(), priority: 0 };
+        app.shop.modules.inventory.location_create(&call(), place).await.unwrap();
         rename(&app, "cap", "wool-cap").await;
         rename(&app, "wool-cap", "watch-cap").await;
         for old in ["cap", "wool-cap"] {
             assert_eq!(led(&app, &format!("/products/{old}?option1=x")).await, (301, "/products/watch-cap?option1=x".into()));
             let api = app.request(reqwest::Method::GET, &format!("/api/v1/products/{old}")).send().await.unwrap();
             assert_eq!(api.status(), 404, "ids are for programs");
+            // Of a page that was open meanwhile.
+            let fields = [("product", old), ("option1", "a value 0"), ("option2", "b value 0"), ("option3", "c value 0"), ("quantity", "1")];
+            let added = app.send("/cart/lines", &fields).send().await.unwrap();
+            assert_eq!((added.status().as_u16(), &added.headers()["location"]), (303, &"/cart".parse().unwrap()), "{old}");
         }
         // Back to a former one, and a former one that another product takes.
         rename(&app, "watch-cap", "cap").await;
@@ -123,6 +129,7 @@ on_both! {
         let draft = ProductPatch { status: Some(ProductStatus::Draft), ..ProductPatch::default() };
         app.shop.modules.inventory.product_update(&call(), ProductKey::from("other"), None, draft).await.unwrap();
         assert_eq!(led(&app, "/products/wool-cap").await.0, 404);
+        assert_eq!(app.send("/cart/lines", &[("product", "wool-cap"), ("quantity", "1")]).send().await.unwrap().status(), 404);
         app.shop.modules.inventory.product_delete(&call(), ProductKey::from("other"), None).await.unwrap();
         assert_eq!((led(&app, "/products/wool-cap").await.0, led(&app, "/products/none").await.0), (404, 404));
         app.shop.stop().await;

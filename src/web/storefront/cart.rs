@@ -5,11 +5,11 @@ use actix_web::HttpResponse;
 use askama::Template;
 
 use super::checkout;
-use super::product::{Stock, chosen, chosen_address, picture, refused};
+use super::product::{Found, Stock, chosen, chosen_address, find, picture, refused};
 use crate::clock::Id;
 use crate::error::{ErrorCode, Fault, Problem};
 use crate::http::ApiResult;
-use crate::inventory::{Image, Money, ProductKey, ProductStatus, Shortage, SkuOffer};
+use crate::inventory::{Image, Money, Product, ProductStatus, Shortage, SkuOffer};
 use crate::user::{CART_LINES_MAX, CART_QUANTITY_MAX, CartLine};
 use crate::web::form::Input;
 use crate::web::shell::CART;
@@ -163,10 +163,9 @@ pub(super) async fn lines(shell: &Shell, form: &Form, wanted: &[CartLine]) -> Ap
 
 /// Adds a product in the chosen options.
 pub(super) async fn add(shell: Shell, mut form: Form) -> ApiResult {
-    let handle = form.text("product");
-    let found = shell.site.inventory.product_get(ProductKey::from(handle.as_str())).await?;
-    let missing = || Problem::new(ErrorCode::NotFound, format!("There is no product {handle:?}."));
-    let product = found.filter(|product| product.status == ProductStatus::Active).ok_or_else(missing)?;
+    let is_sold = |product: &Product| product.status == ProductStatus::Active;
+    // The page may have been open since before the product got another handle.
+    let (Found::Here(product) | Found::Moved(product)) = find(&shell, form.get("product"), is_sold).await?;
     let Some(sku) = chosen(&product, &form) else {
         return Ok(shell.go_saying(format!("/products/{}", product.handle), "flash-no-such-choice"));
     };

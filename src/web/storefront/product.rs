@@ -88,21 +88,36 @@ impl Stock {
 pub(super) async fn product(shell: Shell, request: HttpRequest, handle: web::Path<String>) -> ApiResult {
     let form = Form::of_query(&request);
     let is_seen = |product: &Product| product.status == ProductStatus::Active || shell.is_staff();
-    let inventory = &shell.site.inventory;
-    let Some(product) = inventory.product_get(ProductKey::from(handle.as_str())).await?.filter(is_seen) else {
-        // Its handle may have been changed.
-        let now = inventory.product_moved(&handle).await?;
-        let moved = match now {
-            Some(now) => inventory.product_get(ProductKey::Handle(now)).await?.filter(is_seen),
-            None => None,
-        };
-        let missing = || Problem::new(ErrorCode::NotFound, format!("There is no product {:?}.", handle.as_str()));
-        let path = format!("/products/{}", moved.ok_or_else(missing)?.handle);
-        return Ok(shell.moved(address(&path, &form, &[], None)));
+    let product = match find(&shell, &handle, is_seen).await? {
+        Found::Here(product) => product,
+        Found::Moved(product) => {
+            let path = format!("/products/{}", product.handle);
+            return Ok(shell.moved(address(&path, &form, &[], None)));
+        }
     };
     let availability = availability(&shell, &product).await?;
     // What stands in the address chooses; it is not sent yet.
     shell.html(&page(&shell, &product, &availability, &form, "1"))
+}
+
+/// A product by its handle, or by one that it had before.
+pub(super) enum Found {
+    Here(Product),
+    Moved(Product),
+}
+
+/// The product of this handle, where it may be seen; what has none is an error.
+pub(super) async fn find(shell: &Shell, handle: &str, is_seen: impl Fn(&Product) -> bool) -> ApiResult<Found> {
+    let inventory = &shell.site.inventory;
+    if let Some(product) = inventory.product_get(ProductKey::from(handle)).await?.filter(&is_seen) {
+        return Ok(Found::Here(product));
+    }
+    let moved = match inventory.product_moved(handle).await? {
+        Some(now) => inventory.product_get(ProductKey::Handle(now)).await?.filter(&is_seen),
+        None => None,
+    };
+    let missing = || Problem::new(ErrorCode::NotFound, format!("There is no product {handle:?}."));
+    Ok(Found::Moved(moved.ok_or_else(missing)?))
 }
 
 /// The product again, with what was chosen and why it is not in the cart.
