@@ -261,8 +261,11 @@ impl Shell {
 
     /// Where to go for what it says: the address and its name.
     pub(in crate::web) fn flash_link(&self) -> Option<(&'static str, String)> {
-        let is_unverified = self.flash.as_deref() == Some("flash-unverified");
-        is_unverified.then(|| ("/account", self.t("account-unverified-button")))
+        match self.flash.as_deref()? {
+            "flash-unverified" => Some(("/account", self.t("account-unverified-button"))),
+            "flash-ordered" => Some(("/orders", self.t("nav-orders"))),
+            _ => None,
+        }
     }
 
     /// What the page's title begins with: those who hear the page hear first that something is wrong.

@@ -135,7 +135,9 @@ async fn buys_and_cancels(browser: &Browser, scripts: bool) {
     browser.shows("1 High Street").await;
     browser.audit().await;
 
-    browser.go("/orders").await;
+    // It says where the order is found from now on.
+    browser.click("main .flash a").await;
+    assert_eq!(browser.path().await, "/orders");
     browser.shows("Being prepared").await;
     browser.audit().await;
     browser.click("main .plainlist a").await;

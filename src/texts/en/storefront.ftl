@@ -135,7 +135,7 @@ checkout-ended-text = The goods went back to the shop, so that others can buy th
 checkout-ended-gone = Meanwhile these have gone:
 checkout-to-cart = Back to the cart
 flash-checkout-left = The goods went back to the shop. Your cart is as it was.
-flash-ordered = Thank you! Your order is placed.
+flash-ordered = Thank you! Your order is placed. No mail is sent about it; you find it at any time under
 
 # Orders
 orders-none = You have not ordered anything yet.
