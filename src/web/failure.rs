@@ -31,7 +31,10 @@ pub(super) fn show(site: &web::Data<Site>, asked: &Asked, problem: &ProblemBody)
     let mut shell = Shell::bare(site.clone(), asked.address.clone());
     shell.menu = site.kept_menu();
     shell.person = asked.caller.as_ref().and_then(Person::of);
-    let of_status = |what: &str| shell.find1(&format!("failure-{what}-{}", problem.status), "n", 0_i64);
+    let find = |key: String| shell.find1(&key, "n", 0_i64);
+    // Of a page that was only asked for, some texts say nothing of forms.
+    let of_reading = |what: &str| find(format!("failure-{what}-{}-read", problem.status)).filter(|_| asked.is_read);
+    let of_status = |what: &str| of_reading(what).or_else(|| find(format!("failure-{what}-{}", problem.status)));
     let of_kind = || match problem.status {
         500.. => (shell.t("failure-title-500"), shell.t("failure-advice-500")),
         _ => (shell.t("failure-title-400"), shell.t("failure-advice-400")),

@@ -1,6 +1,6 @@
 //! What people forget: who may name whom, how long things get, and that the README's tree is true.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 const FILE_LINES_MAX: usize = 500;
@@ -221,6 +221,36 @@ fn the_readmes_tree_is_true() {
             assert!(named.contains(&name) || of_file || of_parts, "the README's tree does not name {name}");
         }
     }
+}
+
+/// Fields of these names have several labels: a code is a SKU's or a location's; and nothing is told of what is looked for.
+const CALLED_OTHERWISE: [&str; 2] = ["code", "q"];
+
+#[test]
+fn fields_are_called_the_same_above_a_form_and_in_it() {
+    let files_of_texts = files("src/texts/en", ".ftl");
+    let lines = files_of_texts.iter().flat_map(|(_, text)| text.lines());
+    let texts: BTreeMap<&str, &str> = lines.filter_map(|line| line.split_once(" = ")).collect();
+    let (mut faults, mut seen) = (Vec::new(), 0);
+    for (file, text) in files("src/web/templates", ".html") {
+        for part in text.split("input(\"").skip(1) {
+            let Some((name, rest)) = part.split_once("\", shell.t(\"") else { continue };
+            let name = name.rsplit('.').next().unwrap_or_default();
+            if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') || CALLED_OTHERWISE.contains(&name) {
+                continue;
+            }
+            let key = rest.split('"').next().unwrap_or_default();
+            let above = texts.get(&*format!("label-{}", name.replace('_', "-")));
+            let Some((at, above)) = texts.get(key).zip(above) else { continue };
+            seen += 1;
+            let [low, short] = [at.to_lowercase(), above.to_lowercase()];
+            if !low.contains(&short) && !short.contains(&low) {
+                faults.push(format!("{file}: {name} is {at:?} on its page and {above:?} above it"));
+            }
+        }
+    }
+    assert!(seen > 30, "only {seen} fields are read");
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
 #[test]

@@ -309,6 +309,8 @@ async fn errors_are_pages_for_people_and_problems_for_programs() {
     let text = refused.text().await.unwrap();
     // Not in the words that programs are told.
     assert!(text.contains("You may not do this") && !text.contains("This needs the role"), "{text}");
+    // No form was sent.
+    assert!(text.contains("This page is for others.") && !text.contains("before you send the form"), "{text}");
 
     let mut limited = app.page("/").send().await.unwrap();
     for _ in 0..20 {

@@ -67,6 +67,7 @@ failure-title-400 = This did not work
 failure-advice-400 = The shop could not do what your browser asked for.
 failure-title-403 = You may not do this
 failure-advice-403 = If you think that you should, log in with another account, or load the page again before you send the form.
+failure-advice-403-read = This page is for others. If you think that you should see it, log in with another account.
 failure-title-404 = There is no such page
 failure-advice-404 = It may have moved, or the address has a mistake. The search at the top finds products.
 failure-title-409 = This is not possible now
