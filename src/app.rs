@@ -33,6 +33,7 @@ use crate::web::{self as pages, Site};
 mod background;
 pub mod deliveries;
 mod facts;
+mod waiting;
 
 use background::Board;
 use facts::Running;
@@ -242,6 +243,7 @@ fn public_server(
     let show = web::Data::from(pages::show(site.clone()));
     let secure = web::Data::new(SecureHeaders::of(&server));
     let app_config = config.server.clone();
+    let orders: Arc<dyn user::routes::Orders> = Arc::new(waiting::Waiting(modules.inventory.clone()));
     let figures = web::Data::new(Kept::<(StockSummary, ReservationSummary)>::default());
     let workers = match server.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -251,6 +253,7 @@ fn public_server(
         let (app, _) = App::new()
             .app_data(web::Data::from(modules.inventory.clone()))
             .app_data(web::Data::from(modules.user.clone()))
+            .app_data(web::Data::from(orders.clone()))
             .app_data(site.clone())
             .app_data(show.clone())
             .app_data(secure.clone())

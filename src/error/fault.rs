@@ -82,6 +82,7 @@ faults! {
     SetUpAlready       "set_up_already"       "This shop has an admin already: log in.";
     SetUpAddressTaken  "set_up_address_taken" "There is an account with this address already. Take another address; or run `emporium user create-admin ADDRESS` where the shop runs: it makes that account an admin, whose password stays the one that was registered.";
     AddressesFull      "addresses_full"       { max: i64 } "at most {max} addresses are kept";
+    OrdersWaiting      "orders_waiting"       "orders of this account are not shipped yet: wait for them, or cancel them first";
     CartFull           "cart_full"            { max: usize } "a cart has at most {max} lines";
 
     // Goods.

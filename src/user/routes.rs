@@ -20,6 +20,8 @@ mod auth;
 mod cart;
 mod delivery;
 
+pub use account::Orders;
+
 /// Adds all routes of the module.
 pub fn configure(config: &mut ServiceConfig) {
     account::configure(config);

@@ -154,7 +154,6 @@ delete-gone = Your name, e-mail address, phone, addresses, cart and password are
 delete-orders = The shop keeps what you ordered, and the name and address that each order went to: it must be able to show what it sold and where it sent it. Nothing else in its books leads to you.
 delete-logged-out = All your devices are logged out.
 delete-for-good = Nobody can bring the account back.
-delete-waiting = Orders of yours are not shipped yet. Wait for them, or cancel them first: without your account we would not know where to send them.
 delete-to-orders = To your orders
 delete-sure = Yes, delete my account for good
 delete-sure-missing = Please tick the box if you are sure.

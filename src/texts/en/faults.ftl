@@ -38,6 +38,7 @@ fault-account_exists = There is an account with this address.
 fault-set_up_already = This shop has an admin already. Please log in.
 fault-set_up_address_taken = There is an account with this address already. Take another address; or run “emporium user create-admin” with this address where the shop runs: it makes that account an admin.
 fault-addresses_full = At most { $max } addresses can be kept. Please delete one first.
+fault-orders_waiting = Orders of yours are not shipped yet. Wait for them, or cancel them first: without your account we would not know where to send them.
 fault-cart_full = The cart is full: at most { $max } different things fit. Please buy or remove something first.
 
 # Goods

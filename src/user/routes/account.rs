@@ -2,15 +2,24 @@
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, put, web};
+use async_trait::async_trait;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{Person, locate};
 use crate::call::Role;
 use crate::clock::Id;
+use crate::error::{Fault, Problem};
 use crate::http::gate::{Access, Rule};
 use crate::http::{ApiResult, Body, Change, Errors, NoParams, Params, expected_version, path_id, versioned};
 use crate::page::Page;
 use crate::user::{AccountDeletion, Address, NewAddress, Origin, PersonalData, Profile, ProfilePatch, User, UserError};
+
+/// What these routes must know of orders, which this module does not keep: who puts the shop together has them asked for.
+#[async_trait]
+pub trait Orders: Send + Sync {
+    /// Do orders of this person wait to be shipped? Without the account nobody would know where to send them.
+    async fn is_waiting(&self, user: Id) -> Result<bool, Problem>;
+}
 
 /// A person's own things take a person: no API key opens them.
 pub(super) const OWN: Access = Access::Role(Role::Customer, None);
@@ -87,7 +96,7 @@ async fn profile_update(
 /// Delete my account
 ///
 /// For good: profile, addresses, cart, password and sessions go. What was ordered and where it went stays with the shop, which must be
-/// able to prove it.
+/// able to prove it. While orders wait to be shipped it is refused: 409 with the reason `orders_waiting`.
 #[utoipa::path(
     tag = "account",
     request_body = AccountDeletion,
@@ -97,11 +106,15 @@ async fn profile_update(
 #[delete("/me")]
 async fn account_delete(
     user: web::Data<dyn User>,
+    orders: web::Data<dyn Orders>,
     person: Person,
     origin: Origin,
     _: Params<NoParams>,
     body: Body<AccountDeletion>,
 ) -> ApiResult {
+    if orders.is_waiting(person.id).await? {
+        return Err(Problem::conflict(&Fault::OrdersWaiting).into());
+    }
     user.account_delete(&origin, person.id, body.0).await?;
     Ok(HttpResponse::NoContent().finish())
 }

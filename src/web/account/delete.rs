@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::{need_password, refuse_proved};
 use crate::config::Secret;
-use crate::error::{ErrorCode, Problem};
+use crate::error::{Fault, Problem};
 use crate::http::ApiResult;
 use crate::http::cookie::SESSION;
 use crate::inventory::{ReservationQuery, ReservationState};
@@ -40,7 +40,7 @@ pub(super) async fn delete(shell: Shell, mut form: Form) -> ApiResult {
     let person = shell.person()?;
     let is_waiting = is_waiting(&shell).await?;
     if is_waiting {
-        form.refuse(Problem::new(ErrorCode::Conflict, shell.t("delete-waiting")))?;
+        form.refuse(Problem::conflict(&Fault::OrdersWaiting))?;
     } else {
         need_password(&shell, &mut form);
         if !form.is_checked("sure") {

@@ -206,6 +206,11 @@ on_both! {
         page.says("not shipped yet");
         page.says("href=\"/orders\"");
         assert_eq!(ann.get("/account").await.status, 200);
+        // A program is refused as well.
+        let request = app.request_as(&app.login(ANN).await, reqwest::Method::DELETE, "/api/v1/me");
+        let body = serde_json::json!({ "current_password": PASSWORD });
+        let (status, problem) = crate::testapp::read(request.json(&body).send().await.unwrap()).await;
+        assert_eq!((status, problem["reason"].as_str()), (409, Some("orders_waiting")), "{problem}");
         app.shop.modules.inventory.reservation_cancel(&call(), order).await.unwrap();
         assert_eq!(ann.post("/account/delete", &fields).await.to(), "/");
     }
