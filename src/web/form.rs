@@ -194,6 +194,23 @@ impl Form {
         self.faults.push(Told { field, text, is_whole: false });
     }
 
+    /// Tells at each field what somebody else has put there meanwhile: its name, its value now, and how that is shown.
+    pub(in crate::web) fn tell_now(
+        &mut self,
+        shell: &Shell,
+        now: impl IntoIterator<Item = (&'static str, String, String)>,
+    ) {
+        for (name, value, shown) in now {
+            if self.get(name) != value {
+                let text = match value.as_str() {
+                    "" => shell.t("form-now-empty"),
+                    _ => shell.t1("form-now", "value", shown),
+                };
+                self.faults.push(Told { field: name.to_owned(), text, is_whole: false });
+            }
+        }
+    }
+
     /// What is wrong with a value that is shown in several fields.
     pub(in crate::web) fn fault_at(&self, name: &str) -> Option<&str> {
         self.faults.iter().find(|fault| fault.field == name).map(|fault| &*fault.text)

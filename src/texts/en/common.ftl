@@ -25,6 +25,8 @@ cart-items = { $n ->
 # With the blank behind it.
 title-error = Error:{" "}
 form-problem = There is a problem
+form-now = Now it is: { $value }
+form-now-empty = Now it is empty.
 form-more-faults = … and { $n } more
 error-validation = Please check what you entered.
 error-bad_request = The form could not be read. Please try again.

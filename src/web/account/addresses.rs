@@ -128,7 +128,14 @@ pub(super) async fn change(shell: Shell, id: Path<String>, mut form: Form) -> Ap
     }
     let address = find(&shell, &id.to_string()).await?;
     let (version, now) = match form.is_outdated() {
-        true => (address.version(), Some(address_text(&shell, &address.fields))),
+        true => {
+            let shown = |(name, value): (&'static str, String)| match name {
+                "country" => (name, value.clone(), shell.word(name, value)),
+                _ => (name, value.clone(), value),
+            };
+            form.tell_now(&shell, address_values(&address.fields).into_iter().map(shown));
+            (address.version(), Some(address_text(&shell, &address.fields)))
+        }
         false => (expected, None),
     };
     show(&shell, &form, &address, version.to_string(), now)

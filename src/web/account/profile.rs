@@ -38,6 +38,8 @@ pub(super) async fn change(shell: Shell, mut form: Form) -> ApiResult {
     if form.is_outdated() {
         let profile = own_profile(&shell).await?;
         version = profile.version().to_string();
+        let there = [("name", &profile.name), ("phone", &profile.phone)];
+        form.tell_now(&shell, there.map(|(name, value)| (name, value.clone(), value.clone())));
         now = Some(profile);
     }
     shell.form(&form, &Page { shell: &shell, form: &form, version, now })

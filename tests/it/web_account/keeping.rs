@@ -63,6 +63,10 @@ on_both! {
         assert_eq!(page.status, 412);
         page.says("value=\"Second\"");
         page.says("<dd>First</dd>");
+        // Each field says what is there now.
+        assert!(page.has_fault("name") && page.has_fault("phone"));
+        page.says("<p class=\"fault\" id=\"f-name-fault\">Now it is: First</p>");
+        page.says("<a href=\"#f-phone\">Phone: Now it is: 12341</a>");
         // Now that both are seen, the second may take the place of the first.
         let fresh = page.hidden("version").to_owned();
         assert_ne!(fresh, version);
@@ -104,6 +108,8 @@ on_both! {
         assert_eq!(page.status, 412);
         page.says("value=\"Bergen\"");
         page.says("<address>Ann Example\nShort Street 2\nOslo");
+        page.says("id=\"f-city-fault\">Now it is: Oslo</p>");
+        assert!(!page.has_fault("name") && !page.has_fault("country"));
         let fresh = page.hidden("version").to_owned();
         assert_eq!(ann.post(&edit, &with(&fresh, &[("city", "Bergen")])).await.status, 303);
         ann.get(&edit).await.says("value=\"Bergen\"");
