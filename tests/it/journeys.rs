@@ -336,6 +336,67 @@ async fn somebody_who_is_disabled_is_out_at_the_next_click() {
     app.shop.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn filters_are_folded_on_a_phone_and_stand_open_on_a_wide_screen() {
+    let app = shop(Backend::Sqlite).await;
+    for (width, are_open) in [(360, false), (1_280, true)] {
+        let browser = Browser::open_with(&app, Setup { width, ..Setup::default() }).await;
+        let are_seen = async || {
+            let script = "return document.querySelector('main .filters button').checkVisibility()";
+            browser.client.execute(script, vec![]).await.unwrap()
+        };
+        browser.go("/categories/kitchen").await;
+        assert_eq!(browser.find("main details.fold").await.attr("open").await.unwrap(), None);
+        assert_eq!(are_seen().await, are_open, "{width}");
+        if !are_open {
+            browser.click("main .fold > summary").await;
+            assert_eq!(are_seen().await, true);
+            browser.audit().await;
+        }
+        // What is wrong in them is seen at once.
+        browser.go("/categories/kitchen?price_min=cheap").await;
+        assert_eq!(are_seen().await, true, "{width}");
+        browser.close().await;
+    }
+    app.shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pictures_that_cannot_be_fetched_leave_their_place_and_their_text() {
+    let app = TestApp::start(Backend::Sqlite).await;
+    let staff = app.token("staff@example.com", Role::Staff).await;
+    // Nobody listens at that port.
+    let image = |file: &str, alt: &str| json!({ "url": format!("http://127.0.0.1:9/{file}.jpg"), "alt": alt });
+    let mut whole = image("lamp", "A lamp on a table");
+    whole["width"] = json!(800);
+    whole["height"] = json!(600);
+    let body = json!({ "title": "Lamp", "handle": "lamp", "status": "active", "images": [whole, image("switch", "Its switch")],
+        "skus": [{ "code": "LAMP", "price": { "amount": 1450, "currency": "USD" } }] });
+    let made = app.request_as(&staff, Method::POST, "/api/v1/products").json(&body).send().await.unwrap();
+    assert_eq!(made.status(), 201);
+    // Each picture: was it shown, its text, and its form.
+    let script = "const done = arguments[0]; const pictures = [...document.querySelectorAll('main img')];
+        pictures.forEach(picture => picture.loading = 'eager');
+        const look = () => pictures.every(picture => picture.complete) ? done(pictures.map(picture => {
+            const place = picture.getBoundingClientRect();
+            return [picture.naturalWidth, getComputedStyle(picture, '::after').content, Math.round(100 * place.width / place.height)];
+        })) : setTimeout(look, 50);
+        look();";
+    for width in [360, 1_280] {
+        let browser = Browser::open_with(&app, Setup { width, ..Setup::default() }).await;
+        for (path, places) in [
+            ("/products/lamp", json!([[0, "\"A lamp on a table\"", 133], [0, "\"Its switch\"", 100]])),
+            ("/search?q=lamp", json!([[0, "\"A lamp on a table\"", 100]])),
+        ] {
+            browser.go(path).await;
+            assert_eq!(browser.client.execute_async(script, vec![]).await.unwrap(), places, "{width} {path}");
+            browser.audit().await;
+        }
+        browser.close().await;
+    }
+    app.shop.stop().await;
+}
+
 /// Every page that stands by itself, seen by an admin: accessible, on a phone, in the dark.
 async fn audit_all(setup: Setup) {
     let app = shop(Backend::Sqlite).await;

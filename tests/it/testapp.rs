@@ -48,19 +48,30 @@ macro_rules! on_backend {
 pub(crate) use on_backend;
 pub(crate) use on_both;
 
-/// The system's clock, which a test can put forward.
+/// The system's clock, which a test can put forward and stop.
 #[derive(Clone, Default)]
-pub(crate) struct TestClock(Arc<AtomicI64>);
+pub(crate) struct TestClock {
+    ahead: Arc<AtomicI64>,
+    /// Where it stands; 0: it goes.
+    stopped: Arc<AtomicI64>,
+}
 
 impl TestClock {
     pub(crate) fn advance(&self, by: Duration) {
-        self.0.fetch_add(by.as_micros() as i64, Ordering::SeqCst);
+        self.ahead.fetch_add(by.as_micros() as i64, Ordering::SeqCst);
+    }
+
+    pub(crate) fn stop(&self) {
+        self.stopped.store(self.now().micros(), Ordering::SeqCst);
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Time {
-        Time::from_micros(SystemClock.now().micros() + self.0.load(Ordering::SeqCst))
+        match self.stopped.load(Ordering::SeqCst) {
+            0 => Time::from_micros(SystemClock.now().micros() + self.ahead.load(Ordering::SeqCst)),
+            stopped => Time::from_micros(stopped),
+        }
     }
 }
 

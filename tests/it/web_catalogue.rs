@@ -179,6 +179,28 @@ on_both! {
         app.shop.stop().await;
     }
 
+    async fn an_import_that_makes_a_category_renews_the_menu(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let staff = app.token("staff@example.com", Role::Staff).await;
+        category(&app, "Kitchen", None).await;
+        // No time goes by, so the menu does not get old by itself.
+        app.clock.stop();
+        let page = text(&app, "/search").await;
+        assert!(page.contains("href=\"/categories/kitchen\"") && !page.contains("/categories/garden"), "{page}");
+        category(&app, "Unseen", None).await;
+        assert!(!text(&app, "/search").await.contains("/categories/unseen"));
+        let import = app.request_as(&staff, reqwest::Method::POST, "/api/v1/imports?format=jsonl").header("idempotency-key", "1");
+        let import = import.header("content-type", "application/jsonl").body("{\"type\":\"category\",\"path\":\"garden\",\"name\":\"Garden\",\"position\":1}\n");
+        let started = import.send().await.unwrap();
+        assert_eq!(started.status(), 202, "{}", started.text().await.unwrap());
+        let start = std::time::Instant::now();
+        while !text(&app, "/search").await.contains("href=\"/categories/garden\"") {
+            assert!(start.elapsed() < std::time::Duration::from_secs(30), "the menu is as it was");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        app.shop.stop().await;
+    }
+
     async fn a_search_within_a_category_is_its_page(backend: Backend) {
         let app = TestApp::start(backend).await;
         let kitchen = category(&app, "Kitchen", None).await;
