@@ -383,7 +383,7 @@ pub trait Catalogue: Send + Sync {
     async fn product_address_marks(&self, every: u32) -> Result<Vec<Id>, InventoryError>;
     async fn product_list(&self, query: ProductQuery) -> Result<ProductPage, InventoryError>;
     async fn product_get(&self, key: ProductKey) -> Result<Option<Product>, InventoryError>;
-    /// The handle of the product, of any status, that had this handle before, if nobody has it now.
+    /// The handle of the product, of any status, that had this handle before, unless another one has been on sale under it since.
     async fn product_moved(&self, handle: &str) -> Result<Option<String>, InventoryError>;
     async fn product_create(&self, call: &Call, new: NewProduct) -> Result<Answer<Product>, InventoryError>;
     async fn product_update(

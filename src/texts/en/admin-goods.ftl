@@ -55,6 +55,7 @@ product-new = New product
 product-create = Create product
 product-back = All products
 product-in-shop = See it in the shop
+product-leads-to = Its address still leads shoppers to the product that had it before. Once this one is active, it leads here. The one before:
 product-about = About the product
 product-seo = Search engines
 product-preview = The description as shoppers see it

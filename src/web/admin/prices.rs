@@ -107,6 +107,9 @@ struct Sheet {
 
 pub(super) async fn page(shell: Shell, request: HttpRequest, path: web::Path<String>) -> ApiResult {
     let product = product::find(&shell, &path).await?;
+    if let Some(moved) = product::moved(&shell, &path, &product) {
+        return Ok(moved);
+    }
     let from = from(&request);
     let back = product_address(&product.handle, product.id);
     let address = format!("{back}/prices");
