@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_actix_web::AppExt;
 
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, Time};
 use crate::config::{Config, ServerConfig};
 use crate::db::{Database, DbError, Migrations};
 use crate::error::{ErrorCode, FieldError};
@@ -242,7 +242,7 @@ fn public_server(
     let show = web::Data::from(pages::show(site.clone()));
     let secure = web::Data::new(SecureHeaders::of(&server));
     let app_config = config.server.clone();
-    let figures = web::Data::new(Kept::<(StockSummary, ReservationSummary)>::default());
+    let figures = web::Data::new(Kept::<(Time, StockSummary, ReservationSummary)>::default());
     let workers = match server.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => workers as usize,

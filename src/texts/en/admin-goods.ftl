@@ -287,7 +287,7 @@ count-rows-failed = Rows left out
 
 # What wants new goods
 scarce-title = SKUs that want new goods
-scarce-hint = Of active products. Sold out: nothing can be bought. Low: at some location no more is available than the threshold.
+scarce-hint = Of active products, the scarcest first. Sold out: nothing can be bought. Low: at a location no more is available than the threshold; each such location has its own row.
 scarce-none = There is none.
 scarce-sold_out = Sold out
 scarce-low = Low stock

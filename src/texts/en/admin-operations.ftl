@@ -14,6 +14,7 @@ chart-p95 = 95 of 100 requests, ms
 # The dashboard
 dashboard-empty = There are no products yet. Add the first one, import a file, or try the sample catalog.
 dashboard-empty-link = To the products
+dashboard-as-of = Stock figures, the chart of orders and the states are as of { $time }.
 dashboard-today = Orders today
 dashboard-value = Stock value
 dashboard-skus = { $n ->
@@ -23,7 +24,7 @@ dashboard-skus = { $n ->
 dashboard-units = Units on hand
 dashboard-promised = { $reserved } held, { $allocated } to be shipped; drafts and archived ones too
 dashboard-low = Low stock
-dashboard-low-table = The first SKUs that run low
+dashboard-low-table = The SKUs of which the fewest are left, and where
 dashboard-low-skus = SKUs of active products, at or below their threshold
 dashboard-low-none = Nothing runs low.
 dashboard-low-all = All that runs low
