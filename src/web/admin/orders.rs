@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use actix_web::{HttpRequest, web};
 use askama::Template;
-use serde_json::Value;
 
 use super::changes::{Entry, history};
 use super::goods::key;
@@ -27,14 +26,9 @@ const PAGE: u32 = 25;
 /// A shipment names no more lines.
 const LINES_MAX: usize = crate::inventory::ROWS_MAX;
 
-const STATES: [ReservationState; 6] = [
-    ReservationState::Held,
-    ReservationState::Committed,
-    ReservationState::Shipped,
-    ReservationState::Released,
-    ReservationState::Expired,
-    ReservationState::Cancelled,
-];
+/// The states as people know them: of those that are "committed" or "cancelled", a part may have gone.
+const STATES: [&str; 8] =
+    ["held", "committed", "partly-shipped", "shipped", "released", "expired", "cancelled", "partly-cancelled"];
 
 /// An order in a list.
 pub(super) struct Row {
@@ -92,7 +86,7 @@ pub(super) async fn list(shell: Shell, request: HttpRequest) -> ApiResult {
         }
     }
     let mut states = vec![(String::new(), shell.t("listing-any"))];
-    states.extend(STATES.iter().map(|state| (state.to_string(), shell.word("sale-state", state))));
+    states.extend(STATES.map(|state| (state.to_owned(), shell.word("sale-state", state))));
     let shows = ["orders", "holds", "all"].map(|show| (show.to_owned(), shell.word("sale-show", show)));
     let page = ListPage {
         shell: &shell,
@@ -118,9 +112,15 @@ async fn query(shell: &Shell, form: &mut Form) -> ApiResult<Option<ReservationQu
         },
         holder => holder,
     };
+    let (state, partly_shipped) = match form.get("state") {
+        "partly-shipped" => (Some(ReservationState::Committed), Some(true)),
+        "partly-cancelled" => (Some(ReservationState::Cancelled), Some(true)),
+        state => (serde_json::from_value(state.into()).ok(), None),
+    };
     Ok(Some(ReservationQuery {
         holder,
-        state: serde_json::from_value(Value::String(form.text("state"))).ok(),
+        state,
+        partly_shipped,
         ordered: match form.get("show") {
             "all" => None,
             "holds" => Some(false),

@@ -160,7 +160,10 @@ on_both! {
             page.says(">Partly shipped</span>");
             page.says("$51.00");
         }
+        let mut is_listed = async |state: &str| staff.page(&format!("/admin/orders?state={state}")).await.has(&path);
+        assert!(is_listed("partly-shipped").await && is_listed("committed").await && !is_listed("partly-cancelled").await);
         inventory.reservation_cancel(&call(), order).await.unwrap();
+        assert!(is_listed("partly-cancelled").await && is_listed("cancelled").await && !is_listed("partly-shipped").await);
         for page in ["/admin/orders", &*path] {
             let page = staff.page(page).await;
             page.says(">Partly canceled</span>");
