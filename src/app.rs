@@ -176,6 +176,10 @@ fn run(
     let internal = internal_server(meters, draining.clone(), internal)?;
     let mut background = background(&config, &modules, clock, site, gate, &board, &stopped);
     background.push(tokio::spawn(tell_of_setup(modules.user.clone(), config.server.public_url.clone())));
+    if !address.ip().is_loopback() && config.server.public_url == ServerConfig::own_url(config.server.listen) {
+        let url = &config.server.public_url;
+        tracing::warn!("server.public_url is not set: links in mails, the sitemap and robots.txt begin with {url}");
+    }
     tracing::info!(%address, %internal_address, "emporium {} takes requests", env!("CARGO_PKG_VERSION"));
     let servers = [public, internal].map(|server| (server.handle(), tokio::spawn(server)));
     Ok(Shop { address, internal_address, modules, config: config.server, draining, servers, background, stop })
