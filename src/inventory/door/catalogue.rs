@@ -18,6 +18,9 @@ pub const OPTIONS_MAX: usize = 3;
 /// An only option of this name, with this only value, is how Shopify says "no options"; it is kept as none.
 pub const NO_OPTION: (&str, &str) = ("Title", "Default Title");
 
+/// The largest amount, in minor units.
+pub const MONEY_MAX: i64 = 1_000_000_000_000;
+
 /// An amount in minor units (cents) and its ISO 4217 currency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(
