@@ -69,6 +69,7 @@ product-kept = It has had stock, so it cannot be deleted: its history stays. Arc
 product-draft = Draft
 product-active = Active
 product-archived = Archived
+product-not-on-sale = Not on sale
 flash-product-made = The product is there. Now add what can be bought: at least one SKU.
 flash-product-deleted = The product was deleted.
 sort-oldest = Oldest

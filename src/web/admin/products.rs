@@ -74,7 +74,7 @@ struct Row {
     image: Option<Image>,
     status: Status,
     price: String,
-    in_stock: bool,
+    stock: Status,
 }
 
 /// A product's status in words; `kind` is for the style sheet.
@@ -120,11 +120,13 @@ impl Sieve {
     pub(super) fn query(&self, limit: u32) -> ProductQuery {
         let form = &self.form;
         let words = form.optional("q").map(|words| words.chars().take(WORDS_MAX).collect::<String>());
+        let sold_out = form.is_checked("sold_out");
         let sort = SORTS.iter().find(|(name, _)| *name == form.get("sort")).map(|(_, sort)| *sort);
         ProductQuery {
             category: form.optional("category"),
-            status: of_word(form.get("status")),
-            in_stock: form.is_checked("sold_out").then_some(false),
+            // Only what is on sale can be sold out.
+            status: of_word(form.get("status")).or(sold_out.then_some(ProductStatus::Active)),
+            in_stock: sold_out.then_some(false),
             sort: sort.filter(|sort| *sort != ProductSort::Relevance || words.is_some()),
             cursor: form.optional("cursor"),
             limit: Some(limit),
@@ -189,6 +191,16 @@ fn row(shell: &Shell, product: &ProductSummary) -> Row {
         image: product.image.clone(),
         status: Status::of(shell, product.status),
         price,
-        in_stock: product.in_stock,
+        stock: stock(shell, product),
     }
+}
+
+/// Can it be bought? A draft or an archived product is not sold out: nobody is offered it.
+fn stock(shell: &Shell, product: &ProductSummary) -> Status {
+    let (kind, text) = match (product.status, product.in_stock) {
+        (ProductStatus::Active, true) => ("good", "stock-in"),
+        (ProductStatus::Active, false) => ("bad", "stock-out"),
+        _ => ("", "product-not-on-sale"),
+    };
+    Status { kind, text: shell.t(text) }
 }

@@ -54,8 +54,13 @@ on_both! {
         assert_eq!(product(&app, "mug").await.title, "Second");
 
         let archive = staff.get("/admin/products/mug").await.form("/admin/products/mug/status");
+        staff.get("/admin/products?sold_out=true").await.has(">Sold out</span>");
         staff.post_well("/admin/products/mug/status", &archive.set("status", "archived")).await;
         assert_eq!(product(&app, "mug").await.status, ProductStatus::Archived);
+        // What is not offered is not sold out.
+        let list = staff.get("/admin/products").await;
+        assert!(!list.has(">Not on sale</span>").html.contains(">Sold out</span>"));
+        staff.get("/admin/products?sold_out=true").await.has("No product fits.");
         let stock = count("B", "MAIN", 0, 5);
         app.shop.modules.inventory.stock_count(&call(), stock).await.unwrap();
         // What cannot be deleted has no button for it, and who tries nevertheless is told why.
