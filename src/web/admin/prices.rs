@@ -69,6 +69,13 @@ enum Place {
     Found(Box<Sieve>),
 }
 
+impl Place {
+    /// Is it of all products?
+    fn is_whole(&self) -> bool {
+        matches!(self, Place::Found(sieve) if sieve.is_whole())
+    }
+}
+
 /// A SKU of the table, with its product where that is not known.
 struct Line {
     sku: Sku,

@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 use actix_web::web::{ServiceConfig, get, post};
 use askama::Template;
 
-use super::goods::{choices, of_word, product_address, word};
+use super::goods::{asks_nothing, choices, of_word, product_address, word};
 use super::{STAFF, prices, product, scarce, skus};
 use crate::http::ApiResult;
 use crate::http::gate::Rule;
@@ -135,6 +135,11 @@ impl Sieve {
         }
     }
 
+    /// Are all products looked for?
+    pub(super) fn is_whole(&self) -> bool {
+        asks_nothing(&self.form)
+    }
+
     /// The address of the list's beginning, where it is not what is shown.
     pub(super) fn first(&self, path: &str) -> Option<String> {
         self.form.optional("cursor").map(|_| self.at(path))
@@ -168,7 +173,7 @@ pub(super) async fn list(shell: Shell, request: HttpRequest) -> ApiResult {
     let page = shell.site.inventory.product_list(sieve.query(PAGE)).await?;
     shell.html(&List {
         shell: &shell,
-        is_new: page.items.is_empty() && sieve.form.all("").all(|(_, value)| value.is_empty()),
+        is_new: page.items.is_empty() && sieve.is_whole(),
         rows: page.items.iter().map(|product| row(&shell, product)).collect(),
         first: sieve.first(request.path()),
         next: page.next_cursor.map(|cursor| sieve.next(request.path(), &cursor)),

@@ -120,6 +120,9 @@ on_both! {
         staff.post_well(&next, &stale.form(&next)).await;
         assert_eq!(product(&app, "jar").await.skus[0].price.amount, 900);
         staff.get("/admin/prices?q=nothing-of-the-kind").await.has("No product fits.");
+        for path in ["/admin/prices", "/admin/skus", "/admin/skus/jar-0"] {
+            staff.get(path).await.has("<a href=\"/admin/products\" aria-current=\"page\">");
+        }
         assert_eq!(staff.send(staff.request(Method::GET, "/admin/prices?cursor=zz&q=cup")).await.location, "/admin/prices?q=cup");
     }
 
