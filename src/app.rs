@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_actix_web::AppExt;
 
-use crate::clock::SharedClock;
+use crate::clock::{SharedClock, Time};
 use crate::config::{Config, ServerConfig};
 use crate::db::{Database, DbError, Migrations};
 use crate::error::{ErrorCode, FieldError};
@@ -177,6 +177,10 @@ fn run(
     let internal = internal_server(meters, draining.clone(), internal)?;
     let mut background = background(&config, &modules, clock, site, gate, &board, &stopped);
     background.push(tokio::spawn(tell_of_setup(modules.user.clone(), config.server.public_url.clone())));
+    if !address.ip().is_loopback() && config.server.public_url == ServerConfig::own_url(config.server.listen) {
+        let url = &config.server.public_url;
+        tracing::warn!("server.public_url is not set: links in mails, the sitemap and robots.txt begin with {url}");
+    }
     tracing::info!(%address, %internal_address, "emporium {} takes requests", env!("CARGO_PKG_VERSION"));
     let servers = [public, internal].map(|server| (server.handle(), tokio::spawn(server)));
     Ok(Shop { address, internal_address, modules, config: config.server, draining, servers, background, stop })
@@ -244,7 +248,7 @@ fn public_server(
     let secure = web::Data::new(SecureHeaders::of(&server));
     let app_config = config.server.clone();
     let orders: Arc<dyn user::routes::Orders> = Arc::new(waiting::Waiting(modules.inventory.clone()));
-    let figures = web::Data::new(Kept::<(StockSummary, ReservationSummary)>::default());
+    let figures = web::Data::new(Kept::<(Time, StockSummary, ReservationSummary)>::default());
     let workers = match server.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => workers as usize,

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -42,6 +42,7 @@ pub struct Config {
 pub struct ServerConfig {
     pub listen: SocketAddr,
     pub internal_listen: SocketAddr,
+    /// Empty in a file: [`ServerConfig::own_url`].
     pub public_url: String,
     pub workers: u32,
     pub connections_max: u32,
@@ -54,7 +55,21 @@ pub struct ServerConfig {
     pub shutdown_timeout_seconds: u32,
     pub rate_limit_per_minute: u32,
     pub rate_limit_burst: u32,
-    pub trusted_proxies: Vec<std::net::IpAddr>,
+    pub trusted_proxies: Vec<IpAddr>,
+}
+
+impl ServerConfig {
+    /// Where a browser on this machine finds what listens at `listen`.
+    pub fn own_url(listen: SocketAddr) -> String {
+        let ip = match listen.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        let url = format!("http://{}", SocketAddr::new(ip, listen.port()));
+        // As browsers write it.
+        url.strip_suffix(":80").map_or(url.clone(), str::to_owned)
+    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -155,6 +170,9 @@ impl Config {
         let value = read(text, environment).map_err(|error| vec![fault("", error.to_string())])?;
         let (config, mut faults) = deserialize(value);
         if let Some(mut config) = config {
+            if config.server.public_url.is_empty() {
+                config.server.public_url = ServerConfig::own_url(config.server.listen);
+            }
             config.read_secret_files(&mut faults);
             config.validate(&mut faults);
             if faults.is_empty() {
@@ -402,6 +420,21 @@ mod tests {
         assert_eq!(config.server.workers, 3);
         assert_eq!(config.inventory.database.password(), Some("007"));
         assert!(!toml::to_string(&config).unwrap().contains("007"));
+    }
+
+    #[test]
+    fn without_another_address_the_shop_is_where_it_listens() {
+        for (listen, url) in [
+            ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("127.0.0.1:9090", "http://127.0.0.1:9090"),
+            ("0.0.0.0:80", "http://127.0.0.1"),
+            ("[::]:8080", "http://[::1]:8080"),
+            ("192.0.2.7:1080", "http://192.0.2.7:1080"),
+        ] {
+            assert_eq!(with(&[("SERVER__LISTEN", listen)]).unwrap().server.public_url, url, "{listen}");
+        }
+        let given = [("SERVER__LISTEN", "127.0.0.1:9090"), ("SERVER__PUBLIC_URL", "https://shop.example")];
+        assert_eq!(with(&given).unwrap().server.public_url, "https://shop.example");
     }
 
     fn with(variables: &[(&str, &str)]) -> Result<Config, Vec<Fault>> {

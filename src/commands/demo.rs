@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use emporium::app::{self, Listeners};
 use emporium::call::{Call, Role};
 use emporium::clock::SystemClock;
-use emporium::config::{Config, DEFAULT, DatabaseUrl, MailDelivery, Secret};
+use emporium::config::{Config, DEFAULT, DatabaseUrl, MailDelivery, Secret, ServerConfig};
 use emporium::inventory::{BulkFormat, ImportOptions, ImportProgress, ImportWatch, InventoryError, RowFault};
 use emporium::telemetry;
 use emporium::user::{Registration, UserError};
@@ -30,10 +30,10 @@ const ACCOUNTS: [(&str, &str, Role); 3] = [
 ];
 
 /// Serves a demo whose data is in `folder`, made there at the first start: stage 0 with the given addresses, whatever else the
-/// configuration says. Links in its mails begin with the address that it listens on, unless another than stage 0's is given.
+/// configuration says. Links in its mails begin with the address that it listens on, unless another one is given.
 pub(crate) async fn run(given: Config, folder: &Path) -> Result<ExitCode, Failure> {
     let mut config = Config::parse(DEFAULT, Default::default())?;
-    let public_url = std::mem::replace(&mut config.server, given.server).public_url;
+    config.server = given.server;
     config.log = given.log;
     config.web = given.web;
     if config.web.welcome == Config::parse(DEFAULT, Default::default())?.web.welcome {
@@ -51,8 +51,9 @@ pub(crate) async fn run(given: Config, folder: &Path) -> Result<ExitCode, Failur
     // Before anything is made or told: another demo may be running.
     let listeners = Listeners::bind(&config.server)?;
     let address = listeners.address;
-    if config.server.public_url == public_url {
-        config.server.public_url = format!("http://{address}");
+    if config.server.public_url == ServerConfig::own_url(config.server.listen) {
+        // The port may have been left to the system.
+        config.server.public_url = ServerConfig::own_url(address);
     }
     // The mails hold links that open accounts.
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&mail);

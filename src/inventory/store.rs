@@ -41,6 +41,7 @@ pub(super) mod ledger;
 pub(super) mod level;
 pub(super) mod listing;
 pub(super) mod location;
+pub(super) mod partly;
 pub(super) mod product;
 pub(super) mod repair;
 pub(super) mod reservation;

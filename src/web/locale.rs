@@ -68,6 +68,15 @@ impl Format {
         time.utc().with_timezone(&self.zone).format(pattern).to_string()
     }
 
+    /// As `1:05:09 PM` or `13:05:09`.
+    pub(in crate::web) fn second(self, time: Time) -> String {
+        let pattern = match self.locale {
+            Locale::EnUs => "%-I:%M:%S %p",
+            Locale::EnGb => "%H:%M:%S",
+        };
+        time.utc().with_timezone(&self.zone).format(pattern).to_string()
+    }
+
     /// As `Nov 24` or `24 Nov`.
     pub(in crate::web) fn day(self, time: Time) -> String {
         let pattern = match self.locale {
@@ -129,6 +138,8 @@ mod tests {
         assert_eq!(format(Locale::EnUs, Tz::America__New_York).moment(time), "Nov 24, 2026, 8:05 AM");
         assert_eq!(format(Locale::EnGb, Tz::Europe__London).moment(time), "24 Nov 2026, 13:05");
         assert_eq!(format(Locale::EnUs, Tz::Asia__Tokyo).date(time), "November 24, 2026");
+        assert_eq!(format(Locale::EnUs, Tz::UTC).second(time.plus_seconds(9)), "1:05:09 PM");
+        assert_eq!(format(Locale::EnGb, Tz::UTC).second(time.plus_seconds(9)), "13:05:09");
     }
 
     #[test]

@@ -219,6 +219,10 @@ impl Shell {
         self.site.format.clock(*time.plain())
     }
 
+    pub(in crate::web) fn second(&self, time: impl Plain<Time>) -> String {
+        self.site.format.second(*time.plain())
+    }
+
     pub(in crate::web) fn shop(&self) -> &str {
         &self.site.config.shop_name
     }

@@ -81,13 +81,16 @@ on_both! {
         let (_, eve) = Visitor::new(&app, "eve@example.com", Role::Customer).await;
         let order = ordered(&app, eve, "MUG", 2).await;
         held(&app, eve, "MUG", 1).await;
-        // What takes reading all stock is asked for at most once in 15 seconds.
+        // What takes reading all stock is asked for at most once in 15 seconds, and the page says when that was.
+        let as_of = |page: &visitor::Shown| page.between("the states are as of ", ".</p>").to_owned();
+        let first = as_of(&page);
         let on_hand = |page: &visitor::Shown| page.between(">Units on hand</a>", "</li>").contains(">13<");
         app.clock.advance(std::time::Duration::from_secs(14));
-        assert!(!on_hand(&staff.page("/admin").await));
+        let page = staff.page("/admin").await;
+        assert_eq!((on_hand(&page), as_of(&page)), (false, first.clone()));
         app.clock.advance(std::time::Duration::from_secs(1));
         let page = staff.page("/admin").await;
-        assert!(on_hand(&page));
+        assert!(on_hand(&page) && as_of(&page) != first);
         page.is_silent_of("There are no products yet.");
         // 10 mugs and 3 cups are on the shelf: what is ordered is there until it is shipped.
         for (tile, figure, hint) in [
@@ -103,7 +106,7 @@ on_both! {
         }
         page.says(&format!("<a href=\"/admin/orders/{}\">Blue Mug</a>", order.id));
         page.says("eve@example.com");
-        page.says("<a href=\"/admin/stock/CUP\">CUP</a>");
+        page.says("<a href=\"/admin/stock/CUP\">CUP</a></th><td>MAIN</td><td class=\"n\">3</td>");
         for (state, count) in [("Held", 1), ("To be shipped", 1), ("Shipped", 0), ("Canceled", 0)] {
             page.says(&format!(">{state}</a></th><td class=\"n\">{count}</td>"));
         }
@@ -114,6 +117,7 @@ on_both! {
             assert_eq!(list.body.matches("<tr><th scope=\"row\">").count(), 1);
             list.says(&format!("<a href=\"/admin/stock/{sku}\">{sku}</a>"));
             list.says(product);
+            assert_eq!(list.has("<td>MAIN</td>"), stock == "low");
         }
         assert_eq!(page.body.matches("<rect class=\"bar\"").count(), 14);
         page.says("One order in 14 days");

@@ -2,11 +2,13 @@
 
 use emporium::call::Role;
 use emporium::inventory::{
-    Category, CategoryPatch, Money, NewCategory, NewProduct, NewSku, Product, ProductKey, ProductPatch, ProductStatus,
+    BulkFormat, Category, CategoryPatch, Money, NewCategory, NewProduct, NewSku, Product, ProductKey, ProductPatch,
+    ProductStatus,
 };
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 
+use crate::bulk::Local;
 use crate::testapp::{Backend, TestApp, call, on_both};
 
 /// A product with so many SKUs, each of them with three values of its own.
@@ -132,6 +134,49 @@ on_both! {
         assert_eq!(app.send("/cart/lines", &[("product", "wool-cap"), ("quantity", "1")]).send().await.unwrap().status(), 404);
         app.shop.modules.inventory.product_delete(&call(), ProductKey::from("other"), None).await.unwrap();
         assert_eq!((led(&app, "/products/wool-cap").await.0, led(&app, "/products/none").await.0), (404, 404));
+        app.shop.stop().await;
+    }
+
+    async fn a_draft_ends_no_redirect_until_it_is_on_sale(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let inventory = &app.shop.modules.inventory;
+        let put = async |handle: &str, status| {
+            let patch = ProductPatch { status: Some(status), ..ProductPatch::default() };
+            inventory.product_update(&call(), ProductKey::from(handle), None, patch).await.unwrap();
+        };
+        let import = async |status: &str| {
+            let line = format!("{{\"type\":\"product\",\"handle\":\"cap\",\"title\":\"Cap\",\"status\":\"{status}\"}}");
+            let (_, faults) = Local::beside(&app).import(BulkFormat::Jsonl, line.as_bytes()).await;
+            assert_eq!(faults, []);
+        };
+        let to = |handle: &str| (301, format!("/products/{handle}"));
+        make(&app, new("cap", ProductStatus::Active, 1)).await;
+        rename(&app, "cap", "watch-cap").await;
+        // A draft that takes the former handle, leaves it, takes it again, and goes.
+        make(&app, new("cap", ProductStatus::Draft, 0)).await;
+        assert_eq!(led(&app, "/products/cap").await, to("watch-cap"));
+        rename(&app, "cap", "other").await;
+        assert_eq!(led(&app, "/products/cap").await, to("watch-cap"));
+        rename(&app, "other", "cap").await;
+        put("cap", ProductStatus::Archived).await;
+        inventory.product_delete(&call(), ProductKey::from("cap"), None).await.unwrap();
+        assert_eq!(led(&app, "/products/cap").await, to("watch-cap"));
+        // Once on sale it has the address for good.
+        make(&app, new("cap", ProductStatus::Draft, 0)).await;
+        put("cap", ProductStatus::Active).await;
+        assert_eq!(led(&app, "/products/cap").await.0, 200);
+        put("cap", ProductStatus::Draft).await;
+        assert_eq!(led(&app, "/products/cap").await.0, 404);
+        rename(&app, "cap", "flat-cap").await;
+        put("flat-cap", ProductStatus::Active).await;
+        assert_eq!(led(&app, "/products/cap").await, to("flat-cap"));
+        // So it is with an import.
+        import("draft").await;
+        assert_eq!(led(&app, "/products/cap").await, to("flat-cap"));
+        import("active").await;
+        assert_eq!(led(&app, "/products/cap").await.0, 200);
+        put("cap", ProductStatus::Draft).await;
+        assert_eq!(led(&app, "/products/cap").await.0, 404);
         app.shop.stop().await;
     }
 

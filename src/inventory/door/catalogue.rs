@@ -18,6 +18,9 @@ pub const OPTIONS_MAX: usize = 3;
 /// An only option of this name, with this only value, is how Shopify says "no options"; it is kept as none.
 pub const NO_OPTION: (&str, &str) = ("Title", "Default Title");
 
+/// The largest amount, in minor units.
+pub const MONEY_MAX: i64 = 1_000_000_000_000;
+
 /// An amount in minor units (cents) and its ISO 4217 currency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(
@@ -383,7 +386,7 @@ pub trait Catalogue: Send + Sync {
     async fn product_address_marks(&self, every: u32) -> Result<Vec<Id>, InventoryError>;
     async fn product_list(&self, query: ProductQuery) -> Result<ProductPage, InventoryError>;
     async fn product_get(&self, key: ProductKey) -> Result<Option<Product>, InventoryError>;
-    /// The handle of the product, of any status, that had this handle before, if nobody has it now.
+    /// The handle of the product, of any status, that had this handle before, unless another one has been on sale under it since.
     async fn product_moved(&self, handle: &str) -> Result<Option<String>, InventoryError>;
     async fn product_create(&self, call: &Call, new: NewProduct) -> Result<Answer<Product>, InventoryError>;
     async fn product_update(

@@ -155,6 +155,8 @@ pub struct ReservationQuery {
     pub state: Option<ReservationState>,
     /// `true`: only what was committed at some time: orders. `false`: only what never was.
     pub ordered: Option<bool>,
+    /// `true`: only orders of which a part was shipped, and the rest waits or was cancelled; `state` tells these two apart.
+    pub partly_shipped: Option<bool>,
     pub cursor: Option<String>,
     pub limit: Option<u32>,
 }

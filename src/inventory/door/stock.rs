@@ -316,6 +316,16 @@ pub enum Scarcity {
     SoldOut,
 }
 
+/// A SKU that wants new goods.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScarceSku {
+    pub offer: SkuOffer,
+    /// The code of the location where it is low; `None`: it is sold out at all of them.
+    pub location: Option<String>,
+    /// What is available there, or at all active locations.
+    pub available: i64,
+}
+
 /// The counters. Each change is in the ledger; each takes the caller's idempotency key, and a repeated call gives the first answer.
 /// A quantity is at most [`QUANTITY_MAX`].
 #[async_trait]
@@ -328,13 +338,14 @@ pub trait Stock: Send + Sync {
     async fn had_stock(&self, product: Id, sku: Option<Id>) -> Result<bool, InventoryError>;
     /// For shoppers, in the order of `skus`; unknown codes are left out. At most 1,000 codes.
     async fn availability(&self, skus: Vec<String>) -> Result<Vec<Availability>, InventoryError>;
-    /// The SKUs that are scarce, by code; at most `limit` a page, as in other lists.
+    /// The SKUs that are scarce, each location where one is low by itself: those of which the fewest are available first, then by code
+    /// and location. At most `limit` a page, as in other lists.
     async fn stock_scarce(
         &self,
         scarcity: Scarcity,
         cursor: Option<String>,
         limit: Option<u32>,
-    ) -> Result<Page<SkuOffer>, InventoryError>;
+    ) -> Result<Page<ScarceSku>, InventoryError>;
     async fn stock_summary(&self) -> Result<StockSummary, InventoryError>;
     /// With `atomic`, the first row that fails is the call's error, as [`InventoryError::Row`]. Never makes what is promised more than what is there.
     async fn stock_adjust(

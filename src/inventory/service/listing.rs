@@ -9,7 +9,6 @@ use sha2::{Digest, Sha256};
 
 use super::LocalInventory;
 use super::validate::Faults;
-use super::validate::sku::MONEY_MAX;
 use crate::clock::{Id, Time};
 use crate::db::Connection;
 use crate::error::Fault;
@@ -18,7 +17,7 @@ use crate::inventory::store::listing::offer::offers;
 use crate::inventory::store::listing::{Key, Place};
 use crate::inventory::store::search::Terms;
 use crate::inventory::store::sku::{sku_codes, sku_counts};
-use crate::inventory::{Facets, InventoryError, ProductPage, ProductQuery, ProductSort, SkuOffer};
+use crate::inventory::{Facets, InventoryError, MONEY_MAX, ProductPage, ProductQuery, ProductSort, SkuOffer};
 use crate::page::{Page, cursor, limit, position};
 
 const QUERY_MAX: usize = 200;

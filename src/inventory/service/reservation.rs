@@ -25,6 +25,7 @@ use crate::call::{Answer, Call};
 use crate::clock::{Id, Time};
 use crate::db::{Connection, DbError, Failure};
 use crate::error::{Fault, FieldError};
+use crate::inventory::store::partly::partly_shipped_list;
 use crate::inventory::store::reservation::{
     ReservationFilter, ReservationLineRow, ReservationRow, reservation_get, reservation_lines, reservation_list,
     reservation_outcomes, reservations_due,
@@ -261,12 +262,20 @@ impl Reservations for LocalInventory {
             (ordered, None) => ordered,
             (_, Some(_)) => None,
         };
-        let filter =
-            ReservationFilter { holder: query.holder, reference: query.reference, state: query.state, ordered, before };
+        let partly_shipped = query.partly_shipped.unwrap_or_default();
+        // Only an order can be one.
+        if partly_shipped && query.ordered == Some(false) {
+            return Ok(Page { items: vec![], next_cursor: None });
+        }
+        let ReservationQuery { holder, reference, state, .. } = query;
+        let filter = ReservationFilter { holder, reference, state, ordered, partly_shipped, before };
         let now = self.clock.now();
         self.db
             .read(move |conn| {
-                let rows = reservation_list(conn, &filter, limit + 1, now)?;
+                let rows = match filter.partly_shipped {
+                    true => partly_shipped_list(conn, &filter, limit + 1)?,
+                    false => reservation_list(conn, &filter, limit + 1, now)?,
+                };
                 let rows = Page::cut(rows, limit, |row| row.id);
                 let items = with_lines(conn, &rows.items, now)?;
                 Ok(Page { items, next_cursor: rows.next_cursor })

@@ -79,7 +79,7 @@ impl Stock for LocalInventory {
         scarcity: Scarcity,
         cursor: Option<String>,
         limit: Option<u32>,
-    ) -> Result<Page<SkuOffer>, InventoryError> {
+    ) -> Result<Page<ScarceSku>, InventoryError> {
         self.list_scarce(scarcity, cursor, limit).await
     }
 

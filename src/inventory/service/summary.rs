@@ -1,5 +1,7 @@
 //! Numbers over all stock and all reservations, for those who look after the shop.
 
+use std::collections::HashMap;
+
 use super::LocalInventory;
 use super::listing::MICROS_MAX;
 use super::validate::Faults;
@@ -7,7 +9,7 @@ use crate::clock::Time;
 use crate::error::Fault;
 use crate::inventory::store::listing::offer::offers;
 use crate::inventory::store::summary as store;
-use crate::inventory::{DAYS_MAX, InventoryError, ReservationSummary, Scarcity, SkuOffer, StockSummary};
+use crate::inventory::{DAYS_MAX, InventoryError, ReservationSummary, ScarceSku, Scarcity, SkuOffer, StockSummary};
 use crate::page::Page;
 
 impl LocalInventory {
@@ -21,20 +23,32 @@ impl LocalInventory {
         scarcity: Scarcity,
         cursor: Option<String>,
         limit: Option<u32>,
-    ) -> Result<Page<SkuOffer>, InventoryError> {
+    ) -> Result<Page<ScarceSku>, InventoryError> {
         let limit = super::limit(limit)?;
-        let after: String = super::position(cursor.as_deref())?.unwrap_or_default();
-        if after.contains('\0') {
+        let after: Option<(i64, String, String)> = super::position(cursor.as_deref())?;
+        let (available, code, location) = after.unwrap_or((i64::MIN, String::new(), String::new()));
+        if [&code, &location].iter().any(|text| text.contains('\0')) {
             return Err(InventoryError::InvalidCursor);
         }
+        let after = store::ScarceRow { available, code, location };
         let (currency, now) = (self.config.currency.clone(), self.clock.now());
         self.db
             .read(move |conn| {
-                let codes =
-                    Page::cut(store::scarce_codes(conn, scarcity, &after, limit + 1, now)?, limit, String::clone);
-                let mut items = offers(conn, &codes.items, &currency, now)?;
-                items.sort_by_cached_key(|offer| codes.items.iter().position(|code| *code == offer.sku.code));
-                Ok::<_, InventoryError>(Page { items, next_cursor: codes.next_cursor })
+                let rows = store::scarce_skus(conn, scarcity, &after, limit + 1, now)?;
+                let place = |row: &store::ScarceRow| (row.available, row.code.clone(), row.location.clone());
+                let rows = Page::cut(rows, limit, place);
+                let mut codes: Vec<String> = rows.items.iter().map(|row| row.code.clone()).collect();
+                codes.sort_unstable();
+                codes.dedup();
+                let found = offers(conn, &codes, &currency, now)?;
+                let found: HashMap<&str, &SkuOffer> = found.iter().map(|offer| (&*offer.sku.code, offer)).collect();
+                let scarce = |row: store::ScarceRow| {
+                    let offer = (*found.get(&*row.code)?).clone();
+                    let location = Some(row.location).filter(|location| !location.is_empty());
+                    Some(ScarceSku { offer, location, available: row.available })
+                };
+                let items = rows.items.into_iter().filter_map(scarce).collect();
+                Ok::<_, InventoryError>(Page { items, next_cursor: rows.next_cursor })
             })
             .await
     }

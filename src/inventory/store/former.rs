@@ -10,21 +10,26 @@ use crate::inventory::schema::{categories, former_handles, former_paths, product
 /// SQLite takes 32,766 values a statement.
 const HANDLES_PER_STATEMENT: usize = 20_000;
 
-/// Notes that a product had this handle, which nobody has now.
+/// Notes that a product had this handle, which nobody has now. One that still leads to another product goes on doing so: who leaves
+/// it was never on sale under it.
 pub(in crate::inventory) fn handle_left(
     conn: &mut Connection,
     handle: &str,
     product: Id,
     now: Time,
 ) -> QueryResult<()> {
-    handles_taken_again(conn, [handle])?;
     let row =
         (former_handles::handle.eq(handle), former_handles::product_id.eq(product), former_handles::created_at.eq(now));
-    diesel::insert_into(former_handles::table).values(row).execute(conn)?;
+    let insert = diesel::insert_into(former_handles::table).values(row);
+    match conn {
+        Connection::Sqlite(conn) => insert.on_conflict_do_nothing().execute(conn)?,
+        Connection::Postgres(conn) => insert.on_conflict_do_nothing().execute(conn)?,
+    };
     Ok(())
 }
 
-/// Forgets who had these handles before: somebody has them now.
+/// Forgets who had these handles before: products that are on sale have them now. What only a draft or an archived product has, whom
+/// shoppers do not see, still leads to the product that had it.
 pub(in crate::inventory) fn handles_taken_again<'a>(
     conn: &mut Connection,
     handles: impl IntoIterator<Item = &'a str>,

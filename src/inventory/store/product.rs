@@ -178,7 +178,8 @@ struct TagValues<'a> {
 pub(in crate::inventory) fn products_insert(conn: &mut Connection, new: &[Product]) -> QueryResult<()> {
     let values: Vec<ProductValues> = new.iter().map(ProductValues::from).collect();
     insert_many!(conn, products::table, &values);
-    handles_taken_again(conn, new.iter().map(|product| &*product.handle))?;
+    let on_sale = new.iter().filter(|product| product.status == ProductStatus::Active);
+    handles_taken_again(conn, on_sale.map(|product| &*product.handle))?;
     tags_insert(conn, new)?;
     skus_insert(conn, new.iter().flat_map(|product| &product.skus))
 }

@@ -64,6 +64,8 @@ pub(in crate::inventory) struct ReservationFilter {
     pub(in crate::inventory) state: Option<ReservationState>,
     /// Those that were committed at some time, or those that never were.
     pub(in crate::inventory) ordered: Option<bool>,
+    /// Those of which a part was shipped, and the rest was not.
+    pub(in crate::inventory) partly_shipped: bool,
     /// Only those older than this one.
     pub(in crate::inventory) before: Option<Id>,
 }

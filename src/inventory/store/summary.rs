@@ -50,7 +50,7 @@ pub(in crate::inventory) fn stock_summary(
 ) -> QueryResult<StockSummary> {
     let mut select = Statement::default();
     select.add("SELECT totals.*, (SELECT COUNT(*) FROM skus) AS skus,", []);
-    select.add_statement("(SELECT COUNT(*) FROM (", &low(now), ") AS few) AS low,");
+    select.add_statement("(SELECT COUNT(DISTINCT code) FROM (", &low(now), ") AS few) AS low,");
     select.add_statement("(SELECT COUNT(*) FROM (", &sold_out(now), ") AS gone) AS sold_out");
     let totals = format!(
         "FROM (
@@ -71,49 +71,62 @@ pub(in crate::inventory) fn stock_summary(
     Ok(StockSummary { skus, on_hand, reserved, allocated, incoming, value, low, sold_out })
 }
 
+/// A scarce SKU: where it is low, with what is available there; or sold out, at no location in particular.
 #[derive(QueryableByName)]
-struct CodeRow {
+pub(in crate::inventory) struct ScarceRow {
+    #[diesel(sql_type = BigInt)]
+    pub(in crate::inventory) available: i64,
     #[diesel(sql_type = Text)]
-    code: String,
+    pub(in crate::inventory) code: String,
+    /// A location's code, or empty.
+    #[diesel(sql_type = Text)]
+    pub(in crate::inventory) location: String,
 }
 
-/// The codes of the scarce SKUs after this one, in their order.
-pub(in crate::inventory) fn scarce_codes(
+/// The scarce SKUs after this one, the scarcest first.
+pub(in crate::inventory) fn scarce_skus(
     conn: &mut Connection,
     scarcity: Scarcity,
-    after: &str,
+    after: &ScarceRow,
     limit: i64,
     now: Time,
-) -> QueryResult<Vec<String>> {
+) -> QueryResult<Vec<ScarceRow>> {
     let scarce = match scarcity {
         Scarcity::Low => low(now),
         Scarcity::SoldOut => sold_out(now),
     };
     let mut select = Statement::default();
-    select.add_statement("SELECT code FROM (", &scarce, ") AS scarce");
-    select.add("WHERE code > ? ORDER BY code LIMIT ?", [after.into(), limit.into()]);
-    Ok(select.kept().load::<CodeRow>(conn)?.into_iter().map(|row| row.code).collect())
+    select.add_statement("SELECT available, code, location FROM (", &scarce, ") AS scarce");
+    let ScarceRow { available, code, location } = after;
+    select.add(
+        "WHERE (available, code, location) > (?, ?, ?) ORDER BY available, code, location LIMIT ?",
+        [(*available).into(), code.as_str().into(), location.as_str().into(), limit.into()],
+    );
+    select.kept().load(conn)
 }
 
-/// The codes of SKUs of active products of which, at some location, no more is available than their threshold.
+/// The SKUs of active products of which, at a location, no more is available than their threshold; each such location is a row.
 fn low(now: Time) -> Statement {
     let mut select = Statement::default();
     let codes = format!(
-        "SELECT DISTINCT k.code FROM stock s CROSS JOIN skus k CROSS JOIN products p {DUE}
+        "SELECT k.code, l.code AS location, {AVAILABLE} AS available
+         FROM stock s CROSS JOIN skus k CROSS JOIN products p CROSS JOIN locations l {DUE}
          WHERE k.product_id = s.product_id AND k.id = s.sku_id AND p.id = k.product_id AND p.status = 'active'
+           AND l.id = s.location_id
            AND {AVAILABLE} <= k.low_stock_threshold"
     );
     select.add(&codes, [now.into()]);
     select
 }
 
-/// The codes of SKUs of active products that are sold out: those with stock rows at active locations, none of which has anything
+/// The SKUs of active products that are sold out: those with stock rows at active locations, none of which has anything
 /// left, and those without such rows. What may be promised at an active location without a stock row is not sold out.
 fn sold_out(now: Time) -> Statement {
     let mut select = Statement::default();
     let none_left = format!(
-        "SELECT k.code FROM (
-             SELECT s.product_id, s.sku_id, COUNT(*) AS places FROM stock s {DUE}
+        "SELECT k.code, '' AS location, one.available FROM (
+             SELECT s.product_id, s.sku_id, COUNT(*) AS places, CAST(SUM({AVAILABLE}) AS BIGINT) AS available
+             FROM stock s {DUE}
              WHERE s.location_id IN {OPEN}
              GROUP BY s.product_id, s.sku_id HAVING MAX({AVAILABLE} + s.backorder) <= 0
          ) AS one
@@ -122,7 +135,7 @@ fn sold_out(now: Time) -> Statement {
            AND NOT (k.backorder_limit > 0 AND one.places < (SELECT COUNT(*) FROM locations WHERE active))"
     );
     let nowhere = format!(
-        "UNION ALL SELECT k.code FROM skus k
+        "UNION ALL SELECT k.code, '', 0 FROM skus k
             WHERE k.product_id IN (SELECT id FROM products WHERE status = 'active')
               AND NOT EXISTS (SELECT 1 FROM stock s
                               WHERE s.product_id = k.product_id AND s.sku_id = k.id AND s.location_id IN {OPEN})

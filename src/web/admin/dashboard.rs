@@ -5,12 +5,13 @@ use askama::Template;
 
 use super::chart::{Chart, Data, Series};
 use super::orders::{self, Row};
-use super::skus::{SkuRow, sku_rows};
+use super::scarce;
+use crate::clock::Time;
 use crate::http::ApiResult;
 use crate::http::traffic::{Minute, Traffic};
 use crate::inventory::{
     InventoryError, Money, OrderDay, ProductQuery, ReservationQuery, ReservationState, ReservationSummary,
-    STATE_COUNT_MAX, Scarcity, Sku, StockSummary,
+    STATE_COUNT_MAX, Scarcity, StockSummary,
 };
 use crate::kept::Kept;
 use crate::web::Shell;
@@ -22,19 +23,22 @@ const SHOWN: u32 = 6;
 /// Figures for which all stock and all orders are read may be so old.
 const FIGURES_SECONDS: u32 = 15;
 
-type Figures = (StockSummary, ReservationSummary);
+/// With the moment at which they were asked for.
+type Figures = (Time, StockSummary, ReservationSummary);
 
 #[derive(Template)]
 #[template(path = "admin/dashboard.html")]
 struct Page<'a> {
     shell: &'a Shell,
     is_empty: bool,
+    /// When the tiles and the orders of the days and states were counted.
+    as_of: Time,
     stock: StockSummary,
     today: (i64, Money),
     states: Vec<State>,
     orders: Chart,
     waiting: Vec<Row>,
-    low: Vec<SkuRow<'a>>,
+    low: Vec<scarce::Row>,
     requests: Chart,
     latency: Chart,
 }
@@ -64,25 +68,25 @@ pub(super) async fn dashboard(
     };
     let ask = async || {
         let stock = inventory.stock_summary().await?;
-        Ok::<_, InventoryError>((stock, inventory.reservation_summary(days).await?))
+        Ok::<_, InventoryError>((now, stock, inventory.reservation_summary(days).await?))
     };
-    let (stock, summary) = figures.get(now, FIGURES_SECONDS, ask).await?;
+    let (as_of, stock, summary) = figures.get(now, FIGURES_SECONDS, ask).await?;
     let any = inventory.product_list(any).await?;
     let waiting = inventory.reservation_list(waiting).await?;
     let low = inventory.stock_scarce(Scarcity::Low, None, Some(SHOWN)).await?;
-    let low: Vec<Sku> = low.items.into_iter().map(|offer| offer.sku).collect();
     let nothing = || Money { amount: 0, currency: shell.site.currency.clone() };
     let today = summary.days.last().map_or((0, nothing()), |day| (day.orders, day.value.clone()));
     let hour = traffic.hour();
     shell.html(&Page {
         shell: &shell,
         is_empty: any.items.is_empty(),
+        as_of,
         stock,
         today,
         states: summary.states.iter().map(|(state, count)| state_row(&shell, *state, *count)).collect(),
         orders: Chart::bars(&shell, of_days(&shell, &summary.days)),
         waiting: orders::rows(&shell, &waiting.items).await?,
-        low: sku_rows(&shell, &low).await?,
+        low: low.items.into_iter().map(scarce::Row::of).collect(),
         requests: Chart::lines(&shell, of_requests(&shell, &hour)),
         latency: Chart::lines(&shell, of_latency(&shell, &hour)),
     })

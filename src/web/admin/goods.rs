@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::call::Versioned;
 use crate::clock::Id;
 use crate::error::{ErrorCode, Problem};
-use crate::inventory::{Category, Location, Money};
+use crate::inventory::{Category, Location, MONEY_MAX, Money};
 use crate::money;
 use crate::web::{Form, Shell};
 
@@ -67,10 +67,24 @@ pub(super) fn optional_decimal(price: Option<&Money>) -> String {
     price.map_or(String::new(), decimal)
 }
 
-/// A price that was typed.
+/// A price that was typed. One that is more than the module takes is told here, as the locale writes amounts.
 pub(super) fn price(shell: &Shell, form: &mut Form, name: &str) -> Option<Money> {
-    let currency = shell.site.currency.clone();
-    form.amount(name, &currency).map(|amount| Money { amount, currency })
+    let amount = form.amount(name, &shell.site.currency)?;
+    if amount > MONEY_MAX {
+        form.fault(name, shell.t1("goods-price-most", "max", amount_text(shell, MONEY_MAX)));
+        return None;
+    }
+    Some(Money { amount, currency: shell.site.currency.clone() })
+}
+
+/// An amount in minor units as the locale writes it.
+pub(super) fn amount_text(shell: &Shell, amount: i64) -> String {
+    shell.money(Money { amount, currency: shell.site.currency.clone() })
+}
+
+/// Does the form of a list filter nothing? Then what is not there is nowhere.
+pub(super) fn asks_nothing(sieve: &Form) -> bool {
+    sieve.all("").all(|(_, value)| value.is_empty())
 }
 
 /// A code as a part of an address.

@@ -68,7 +68,10 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 /// The menu for somebody of this role; `here` is the path that is shown: path, the key of its name, is it the one that is shown?
 pub(super) fn menu(role: Role, here: &str) -> impl Iterator<Item = (&'static str, &'static str, bool)> {
     let path = here.split('?').next().unwrap_or_default();
-    let is_here = move |room: &str| path == room || (room != "/admin" && path.starts_with(&format!("{room}/")));
+    let is_below = move |room: &str| path == room || (room != "/admin" && path.starts_with(&format!("{room}/")));
+    let is_here = move |room: &str| {
+        is_below(room) || (room == "/admin/products" && ["/admin/prices", "/admin/skus"].into_iter().any(is_below))
+    };
     let may = move |access: Access| matches!(access, Access::Role(least, _) if role >= least);
     MENU.iter().filter(move |(_, _, access)| may(*access)).map(move |(room, name, _)| (*room, *name, is_here(room)))
 }

@@ -14,8 +14,16 @@ pub(super) struct Named {
     pub(super) name: String,
     /// The page of the user, for those who may see it.
     pub(super) path: Option<String>,
-    /// It is written as programs write it: nobody is known by it any more.
+    /// It is written as programs write it.
     pub(super) is_raw: bool,
+    /// As programs write it, where the name does not tell it from others: of an account that was deleted.
+    pub(super) mark: String,
+}
+
+impl Named {
+    fn told(name: String) -> Named {
+        Named { name, path: None, is_raw: false, mark: String::new() }
+    }
 }
 
 /// Those whom a page names.
@@ -52,19 +60,37 @@ impl Names {
         self.people.get(&user)
     }
 
+    /// Who did something, or to whom it was done.
     pub(super) fn named(&self, shell: &Shell, name: &str) -> Named {
-        let told = |name: String| Named { name, path: None, is_raw: false };
-        if let Some(person) = user_of(name).and_then(|user| self.person(user)) {
-            let path = shell.is_admin().then(|| format!("/admin/users/{}", person.id));
-            return Named { path, ..told(person.email.clone()) };
+        if let Some(known) = self.known(shell, name) {
+            return known;
         }
-        if let Some(key) = key_of(name).and_then(|key| self.keys.get(&key)) {
-            return told(shell.t1("who-key", "name", &key.name));
+        if user_of(name).is_some() {
+            return Named { mark: name.to_owned(), ..Named::told(shell.t("who-deleted")) };
         }
         match shell.site.texts.find(&format!("who-{name}"), &[]) {
-            Some(text) => told(text),
-            None => Named { is_raw: true, ..told(name.to_owned()) },
+            Some(text) => Named::told(text),
+            None => Named { is_raw: true, ..Named::told(name.to_owned()) },
         }
+    }
+
+    /// Whose an order is. What a program calls its shopper is nobody's name here, also where it is `system`.
+    pub(super) fn holder(&self, shell: &Shell, holder: &str) -> Named {
+        match self.known(shell, holder) {
+            Some(known) => known,
+            None if user_of(holder).is_some() => Named::told(shell.t("who-deleted-customer")),
+            None => Named { is_raw: true, ..Named::told(holder.to_owned()) },
+        }
+    }
+
+    /// A person or a key that is there.
+    fn known(&self, shell: &Shell, name: &str) -> Option<Named> {
+        if let Some(person) = user_of(name).and_then(|user| self.person(user)) {
+            let path = shell.is_admin().then(|| format!("/admin/users/{}", person.id));
+            return Some(Named { path, ..Named::told(person.email.clone()) });
+        }
+        let key = key_of(name).and_then(|key| self.keys.get(&key))?;
+        Some(Named::told(shell.t1("who-key", "name", &key.name)))
     }
 }
 

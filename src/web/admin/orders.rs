@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use actix_web::{HttpRequest, web};
 use askama::Template;
-use serde_json::Value;
 
 use super::changes::{Entry, history};
-use super::goods::key;
+use super::goods::{asks_nothing, key};
 use super::names::{Named, Names, user_of, user_with};
 use crate::clock::{Id, Time};
 use crate::error::{ErrorCode, Problem};
@@ -19,7 +18,7 @@ use crate::inventory::{
 use crate::user::Profile;
 use crate::web::account::address::address_text;
 use crate::web::sale::{cost, is_partly_cancelled, kind, sold, state, titles, total};
-use crate::web::storefront::address;
+use crate::web::storefront::{CHECKOUT, address};
 use crate::web::{Form, Shell};
 
 const PATH: &str = "/admin/orders";
@@ -27,14 +26,9 @@ const PAGE: u32 = 25;
 /// A shipment names no more lines.
 const LINES_MAX: usize = crate::inventory::ROWS_MAX;
 
-const STATES: [ReservationState; 6] = [
-    ReservationState::Held,
-    ReservationState::Committed,
-    ReservationState::Shipped,
-    ReservationState::Released,
-    ReservationState::Expired,
-    ReservationState::Cancelled,
-];
+/// The states as people know them: of those that are "committed" or "cancelled", a part may have gone.
+const STATES: [&str; 8] =
+    ["held", "committed", "partly-shipped", "shipped", "released", "expired", "cancelled", "partly-cancelled"];
 
 /// An order in a list.
 pub(super) struct Row {
@@ -64,7 +58,7 @@ pub(super) async fn rows(shell: &Shell, orders: &[Reservation]) -> ApiResult<Vec
             what: if more == 0 { first.to_owned() } else { shell.t2("sale-and-more", "first", first, "more", more) },
             units: order.lines.iter().map(|line| sold(order, line)).sum(),
             total: total(shell, order),
-            holder: names.named(shell, &order.holder),
+            holder: names.holder(shell, &order.holder),
         }
     };
     Ok(orders.iter().map(row).collect())
@@ -80,6 +74,8 @@ struct ListPage<'a> {
     rows: Vec<Row>,
     first: Option<String>,
     next: Option<String>,
+    /// Nothing was asked for.
+    is_whole: bool,
 }
 
 pub(super) async fn list(shell: Shell, request: HttpRequest) -> ApiResult {
@@ -92,7 +88,7 @@ pub(super) async fn list(shell: Shell, request: HttpRequest) -> ApiResult {
         }
     }
     let mut states = vec![(String::new(), shell.t("listing-any"))];
-    states.extend(STATES.iter().map(|state| (state.to_string(), shell.word("sale-state", state))));
+    states.extend(STATES.map(|state| (state.to_owned(), shell.word("sale-state", state))));
     let shows = ["orders", "holds", "all"].map(|show| (show.to_owned(), shell.word("sale-show", show)));
     let page = ListPage {
         shell: &shell,
@@ -101,6 +97,7 @@ pub(super) async fn list(shell: Shell, request: HttpRequest) -> ApiResult {
         rows: rows(&shell, &items).await?,
         first: form.optional("cursor").map(|_| address(PATH, &form, &["cursor"], None)),
         next: next_cursor.map(|cursor| address(PATH, &form, &["cursor"], Some(("cursor", &cursor)))),
+        is_whole: asks_nothing(&form),
         form: &form,
     };
     shell.form(&form, &page)
@@ -118,9 +115,15 @@ async fn query(shell: &Shell, form: &mut Form) -> ApiResult<Option<ReservationQu
         },
         holder => holder,
     };
+    let (state, partly_shipped) = match form.get("state") {
+        "partly-shipped" => (Some(ReservationState::Committed), Some(true)),
+        "partly-cancelled" => (Some(ReservationState::Cancelled), Some(true)),
+        state => (serde_json::from_value(state.into()).ok(), None),
+    };
     Ok(Some(ReservationQuery {
         holder,
-        state: serde_json::from_value(Value::String(form.text("state"))).ok(),
+        state,
+        partly_shipped,
         ordered: match form.get("show") {
             "all" => None,
             "holds" => Some(false),
@@ -156,6 +159,10 @@ struct OrderPage<'a> {
     open: Vec<Open<'a>>,
     total: Money,
     holder: Option<Profile>,
+    /// Whose it was has no account any more.
+    is_holder_deleted: bool,
+    /// It was placed in the shop's own checkout, and the reference is no order number.
+    is_of_checkout: bool,
     delivery: Option<String>,
     history: Vec<Entry>,
     /// The order's version that the quantities were decided on.
@@ -211,6 +218,8 @@ async fn show(shell: &Shell, id: Id, form: &Form) -> ApiResult {
         is_partly_cancelled: is_partly_cancelled(&order),
         open,
         total: total(shell, &order),
+        is_holder_deleted: holder.is_none() && user_of(&order.holder).is_some(),
+        is_of_checkout: order.reference == CHECKOUT,
         holder,
         delivery: delivery.map(|fields| address_text(shell, &fields)),
         history: history(shell, id).await?,

@@ -10,7 +10,7 @@ use super::counts::{Cell, Counted, count};
 use super::goods::{decimal, key, optional_decimal, price, product_address, segment};
 use super::product::{self, SKUS_SHOWN, from};
 use super::products::Sieve;
-use super::reprice::{CHANGES, reprice};
+use super::reprice::{CHANGES, reprice, typed_price};
 use crate::call::{Version, Versioned};
 use crate::error::Problem;
 use crate::http::ApiResult;
@@ -69,6 +69,13 @@ enum Place {
     Found(Box<Sieve>),
 }
 
+impl Place {
+    /// Is it of all products?
+    fn is_whole(&self) -> bool {
+        matches!(self, Place::Found(sieve) if sieve.is_whole())
+    }
+}
+
 /// A SKU of the table, with its product where that is not known.
 struct Line {
     sku: Sku,
@@ -107,6 +114,9 @@ struct Sheet {
 
 pub(super) async fn page(shell: Shell, request: HttpRequest, path: web::Path<String>) -> ApiResult {
     let product = product::find(&shell, &path).await?;
+    if let Some(moved) = product::moved(&shell, &path, &product) {
+        return Ok(moved);
+    }
     let from = from(&request);
     let back = product_address(&product.handle, product.id);
     let address = format!("{back}/prices");
@@ -160,7 +170,8 @@ async fn change(shell: &Shell, mut form: Form, place: Place) -> ApiResult {
     // A change that was entered is shown before anything is saved, by whatever button or key the form was sent.
     let outcome = if form.get("step") == "preview" || !form.get("change.by").is_empty() {
         form = reprice(shell, form, SKUS_SHOWN);
-        Outcome { is_kept: true, is_preview: form.is_good(), ..Outcome::default() }
+        let failed = form.all("sku.").filter_map(|(n, code)| Some((code.to_owned(), row_fault(&form, n)?)));
+        Outcome { is_kept: true, is_preview: form.is_good(), failed: failed.collect(), ..Outcome::default() }
     } else {
         let outcome = save_rows(shell, &mut form).await?;
         if form.is_good() {
@@ -206,15 +217,12 @@ async fn set_prices(shell: &Shell, form: &mut Form, outcome: &mut Outcome) -> Ap
             continue;
         }
         let [price_name, compare_name] = ["price", "compare"].map(|name| format!("{name}.{n}"));
-        let (typed, compare) = (price(shell, form, &price_name), price(shell, form, &compare_name));
-        let has_compare = form.optional(&compare_name).is_some();
-        let Some(typed) = typed.filter(|_| compare.is_some() || !has_compare) else {
-            if form.get(&price_name).is_empty() {
-                form.fault(&price_name, shell.t("goods-price-missing"));
-            }
-            outcome.failed.insert(sku, shell.t("prices-unreadable"));
+        let (typed, compare) = (typed_price(shell, form, &price_name), price(shell, form, &compare_name));
+        if let Some(fault) = row_fault(form, &n) {
+            outcome.failed.insert(sku, fault);
             continue;
-        };
+        }
+        let Some(typed) = typed else { continue };
         let version = Version::read(form.get(&format!("version.{n}"))).map_or(0, |version| version.number);
         rows.push(PriceChange { sku, version, price: typed, compare_at_price: compare });
         sent.push(n);
@@ -242,6 +250,11 @@ async fn set_prices(shell: &Shell, form: &mut Form, outcome: &mut Outcome) -> Ap
         Err(error) => form.refuse(error)?,
     }
     Ok(())
+}
+
+/// What is wrong with what was typed as a row's prices.
+fn row_fault(form: &Form, n: &str) -> Option<String> {
+    ["price", "compare"].iter().find_map(|name| form.fault_at(&format!("{name}.{n}")).map(str::to_owned))
 }
 
 /// Why a row cannot be done, in words for its place.

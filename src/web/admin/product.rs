@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use actix_web::{HttpRequest, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 use super::goods::{
@@ -67,6 +67,8 @@ struct Page<'a> {
     next_skus: Option<String>,
     /// It had stock, so it cannot be deleted.
     is_kept: bool,
+    /// Until it is on sale, its address leads to this product, which had it before: its title and the address of its page.
+    leads_to: Option<(String, String)>,
 }
 
 pub(super) async fn new(shell: Shell) -> ApiResult {
@@ -90,6 +92,9 @@ pub(super) async fn create(shell: Shell, mut form: Form) -> ApiResult {
 
 pub(super) async fn page(shell: Shell, request: HttpRequest, path: web::Path<String>) -> ApiResult {
     let product = find(&shell, &path).await?;
+    if let Some(moved) = moved(&shell, &path, &product) {
+        return Ok(moved);
+    }
     show(&shell, &form_of(&product), Some(&product), from(&request)).await
 }
 
@@ -98,9 +103,28 @@ pub(super) fn from(request: &HttpRequest) -> usize {
     Form::of_query(request).get("from").parse().unwrap_or(0)
 }
 
+/// The product of this id or handle, or the one that had this handle before: a page may be older than the product's new handle.
 pub(super) async fn find(shell: &Shell, path: &str) -> ApiResult<Product> {
     let missing = || Problem::new(ErrorCode::NotFound, format!("There is no product {path:?}."));
-    Ok(shell.site.inventory.product_get(ProductKey::from(path)).await?.ok_or_else(missing)?)
+    match shell.site.inventory.product_get(ProductKey::from(path)).await? {
+        Some(product) => Ok(product),
+        None => Ok(former(shell, path).await?.ok_or_else(missing)?),
+    }
+}
+
+/// The product that had this handle before.
+async fn former(shell: &Shell, handle: &str) -> ApiResult<Option<Product>> {
+    match shell.site.inventory.product_moved(handle).await? {
+        Some(now) => Ok(shell.site.inventory.product_get(ProductKey::Handle(now)).await?),
+        None => Ok(None),
+    }
+}
+
+/// Sends the browser to the product's own address, where `path` is a handle that it had before.
+pub(super) fn moved(shell: &Shell, path: &str, product: &Product) -> Option<HttpResponse> {
+    let is_former = matches!(ProductKey::from(path), ProductKey::Handle(handle) if handle != product.handle);
+    let rest = shell.address.strip_prefix(&format!("/admin/products/{path}")).filter(|_| is_former)?;
+    Some(shell.moved(format!("{}{rest}", product_address(&product.handle, product.id))))
 }
 
 pub(super) async fn update(shell: Shell, path: web::Path<String>, mut form: Form) -> ApiResult {
@@ -124,7 +148,7 @@ pub(super) async fn set_status(shell: Shell, path: web::Path<String>, form: Form
     let status: Option<ProductStatus> = of_word(form.get("status"));
     let wrong = || Problem::new(ErrorCode::BadRequest, "The form names no status.");
     let patch = ProductPatch { status: Some(status.ok_or_else(wrong)?), ..ProductPatch::default() };
-    let key = ProductKey::from(path.as_str());
+    let key = ProductKey::Id(find(&shell, &path).await?.id);
     match shell.site.inventory.product_update(shell.call(), key, Some(form.version()?), patch).await {
         Ok(product) => Ok(shell.go_saying(product_address(&product.handle, product.id), "flash-goods-saved")),
         Err(error) => refused(&shell, &path, error).await,
@@ -132,7 +156,7 @@ pub(super) async fn set_status(shell: Shell, path: web::Path<String>, form: Form
 }
 
 pub(super) async fn delete(shell: Shell, path: web::Path<String>, form: Form) -> ApiResult {
-    let key = ProductKey::from(path.as_str());
+    let key = ProductKey::Id(find(&shell, &path).await?.id);
     match shell.site.inventory.product_delete(shell.call(), key, Some(form.version()?)).await {
         Ok(()) => Ok(shell.go_saying("/admin/products", "flash-product-deleted")),
         Err(error) => refused(&shell, &path, error).await,
@@ -159,6 +183,10 @@ async fn show(shell: &Shell, form: &Form, product: Option<&Product>, from: usize
         None => false,
     };
     let goes_on = shown.len() > SKUS_SHOWN;
+    let leads_to = match product.filter(|product| product.status != ProductStatus::Active) {
+        Some(product) => former(shell, &product.handle).await?.filter(|former| former.id != product.id),
+        None => None,
+    };
     shell.form(
         form,
         &Page {
@@ -177,6 +205,7 @@ async fn show(shell: &Shell, form: &Form, product: Option<&Product>, from: usize
             next_skus: goes_on.then(|| format!("{address}?from={}#skus", from + SKUS_SHOWN)),
             address,
             is_kept,
+            leads_to: leads_to.map(|other| (other.title, product_address(&other.handle, other.id))),
         },
     )
 }

@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 use actix_web::web::{ServiceConfig, get, post};
 use askama::Template;
 
-use super::goods::{choices, of_word, product_address, word};
+use super::goods::{asks_nothing, choices, of_word, product_address, word};
 use super::{STAFF, prices, product, scarce, skus};
 use crate::http::ApiResult;
 use crate::http::gate::Rule;
@@ -74,7 +74,7 @@ struct Row {
     image: Option<Image>,
     status: Status,
     price: String,
-    in_stock: bool,
+    stock: Status,
 }
 
 /// A product's status in words; `kind` is for the style sheet.
@@ -120,17 +120,24 @@ impl Sieve {
     pub(super) fn query(&self, limit: u32) -> ProductQuery {
         let form = &self.form;
         let words = form.optional("q").map(|words| words.chars().take(WORDS_MAX).collect::<String>());
+        let sold_out = form.is_checked("sold_out");
         let sort = SORTS.iter().find(|(name, _)| *name == form.get("sort")).map(|(_, sort)| *sort);
         ProductQuery {
             category: form.optional("category"),
-            status: of_word(form.get("status")),
-            in_stock: form.is_checked("sold_out").then_some(false),
+            // Only what is on sale can be sold out.
+            status: of_word(form.get("status")).or(sold_out.then_some(ProductStatus::Active)),
+            in_stock: sold_out.then_some(false),
             sort: sort.filter(|sort| *sort != ProductSort::Relevance || words.is_some()),
             cursor: form.optional("cursor"),
             limit: Some(limit),
             q: words,
             ..ProductQuery::default()
         }
+    }
+
+    /// Are all products looked for?
+    pub(super) fn is_whole(&self) -> bool {
+        asks_nothing(&self.form)
     }
 
     /// The address of the list's beginning, where it is not what is shown.
@@ -166,7 +173,7 @@ pub(super) async fn list(shell: Shell, request: HttpRequest) -> ApiResult {
     let page = shell.site.inventory.product_list(sieve.query(PAGE)).await?;
     shell.html(&List {
         shell: &shell,
-        is_new: page.items.is_empty() && sieve.form.all("").all(|(_, value)| value.is_empty()),
+        is_new: page.items.is_empty() && sieve.is_whole(),
         rows: page.items.iter().map(|product| row(&shell, product)).collect(),
         first: sieve.first(request.path()),
         next: page.next_cursor.map(|cursor| sieve.next(request.path(), &cursor)),
@@ -189,6 +196,16 @@ fn row(shell: &Shell, product: &ProductSummary) -> Row {
         image: product.image.clone(),
         status: Status::of(shell, product.status),
         price,
-        in_stock: product.in_stock,
+        stock: stock(shell, product),
     }
+}
+
+/// Can it be bought? A draft or an archived product is not sold out: nobody is offered it.
+fn stock(shell: &Shell, product: &ProductSummary) -> Status {
+    let (kind, text) = match (product.status, product.in_stock) {
+        (ProductStatus::Active, true) => ("good", "stock-in"),
+        (ProductStatus::Active, false) => ("bad", "stock-out"),
+        _ => ("", "product-not-on-sale"),
+    };
+    Status { kind, text: shell.t(text) }
 }

@@ -1,7 +1,7 @@
 //! A change of all prices of a table: by so many percent or by an amount, rounded. It is worked out on what stands in the form.
 
-use super::goods::decimal;
-use crate::inventory::Money;
+use super::goods::{amount_text, decimal, price};
+use crate::inventory::{MONEY_MAX, Money};
 use crate::money;
 use crate::web::form::ungrouped;
 use crate::web::{Form, Shell};
@@ -35,7 +35,7 @@ impl Change {
             true => ((new + 1 + whole / 2) / whole).max(1) * whole - 1,
             false => new,
         };
-        i64::try_from(new).ok().filter(|new| *new >= 0)
+        i64::try_from(new).ok().filter(|new| (0..=MONEY_MAX).contains(new))
     }
 }
 
@@ -49,11 +49,13 @@ pub(super) fn reprice(shell: &Shell, mut form: Form, rows: usize) -> Form {
         form.all("sku.").take(rows).map(|(n, code)| (n.to_owned(), code.to_owned())).collect();
     for (n, code) in own {
         let name = format!("price.{n}");
-        let old = form.amount(&name, &currency);
-        let Some(new) = old.and_then(|old| change.of(old)) else {
-            form.fault(&name, format!("{code}: {}", shell.t("prices-change-impossible")));
-            continue;
-        };
+        let old = typed_price(shell, &mut form, &name);
+        let new = old.as_ref().map(|old| change.of(old.amount));
+        if new == Some(None) {
+            let [min, max] = [0, MONEY_MAX].map(|amount| amount_text(shell, amount));
+            form.fault(&name, format!("{code}: {}", shell.t2("prices-change-impossible", "min", min, "max", max)));
+        }
+        let Some(Some(new)) = new else { continue };
         let text = |amount| decimal(&Money { amount, currency: currency.clone() });
         form.set(&name, text(new));
         // What was asked for until now, not what was typed meanwhile.
@@ -61,33 +63,48 @@ pub(super) fn reprice(shell: &Shell, mut form: Form, rows: usize) -> Form {
         if let Some(before) = before {
             form.set(&format!("compare.{n}"), text(before));
         }
+        // What saving would refuse is told now.
+        price(shell, &mut form, &format!("compare.{n}"));
     }
     // Filled in twice, it would be changed twice.
     form.set("change.by", String::new());
     form
 }
 
+/// A price that must be there.
+pub(super) fn typed_price(shell: &Shell, form: &mut Form, name: &str) -> Option<Money> {
+    if form.get(name).is_empty() {
+        form.fault(name, shell.t("goods-price-missing"));
+    }
+    price(shell, form, name)
+}
+
 /// The change that the form asks for; what is wrong with it is told at its field.
 fn read(shell: &Shell, form: &mut Form) -> Option<Change> {
     let decimals = money::decimals(&shell.site.currency);
     let is_percent = form.get("change.unit") != "amount";
+    let to_99 = form.get("change.round") == "to99";
     let typed = form.text("change.by").replace('−', "-").replace('%', "");
     let (sign, number) = match typed.trim().strip_prefix('-') {
         Some(number) => (-1, number),
         None => (1, typed.trim().trim_start_matches('+')),
     };
-    let number = ungrouped(number.trim()).and_then(|text| money::parse(&text, if is_percent { 2 } else { decimals }));
-    let Some(number) = number.filter(|number| *number > 0) else {
+    let number = match number.trim() {
+        // Only rounded.
+        "" if typed.is_empty() => Some(0),
+        number => ungrouped(number).and_then(|text| money::parse(&text, if is_percent { 2 } else { decimals })),
+    };
+    let Some(number) = number.filter(|number| *number > 0 || to_99) else {
         form.fault("change.by", shell.t("prices-change-unreadable"));
         return None;
     };
     let whole = 10_i64.pow(if decimals == 0 { 2 } else { decimals });
-    Some(Change { by: sign * number, is_percent, to_99: form.get("change.round") == "to99", whole })
+    Some(Change { by: sign * number, is_percent, to_99, whole })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Change;
+    use super::{Change, MONEY_MAX};
 
     #[test]
     fn prices_change_by_percent_or_amount_and_are_rounded() {
@@ -108,6 +125,9 @@ mod tests {
             (amount(48, true), 1_000, Some(999)),
             (amount(-1_001, false), 1_000, Some(-1)),
             (amount(i64::MAX, false), 1, None),
+            (amount(1, false), MONEY_MAX - 1, Some(MONEY_MAX)),
+            (amount(1, false), MONEY_MAX, None),
+            (percent(0, true), 1_010, Some(999)),
             (percent(i64::MAX, false), i64::MAX, None),
         ] {
             assert_eq!(change.of(old), new.filter(|new| *new >= 0), "{change:?} of {old}");

@@ -3,10 +3,9 @@
 use actix_web::HttpRequest;
 use askama::Template;
 
-use super::goods::{choices, of_word, product_address};
-use super::skus::{SkuRow, sku_rows};
+use super::goods::{choices, of_word, product_address, segment};
 use crate::http::ApiResult;
-use crate::inventory::{InventoryError, Scarcity, Sku, SkuOffer};
+use crate::inventory::{InventoryError, ScarceSku, Scarcity, SkuOffer};
 use crate::web::storefront::address;
 use crate::web::{Form, Shell};
 
@@ -18,16 +17,42 @@ struct List<'a> {
     shell: &'a Shell,
     form: &'a Form,
     kinds: Vec<(String, String)>,
-    rows: Vec<Row<'a>>,
+    /// Each row is of one location.
+    is_low: bool,
+    rows: Vec<Row>,
     first: Option<String>,
     next: Option<String>,
 }
 
-struct Row<'a> {
-    sku: SkuRow<'a>,
-    title: &'a str,
+/// A SKU that wants new goods.
+pub(super) struct Row {
+    pub(super) code: String,
+    /// The code as a part of an address.
+    pub(super) segment: String,
+    options: String,
+    title: String,
     /// Of the product's page.
     address: String,
+    threshold: Option<i64>,
+    /// Where it is low.
+    pub(super) location: Option<String>,
+    pub(super) available: i64,
+}
+
+impl Row {
+    pub(super) fn of(scarce: ScarceSku) -> Row {
+        let ScarceSku { offer: SkuOffer { sku, product, .. }, location, available } = scarce;
+        Row {
+            segment: segment(&sku.code),
+            code: sku.code,
+            options: sku.options.join(", "),
+            address: product_address(&product.handle, product.id),
+            title: product.title,
+            threshold: sku.low_stock_threshold,
+            location,
+            available,
+        }
+    }
 }
 
 pub(super) async fn list(shell: Shell, request: HttpRequest) -> ApiResult {
@@ -39,17 +64,11 @@ pub(super) async fn list(shell: Shell, request: HttpRequest) -> ApiResult {
         Err(InventoryError::InvalidCursor) => return Ok(shell.go(address(path, &form, &["cursor"], None))),
         page => page?,
     };
-    let (skus, products): (Vec<Sku>, Vec<_>) =
-        page.items.into_iter().map(|SkuOffer { sku, product, .. }| (sku, product)).unzip();
-    let rows = sku_rows(&shell, &skus).await?.into_iter().zip(&products).map(|(sku, product)| Row {
-        sku,
-        title: &product.title,
-        address: product_address(&product.handle, product.id),
-    });
     shell.html(&List {
         shell: &shell,
         kinds: choices(&shell, "scarce", &["sold_out", "low"]),
-        rows: rows.collect(),
+        is_low: scarcity == Scarcity::Low,
+        rows: page.items.into_iter().map(Row::of).collect(),
         first: form.optional("cursor").map(|_| address(path, &form, &["cursor"], None)),
         next: page.next_cursor.map(|cursor| address(path, &form, &["cursor"], Some(("cursor", &cursor)))),
         form: &form,

@@ -88,6 +88,9 @@ struct Page<'a> {
 
 pub(super) async fn new(shell: Shell, path: web::Path<String>) -> ApiResult {
     let product = product::find(&shell, &path).await?;
+    if let Some(moved) = product::moved(&shell, &path, &product) {
+        return Ok(moved);
+    }
     let form =
         Form::of([("weight_grams", "0"), ("backorder_limit", "0"), ("requires_shipping", "true"), ("taxable", "true")]);
     show(&shell, &form, &product, None).await

@@ -5,7 +5,7 @@ use actix_web::web::{ServiceConfig, get, post};
 use askama::Template;
 
 use super::counts::{Cell, Counted, count};
-use super::goods::{key, location_choices, segment};
+use super::goods::{asks_nothing, key, location_choices, segment};
 use super::{STAFF, ledger};
 use crate::http::ApiResult;
 use crate::http::gate::Rule;
@@ -74,6 +74,8 @@ struct List<'a> {
     locations: Vec<(String, String)>,
     first: Option<String>,
     next: Option<String>,
+    /// Nothing was asked for.
+    is_whole: bool,
 }
 
 pub(super) async fn list(shell: Shell, request: HttpRequest) -> ApiResult {
@@ -112,6 +114,7 @@ async fn show(shell: &Shell, request: &HttpRequest, form: &Form, counted: &[Coun
             locations,
             first: sieve.optional("cursor").map(|_| address(path, &sieve, &["cursor"], None)),
             next: page.next_cursor.map(|cursor| address(path, &sieve, &["cursor"], Some(("cursor", &cursor)))),
+            is_whole: asks_nothing(&sieve),
             sieve: &sieve,
         },
     )

@@ -5,6 +5,7 @@ use askama::Template;
 use serde_json::Value;
 
 use super::audit::{Entry, entries};
+use super::goods::asks_nothing;
 use crate::call::{Role, Version, Versioned};
 use crate::clock::Id;
 use crate::error::{ErrorCode, Problem};
@@ -45,6 +46,8 @@ struct ListPage<'a> {
     rows: Vec<(Profile, String)>,
     first: Option<String>,
     next: Option<String>,
+    /// Nothing was asked for.
+    is_whole: bool,
 }
 
 pub(super) async fn list(shell: Shell, request: HttpRequest) -> ApiResult {
@@ -79,6 +82,7 @@ pub(super) async fn list(shell: Shell, request: HttpRequest) -> ApiResult {
         rows: rows.collect(),
         first: form.optional("cursor").map(|_| address(PATH, &form, &["cursor"], None)),
         next: next_cursor.map(|cursor| address(PATH, &form, &["cursor"], Some(("cursor", &cursor)))),
+        is_whole: asks_nothing(&form),
         form: &form,
     };
     shell.form(&form, &page)

@@ -22,7 +22,7 @@ use crate::web::shell::Person;
 use crate::web::{Form, Shell};
 
 /// How holds of the checkout are told from those that programs make for the same person.
-const REFERENCE: &str = "checkout";
+pub(in crate::web) const REFERENCE: &str = "checkout";
 
 /// Holds the goods of the cart. Whoever is not logged in does that first, and finds the cart again.
 pub(super) async fn begin(shell: Shell, form: Form) -> ApiResult {

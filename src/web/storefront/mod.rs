@@ -15,6 +15,7 @@ mod payment;
 mod product;
 
 pub(in crate::web) use cart::merge;
+pub(in crate::web) use checkout::REFERENCE as CHECKOUT;
 pub(in crate::web) use listing::address;
 
 const PERSON: Access = Access::Role(Role::Customer, None);

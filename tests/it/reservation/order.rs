@@ -106,6 +106,54 @@ on_both! {
         shop.assert_clean().await;
     }
 
+    async fn orders_of_which_a_part_was_shipped_are_found(backend: Backend) {
+        let shop = Warehouse::start(backend).await;
+        shirt(&shop).await;
+        let new = async |holder: &str, reference: &str, shipped: i64, is_cancelled: bool| {
+            let new = NewReservation { reference: reference.into(), ..order(&[("SHIRT-S", "EAST", 1), ("SHIRT-M", "EAST", 1)]) };
+            let id = shop.inventory.reserve(&call(), holder.into(), new).await.unwrap().value.id;
+            shop.inventory.reservation_commit(&call(), id).await.unwrap();
+            let lines = ["SHIRT-M", "SHIRT-S"].map(|sku| ShipmentLine { sku: sku.into(), location: "EAST".into(), quantity: 1 });
+            let lines: Vec<_> = lines.into_iter().take(shipped as usize).collect();
+            if !lines.is_empty() {
+                shop.inventory.reservation_ship(&call(), id, Shipment { lines: Some(lines), version: None }).await.unwrap();
+            }
+            if is_cancelled {
+                shop.inventory.reservation_cancel(&call(), id).await.unwrap();
+            }
+            id
+        };
+        let waits = new("ann", "a", 1, false).await;
+        let was_cancelled = new("bob", "b", 1, true).await;
+        let waits_too = new("bob", "a", 1, false).await;
+        for (shipped, is_cancelled) in [(0, false), (2, false), (0, true)] {
+            new("ann", "a", shipped, is_cancelled).await;
+        }
+        let found = async |query: ReservationQuery| {
+            let (mut ids, mut cursor) = (vec![], None);
+            loop {
+                let query = ReservationQuery { partly_shipped: Some(true), limit: Some(1), cursor, ..query.clone() };
+                let page = shop.inventory.reservation_list(query).await.unwrap();
+                ids.extend(page.items.iter().map(|order| order.id));
+                cursor = page.next_cursor;
+                if cursor.is_none() {
+                    return ids;
+                }
+            }
+        };
+        let any = ReservationQuery::default();
+        let of = |state| ReservationQuery { state: Some(state), ..any.clone() };
+        assert_eq!(found(any.clone()).await, [waits_too, was_cancelled, waits]);
+        assert_eq!(found(of(ReservationState::Committed)).await, [waits_too, waits]);
+        assert_eq!(found(of(ReservationState::Cancelled)).await, [was_cancelled]);
+        assert_eq!(found(of(ReservationState::Shipped)).await, []);
+        assert_eq!(found(ReservationQuery { ordered: Some(false), ..any.clone() }).await, []);
+        assert_eq!(found(ReservationQuery { holder: Some("bob".into()), ..any.clone() }).await, [waits_too, was_cancelled]);
+        assert_eq!(found(ReservationQuery { reference: Some("a".into()), ..any.clone() }).await, [waits_too, waits]);
+        let all = ReservationQuery { partly_shipped: Some(false), ..any };
+        assert_eq!(shop.inventory.reservation_list(all).await.unwrap().items.len(), 6);
+    }
+
     async fn an_order_knows_when_it_was_placed(backend: Backend) {
         let shop = Warehouse::start(backend).await;
         shop.put("A", "EAST", 9).await;

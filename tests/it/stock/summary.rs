@@ -44,15 +44,24 @@ impl Fixture {
         }
     }
 
-    /// The codes of the scarce SKUs, asked for one by one.
+    /// The codes of the scarce SKUs.
     async fn scarce(&self, scarcity: Scarcity) -> Vec<String> {
-        let (mut codes, mut cursor) = (vec![], None);
+        let mut codes: Vec<String> = self.scarce_at(scarcity).await.into_iter().map(|(_, code, _)| code).collect();
+        codes.sort();
+        codes.dedup();
+        codes
+    }
+
+    /// What is available of which SKU and where, asked for one by one.
+    async fn scarce_at(&self, scarcity: Scarcity) -> Vec<(i64, String, String)> {
+        let (mut rows, mut cursor) = (vec![], None);
         loop {
             let page = self.inventory().stock_scarce(scarcity, cursor, Some(1)).await.unwrap();
-            codes.extend(page.items.into_iter().map(|offer| offer.sku.code));
+            let row = |row: ScarceSku| (row.available, row.offer.sku.code, row.location.unwrap_or_default());
+            rows.extend(page.items.into_iter().map(row));
             cursor = page.next_cursor;
             if cursor.is_none() {
-                return codes;
+                return rows;
             }
         }
     }
@@ -72,6 +81,27 @@ async fn an_empty_shop_has_nothing(backend: Backend) {
     let value = Money { amount: 0, currency: "USD".into() };
     let nothing = StockSummary { skus: 2, on_hand: 0, reserved: 0, allocated: 0, incoming: 0, value, low: 0, sold_out: 2 };
     assert_eq!(f.summary().await, nothing);
+}
+
+async fn the_scarcest_comes_first_with_its_location(backend: Backend) {
+    let mut f = Fixture::start(backend).await;
+    seed::sku(&mut f.conn, "LOW", 0, Some(9));
+    seed::sku(&mut f.conn, "BACK", 5, Some(0));
+    for (sku, location, delta) in [("LOW", "EAST", 7), ("LOW", "WEST", 2), ("BACK", "WEST", 1), ("BACK", "EAST", 1), ("A", "WEST", 1)] {
+        assert!(f.adjust(sku, location, delta).await.ok);
+    }
+    let row = Adjustment { counter: Counter::Safety, ..super::adjustment("BACK", "WEST", 4) };
+    f.inventory().stock_adjust(&call(), super::all(vec![row])).await.unwrap();
+    let row = Adjustment { counter: Counter::Safety, ..super::adjustment("A", "WEST", 3) };
+    f.inventory().stock_adjust(&call(), super::all(vec![row])).await.unwrap();
+    let row = |available, code: &str, location: &str| (available, code.to_owned(), location.to_owned());
+    let low = [row(-3, "BACK", "WEST"), row(2, "LOW", "WEST"), row(7, "LOW", "EAST")];
+    assert_eq!(f.scarce_at(Scarcity::Low).await, low);
+    assert_eq!(f.summary().await.low, 2, "SKUs, wherever they are low");
+    assert_eq!(f.scarce_at(Scarcity::SoldOut).await, [row(-2, "A", ""), row(0, "B", "")]);
+    let forged = emporium::page::cursor(&(0, "\0", ""));
+    let refused = f.inventory().stock_scarce(Scarcity::Low, Some(forged), None).await;
+    assert!(matches!(refused, Err(InventoryError::InvalidCursor)), "{refused:?}");
 }
 
 async fn the_numbers_are_those_of_the_lists(backend: Backend) {

@@ -1,13 +1,16 @@
 //! Orders: found, shipped, cancelled; each step once.
 
 use emporium::call::{Call, Role};
+use emporium::config::Secret;
 use emporium::inventory::{
     Money, NewReservation, NewReservationLine, ProductPatch, ProductStatus, ReservationState, Shipment, ShipmentLine,
     SkuPatch,
 };
+use emporium::user::{AccountDeletion, Origin};
 
 use super::{Visitor, held, home, ordered, shipped, stocked};
-use crate::testapp::{Backend, TestApp, call, on_both};
+use crate::browser::{Browser, Setup};
+use crate::testapp::{Backend, PASSWORD, TestApp, call, on_both};
 
 on_both! {
     async fn what_is_shipped_stands_in_the_ledger_once(backend: Backend) {
@@ -160,7 +163,10 @@ on_both! {
             page.says(">Partly shipped</span>");
             page.says("$51.00");
         }
+        let mut is_listed = async |state: &str| staff.page(&format!("/admin/orders?state={state}")).await.has(&path);
+        assert!(is_listed("partly-shipped").await && is_listed("committed").await && !is_listed("partly-cancelled").await);
         inventory.reservation_cancel(&call(), order).await.unwrap();
+        assert!(is_listed("partly-cancelled").await && is_listed("cancelled").await && !is_listed("partly-shipped").await);
         for page in ["/admin/orders", &*path] {
             let page = staff.page(page).await;
             page.says(">Partly canceled</span>");
@@ -172,6 +178,57 @@ on_both! {
         // Ordered, shipped, cancelled.
         page.says("<td class=\"n\">3</td><td class=\"n\">2</td><td class=\"n\">1</td>");
         page.says("<td class=\"n\">3</td><td class=\"n\">0</td><td class=\"n\">3</td>");
+        app.shop.stop().await;
+    }
+
+    async fn whose_an_order_is_and_where_it_was_placed_is_said_in_words(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let (mut staff, _) = Visitor::new(&app, "staff@example.com", Role::Staff).await;
+        let list = staff.page("/admin/orders").await;
+        list.says("There are no orders yet.");
+        list.says("<details class=\"fold sieve\"><summary>Filters</summary>");
+        let list = staff.page("/admin/orders?state=shipped").await;
+        list.says("Nothing fits.");
+        list.says("<details class=\"fold sieve\" open>");
+        staff.page("/admin/stock").await.says("Nothing was ever in stock yet.");
+        staff.page("/admin/stock?sku=X").await.says("There is no such stock.");
+        staff.page("/admin/prices").await.says("There are no products yet.");
+
+        stocked(&app).await;
+        let inventory = &app.shop.modules.inventory;
+        let (eve, id) = Visitor::new(&app, "eve@example.com", Role::Customer).await;
+        drop(eve);
+        let order = async |holder: String, reference: &str| {
+            let new = NewReservation {
+                lines: vec![NewReservationLine { sku: "MUG".into(), location: None, quantity: 1 }],
+                hold_seconds: None,
+                allow_partial: false,
+                holder: None,
+                reference: reference.into(),
+            };
+            let held = inventory.reserve(&call(), holder, new).await.unwrap().value;
+            inventory.reservation_commit(&call(), held.id).await.unwrap();
+            format!("/admin/orders/{}", held.id)
+        };
+        let own = order(format!("user:{id}"), "checkout").await;
+        let shown = staff.page(&own).await;
+        shown.says("<dt>Through</dt><dd>The shop’s checkout</dd>");
+        shown.is_silent_of("<dt>Reference</dt>");
+        // A program's shopper is nobody of the shop's, whatever it calls him.
+        let other = order("system".into(), "A-17").await;
+        let shown = staff.page(&other).await;
+        shown.says("<dt>Reference</dt><dd>A-17</dd>");
+        staff.page("/admin/orders").await.says("<code>system</code>");
+
+        let deletion = AccountDeletion { current_password: Secret::new(PASSWORD) };
+        app.shop.modules.user.account_delete(&Origin::default(), id, deletion).await.unwrap();
+        for page in ["/admin", "/admin/orders", &*own] {
+            let page = staff.page(page).await;
+            page.says("Deleted customer");
+            page.is_silent_of("eve@example.com");
+        }
+        let (mut admin, _) = Visitor::new(&app, "root@example.com", Role::Admin).await;
+        admin.page("/admin/audit").await.says(&format!("Deleted account <code class=\"hint\">user:{id}</code>"));
         app.shop.stop().await;
     }
 
@@ -274,6 +331,27 @@ async fn a_hold_is_extended_committed_cancelled_or_released() {
     refused.says("these goods are not there any more: CUP");
     for path in [format!("{page}/vanish"), "/admin/orders/nonsense/ship".to_owned()] {
         assert_eq!(staff.submit(&late, &["key"], &path, &[("lines.0.quantity", "1")]).await.status, 404, "{path}");
+    }
+    app.shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_a_phone_totals_are_in_sight_and_filters_are_folded() {
+    let app = TestApp::start(Backend::Sqlite).await;
+    stocked(&app).await;
+    let (_, eve) = Visitor::new(&app, "eve@example.com", Role::Customer).await;
+    ordered(&app, eve, "MUG", 2).await;
+    for (width, is_folded) in [(360, true), (1_280, false)] {
+        let browser = Browser::open_with(&app, Setup { width, ..Setup::default() }).await;
+        browser.login("boss@example.com", PASSWORD).await;
+        browser.find("a[href='/admin']").await;
+        browser.go("/admin/orders").await;
+        let script = "const cell = [...document.querySelectorAll('td')].find(cell => cell.textContent == '$24.00');
+            return [cell.getBoundingClientRect().right <= innerWidth, document.querySelector('#f-holder').checkVisibility()]";
+        let seen = browser.client.execute(script, vec![]).await.unwrap();
+        assert_eq!(seen, serde_json::json!([true, !is_folded]), "{width}");
+        browser.audit().await;
+        browser.close().await;
     }
     app.shop.stop().await;
 }

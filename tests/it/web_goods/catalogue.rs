@@ -54,8 +54,13 @@ on_both! {
         assert_eq!(product(&app, "mug").await.title, "Second");
 
         let archive = staff.get("/admin/products/mug").await.form("/admin/products/mug/status");
+        staff.get("/admin/products?sold_out=true").await.has(">Sold out</span>");
         staff.post_well("/admin/products/mug/status", &archive.set("status", "archived")).await;
         assert_eq!(product(&app, "mug").await.status, ProductStatus::Archived);
+        // What is not offered is not sold out.
+        let list = staff.get("/admin/products").await;
+        assert!(!list.has(">Not on sale</span>").html.contains(">Sold out</span>"));
+        staff.get("/admin/products?sold_out=true").await.has("No product fits.");
         let stock = count("B", "MAIN", 0, 5);
         app.shop.modules.inventory.stock_count(&call(), stock).await.unwrap();
         // What cannot be deleted has no button for it, and who tries nevertheless is told why.
@@ -69,6 +74,30 @@ on_both! {
         let (b, c) = (staff.get("/admin/skus/B").await, staff.get("/admin/skus/C").await);
         assert!(!b.html.contains("/admin/skus/B/delete") && c.html.contains("/admin/skus/C/delete"));
         b.has("It has had stock, so it cannot be deleted");
+    }
+
+    async fn a_former_handle_leads_to_its_product_until_another_one_is_on_sale(backend: Backend) {
+        let (app, _) = shop(backend).await;
+        let staff = Browser::of(&app, Role::Staff).await;
+        let old = staff.get("/admin/products/mug").await.form("/admin/products/mug");
+        assert_eq!(staff.post_well("/admin/products/mug", &old.clone().set("handle", "cup")).await, "/admin/products/cup");
+        for rest in ["", "?from=1", "/prices", "/skus"] {
+            let led = staff.send(staff.request(Method::GET, &format!("/admin/products/mug{rest}"))).await;
+            assert_eq!((led.status, led.location), (301, format!("/admin/products/cup{rest}")));
+        }
+        // What was typed on a page of before is not lost.
+        let conflict = staff.post("/admin/products/mug", &old.set("title", "Beaker")).await;
+        assert_eq!(conflict.status, 412);
+        conflict.has("value=\"Beaker\"");
+
+        let new = staff.get("/admin/products/new").await.form("/admin/products/new").set("title", "Mug").set("handle", "mug");
+        assert_eq!(staff.post_well("/admin/products/new", &new).await, "/admin/products/mug");
+        let told = "Its address still leads shoppers to the product that had it before.";
+        let draft = staff.get("/admin/products/mug").await;
+        draft.has(told).has("<a href=\"/admin/products/cup\">Mug &#60;small&#62;</a>");
+        let activate = draft.form("/admin/products/mug/status").set("status", "active");
+        staff.post_well("/admin/products/mug/status", &activate).await;
+        assert!(!staff.get("/admin/products/mug").await.html.contains(told));
     }
 
     async fn a_sku_is_added_changed_and_deleted(backend: Backend) {

@@ -83,7 +83,7 @@ on_both! {
         staff.post_well("/admin/skus/B", &other).await;
         let wrong = staff.post(path, &form.clone().set(&format!("price.{c}"), "2").set(&format!("price.{a}"), "")).await;
         assert_eq!(wrong.status, 422);
-        wrong.has("A price cannot be read.");
+        wrong.has("<p class=\"fault\" id=\"row-0\">must be given</p>");
         assert_eq!(prices(&app).await, [1_100, 100, 3_000]);
         staff.post_well(path, &form.set(&format!("price.{c}"), "2")).await;
         assert_eq!(prices(&app).await, [1_100, 100, 200]);
@@ -120,6 +120,9 @@ on_both! {
         staff.post_well(&next, &stale.form(&next)).await;
         assert_eq!(product(&app, "jar").await.skus[0].price.amount, 900);
         staff.get("/admin/prices?q=nothing-of-the-kind").await.has("No product fits.");
+        for path in ["/admin/prices", "/admin/skus", "/admin/skus/jar-0"] {
+            staff.get(path).await.has("<a href=\"/admin/products\" aria-current=\"page\">");
+        }
         assert_eq!(staff.send(staff.request(Method::GET, "/admin/prices?cursor=zz&q=cup")).await.location, "/admin/prices?q=cup");
     }
 
@@ -142,7 +145,7 @@ on_both! {
         let form = staff.get(path).await.form(path).set("step", "preview").set("change.unit", "amount");
         let refused = staff.post(path, &form.clone().set("change.by", "-9")).await;
         assert_eq!(refused.status, 422);
-        refused.has("A#1: its price cannot be changed so").has("value=\"8.99\"").has("value=\"16.99\"");
+        refused.has("A#1: the new price would not be from $0.00 to $10,000,000,000.00</p>").has("value=\"8.99\"").has("value=\"16.99\"");
         assert_eq!(staff.post(path, &form.clone().set("change.by", "much")).await.status, 422);
         // Whatever was typed, the price before is what was asked for until now; a change is shown first, also where Enter sent it.
         let typed = form.clone().set(&format!("price.{c}"), "26.50").set("change.by", "-10").set("step", "").set("change.before", "true");
@@ -152,6 +155,36 @@ on_both! {
         let raised = staff.post(path, &form.set("change.by", "+1")).await.form(path);
         staff.post_well(path, &raised).await;
         assert_eq!(prices(&app).await, [999, 1_899, 2_699]);
+    }
+
+    async fn what_saving_would_refuse_is_told_before(backend: Backend) {
+        let (app, _) = shop(backend).await;
+        let staff = Browser::of(&app, Role::Staff).await;
+        let path = "/admin/prices?q=mug";
+        let form = staff.get(path).await.form(path);
+        let (a, b, c) = (form.number("sku.", "A#1"), form.number("sku.", "B"), form.number("sku.", "C"));
+        let wrong = form.clone().set(&format!("price.{a}"), "").set(&format!("compare.{b}"), "10,000,000,000.01").set(&format!("compare.{c}"), "-1");
+        for sent in [wrong.clone(), wrong.set("change.by", "10")] {
+            let told = staff.post(path, &sent).await;
+            assert_eq!(told.status, 422);
+            for (row, why) in [(&a, "must be given"), (&b, "Please enter an amount of at most $10,000,000,000.00."), (&c, "Please enter an amount such as 12.50, in USD.")] {
+                told.has(&format!("id=\"row-{row}\">{why}</p>"));
+            }
+            assert!(!told.html.contains("Nothing is saved yet"));
+        }
+        let sku = staff.get("/admin/skus/B").await.form("/admin/skus/B").set("price", "99999999999");
+        staff.post("/admin/skus/B", &sku).await.has("Please enter an amount of at most $10,000,000,000.00.");
+        assert_eq!(prices(&app).await, [1_000, 2_000, 3_000]);
+
+        // A change may be to round alone.
+        let preview = form.set("step", "preview");
+        let refused = staff.post(path, &preview).await;
+        assert_eq!(refused.status, 422);
+        refused.has("or choose how to round");
+        for by in ["", "0"] {
+            let filled = staff.post(path, &preview.clone().set("change.by", by).set("change.round", "to99")).await;
+            assert_eq!(filled.has("Nothing is saved yet").form(path).get(&format!("price.{a}")), "9.99");
+        }
     }
 
     async fn what_nobody_touched_is_not_set_back_by_a_form_that_is_shown_again(backend: Backend) {

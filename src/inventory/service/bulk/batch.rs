@@ -14,10 +14,11 @@ use crate::inventory::service::catalogue::product::EventData;
 use crate::inventory::service::change::{fields, product_fields};
 use crate::inventory::store::change::changes_insert;
 use crate::inventory::store::event::events_insert;
+use crate::inventory::store::former::handles_taken_again;
 use crate::inventory::store::search::{Words, words_insert, words_put};
 use crate::inventory::store::stock_set::{StockSet, backorder_set_many, stock_open_many, stock_set_many};
 use crate::inventory::store::{bulk, category, location, product, sku, stock};
-use crate::inventory::{Category, ImportReport, InventoryError, Location, Product, RowFault, Sku};
+use crate::inventory::{Category, ImportReport, InventoryError, Location, Product, ProductStatus, RowFault, Sku};
 
 /// What stands in the ledger.
 const REASON: &str = "import";
@@ -360,6 +361,9 @@ fn write_changes(conn: &mut Connection, actor: &str, plans: &[Plan], now: Time) 
     if !bulk::products_update(conn, &changed.iter().map(|plan| &plan.product).collect::<Vec<_>>())? {
         return Err(changed_meanwhile());
     }
+    let is_on_sale = |product: &Product| product.status == ProductStatus::Active;
+    let put_on_sale = changed.iter().filter(|plan| is_on_sale(&plan.product) && !plan.before.is_some_and(is_on_sale));
+    handles_taken_again(conn, put_on_sale.map(|plan| &*plan.product.handle))?;
     let retagged = |plan: &&&Plan| plan.before.is_some_and(|before| before.tags != plan.product.tags);
     let retagged: Vec<&Product> = changed.iter().filter(retagged).map(|plan| &plan.product).collect();
     product::tags_delete(conn, &retagged.iter().map(|product| product.id).collect::<Vec<_>>())?;

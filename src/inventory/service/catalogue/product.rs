@@ -81,6 +81,9 @@ impl LocalInventory {
             if product.handle != old.handle {
                 check_handle(conn, &product.handle)?;
                 handle_left(conn, &old.handle, product.id, now)?;
+            }
+            if product.status == ProductStatus::Active && (old.status, &old.handle) != (product.status, &product.handle)
+            {
                 handles_taken_again(conn, [&*product.handle])?;
             }
             if product.tags != old.tags {

@@ -2,9 +2,8 @@
 
 use super::Faults;
 use crate::error::Fault;
-use crate::inventory::{Money, NewSku, QUANTITY_MAX, SkuPatch};
+use crate::inventory::{MONEY_MAX, Money, NewSku, QUANTITY_MAX, SkuPatch};
 
-pub(in crate::inventory::service) const MONEY_MAX: i64 = 1_000_000_000_000;
 const WEIGHT_MAX_GRAMS: i64 = 1_000_000_000;
 const BARCODE_MAX: usize = 100;
 /// Three of them and the product's id must fit into one row of an index of PostgreSQL (2,704 bytes).

@@ -1,0 +1,1 @@
+DROP INDEX reservation_lines_begun_idx;
