@@ -8,6 +8,7 @@ use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use diesel::backend::Backend;
 use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
@@ -36,9 +37,15 @@ pub enum DbError {
     /// Nothing was sent: all connections stayed in use for longer than the pool's wait.
     #[error("all connections to the database are in use")]
     Busy,
-    /// The database cannot be reached. `maybe_applied`: the connection broke while a change was under way, so it may have happened.
-    #[error("the database cannot be reached: {cause}")]
-    Unavailable { cause: String, maybe_applied: bool },
+    /// Nothing was sent: there is no connection, and none can be made; or the disk takes nothing.
+    #[error("the database cannot be reached: {0}")]
+    Unavailable(String),
+    /// The connection broke before anything was committed, or was one to a server that takes no writes. Nothing was changed.
+    #[error("the connection to the database broke: {0}")]
+    Lost(String),
+    /// The connection broke when COMMIT was under way: the change may have happened.
+    #[error("the connection to the database broke at the commit, so nobody knows whether the change happened: {0}")]
+    OutcomeUnknown(String),
     /// A statement or a lock took longer than its limit; nothing was changed.
     #[error("the database took too long: {0}")]
     Timeout(String),
@@ -54,25 +61,24 @@ impl From<DieselError> for DbError {
     fn from(error: DieselError) -> Self {
         let DieselError::DatabaseError(kind, info) = &error else {
             return match error {
-                DieselError::BrokenTransactionManager => {
-                    DbError::Unavailable { cause: "the connection broke".into(), maybe_applied: true }
-                }
+                DieselError::BrokenTransactionManager => DbError::Lost("its transaction is broken".into()),
                 other => DbError::Query(other),
             };
         };
         let message = info.message();
         match kind {
-            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
-                DbError::Unavailable { cause: message.trim().to_owned(), maybe_applied: true }
-            }
+            // After a failover: this server is a standby now.
+            DatabaseErrorKind::ClosedConnection
+            | DatabaseErrorKind::UnableToSendCommand
+            | DatabaseErrorKind::ReadOnlyTransaction => DbError::Lost(message.trim().to_owned()),
             _ if message.contains("canceling statement due to") => DbError::Timeout(message.to_owned()),
             _ if message.contains("terminating connection") || message.contains("the database system is") => {
-                DbError::Unavailable { cause: message.to_owned(), maybe_applied: false }
+                DbError::Lost(message.to_owned())
             }
             // SQLite's words: another process kept the write lock for longer than the busy timeout; the disk is full or failing.
             _ if message == "database is locked" => DbError::Timeout(message.to_owned()),
             _ if message == "database or disk is full" || message == "disk I/O error" => {
-                DbError::Unavailable { cause: message.to_owned(), maybe_applied: false }
+                DbError::Unavailable(message.to_owned())
             }
             _ => DbError::Query(error),
         }
@@ -86,10 +92,16 @@ impl DbError {
             DbError::Busy => {
                 Problem::new(ErrorCode::Busy, "All database connections are in use; try again shortly.").retry_after(1)
             }
-            DbError::Unavailable { .. } => {
+            DbError::Unavailable(_) | DbError::Lost(_) => {
                 tracing::error!(error = %self, "database unavailable");
                 Problem::new(ErrorCode::Unavailable, "The database cannot be reached; try again shortly.")
                     .retry_after(1)
+            }
+            DbError::OutcomeUnknown(_) => {
+                tracing::error!(error = %self, "the outcome of a change is unknown");
+                let detail =
+                    "It may have happened: send it again with the same Idempotency-Key, or look before you repeat it.";
+                Problem::new(ErrorCode::OutcomeUnknown, detail).retry_after(1)
             }
             DbError::Timeout(_) => {
                 tracing::warn!(error = %self, "database timeout");
@@ -117,10 +129,22 @@ impl DbError {
         matches!(self, DbError::Query(DieselError::DatabaseError(DatabaseErrorKind::CheckViolation, _)))
     }
 
-    /// Did the database undo the whole transaction so that it can be run again at once (deadlock, serialization failure)?
-    fn is_surely_rolled_back(&self) -> bool {
-        let DbError::Query(DieselError::DatabaseError(kind, info)) = self else { return false };
-        matches!(kind, DatabaseErrorKind::SerializationFailure) || info.message().contains("deadlock detected")
+    /// May the same transaction be run again at once? Yes where nothing of it remains (a deadlock, a serialization failure, a
+    /// connection that broke before COMMIT); `keyed`: also where nobody knows, as it finds out by its key.
+    fn may_be_run_again(&self, keyed: bool) -> bool {
+        match self {
+            DbError::Lost(_) => true,
+            DbError::OutcomeUnknown(_) => keyed,
+            DbError::Query(DieselError::DatabaseError(kind, info)) => {
+                matches!(kind, DatabaseErrorKind::SerializationFailure) || info.message().contains("deadlock detected")
+            }
+            _ => false,
+        }
+    }
+
+    /// Was it the connection that failed, and not the statement?
+    pub fn is_of_connection(&self) -> bool {
+        matches!(self, DbError::Unavailable(_) | DbError::Lost(_) | DbError::OutcomeUnknown(_))
     }
 }
 
@@ -145,9 +169,8 @@ impl Database {
         let manager = |read_only| Manager::new(name, config, read_only);
         let (readers, writers) = match &config.url {
             DatabaseUrl::Sqlite(path) => {
-                make_private(path).map_err(|error| DbError::Unavailable {
-                    cause: format!("cannot make the SQLite file {}: {error}", path.display()),
-                    maybe_applied: false,
+                make_private(path).map_err(|error| {
+                    DbError::Unavailable(format!("cannot make the SQLite file {}: {error}", path.display()))
                 })?;
                 // SQLite lets one connection write at a time: writers wait their turn here, in order, instead of polling a lock.
                 // So this wait is the wait for the lock.
@@ -185,14 +208,47 @@ impl Database {
     }
 
     /// Runs one transaction: committed when `work` gives `Ok`, undone when it gives `Err`. `work` is run again, up to three times
-    /// in all, when the database undid it for a deadlock; so it must do nothing but database work.
+    /// in all, when nothing of it remains: after a deadlock, or where the connection broke before COMMIT. So it must do nothing but
+    /// database work. Where the connection broke at COMMIT, it is [`DbError::OutcomeUnknown`].
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: Failure,
-        F: Fn(&mut Connection) -> Result<T, E> + Send + 'static,
+        F: Fn(&mut Connection) -> Result<T, E> + Send + Sync + 'static,
     {
-        self.writers.run(move |conn| transaction(conn, &work)).await
+        self.transaction(false, work).await
+    }
+
+    /// The same for `work` whose first act is to take an idempotency key, if `keyed`: where nobody knows whether it was committed,
+    /// it is run again, and finds its key or does its work.
+    pub async fn write_keyed<T, E, F>(&self, keyed: bool, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Failure,
+        F: Fn(&mut Connection) -> Result<T, E> + Send + Sync + 'static,
+    {
+        self.transaction(keyed, work).await
+    }
+
+    async fn transaction<T, E, F>(&self, keyed: bool, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Failure,
+        F: Fn(&mut Connection) -> Result<T, E> + Send + Sync + 'static,
+    {
+        let work = Arc::new(work);
+        let mut attempt = 1;
+        loop {
+            let this = work.clone();
+            let result = self.writers.run(move |conn| transaction(conn, &*this)).await;
+            let again = result.as_ref().err().and_then(Failure::db).is_some_and(|error| error.may_be_run_again(keyed));
+            if !again || attempt == ATTEMPTS {
+                return result;
+            }
+            metrics::counter!("emporium_db_transaction_retries_total").increment(1);
+            tokio::time::sleep(pause(attempt)).await;
+            attempt += 1;
+        }
     }
 
     /// Applies what is missing of a module's migrations; gives their names.
@@ -257,35 +313,28 @@ impl Failure for DbError {
 }
 
 const ATTEMPTS: u32 = 3;
+/// The longest pause before the second attempt; each further one doubles.
+const PAUSE_MS: u64 = 20;
 
-fn transaction<T, E: Failure>(conn: &mut Connection, work: &dyn Fn(&mut Connection) -> Result<T, E>) -> Result<T, E> {
-    let mut attempt = 1;
-    loop {
-        let result = transaction_once(conn, work);
-        match &result {
-            Err(error) if attempt < ATTEMPTS && error.db().is_some_and(DbError::is_surely_rolled_back) => {
-                metrics::counter!("emporium_db_transaction_retries_total").increment(1);
-                attempt += 1;
-            }
-            _ => return result,
-        }
-    }
+/// How long to wait after the attempt of this number: anything up to a bound, so that those who met do not meet again
+/// (<https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>, "full jitter").
+fn pause(attempt: u32) -> Duration {
+    Duration::from_micros(rand::random_range(0..=(PAUSE_MS * 1_000) << (attempt - 1)))
 }
 
-fn transaction_once<T, E: Failure>(
-    conn: &mut Connection,
-    work: &dyn Fn(&mut Connection) -> Result<T, E>,
-) -> Result<T, E> {
+fn transaction<T, E: Failure>(conn: &mut Connection, work: &dyn Fn(&mut Connection) -> Result<T, E>) -> Result<T, E> {
     match conn {
         // IMMEDIATE takes the write lock at once: taken later, it fails when another process wrote in between.
         Connection::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE")?,
         Connection::Postgres(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN")?,
     }
     match work(conn) {
-        Ok(value) => {
-            Manages::commit_transaction(conn)?;
-            Ok(value)
-        }
+        Ok(value) => match Manages::commit_transaction(conn).map_err(DbError::from) {
+            Ok(()) => Ok(value),
+            // It was sent, and perhaps done.
+            Err(DbError::Lost(cause)) => Err(DbError::OutcomeUnknown(cause).into()),
+            Err(error) => Err(error.into()),
+        },
         Err(error) => {
             // The work's own error says more than that of a failed rollback, which marks the connection as broken.
             let _ = Manages::rollback_transaction(conn);

@@ -48,6 +48,7 @@ error_codes! {
     Forbidden             "forbidden"                      403  false  "You may not do this";
     FormOutdated          "form_outdated"                  403  false  "The form comes from an older page";
     NotFound              "not_found"                      404  false  "There is no such thing";
+    Draining              "draining"                       404  true   "This process is stopping";
     MethodNotAllowed      "method_not_allowed"             405  false  "This address does not take this method";
     RequestTimeout        "request_timeout"                408  true   "The request came too slowly";
     Conflict              "conflict"                       409  false  "The request conflicts with what is there";
@@ -71,6 +72,7 @@ error_codes! {
     Internal              "internal"                       500  false  "Something went wrong on our side";
     Busy                  "busy"                           503  true   "The shop is too busy right now";
     Unavailable           "unavailable"                    503  true   "A part of the shop cannot be reached right now";
+    OutcomeUnknown        "outcome_unknown"                503  true   "Nobody knows yet whether it happened";
     Timeout               "timeout"                        503  true   "The request took too long and was given up";
 }
 

@@ -1,6 +1,7 @@
 //! How connections are made and shared: the r2d2 manager, and a lane: a pool with a bounded line of callers in front.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ pub(super) struct Manager {
     config: DatabaseConfig,
     read_only: bool,
     fault: Fault,
+    era: Arc<AtomicU64>,
 }
 
 /// Why the last try to connect failed; empty when it did not. The pool tells each fault to one of those who wait, the lane to all.
@@ -29,19 +31,19 @@ type Fault = Arc<Mutex<String>>;
 /// A connection in the pool, and whether it was seen to break.
 pub(super) struct Pooled {
     connection: Connection,
+    /// Of the connections that were made before one of them broke none is used any more: all go to a server that is gone.
+    era: u64,
     broken: bool,
 }
 
 impl Manager {
     pub(super) fn new(name: &'static str, config: &DatabaseConfig, read_only: bool) -> Self {
-        Manager { name, config: config.clone(), read_only, fault: Fault::default() }
+        Manager { name, config: config.clone(), read_only, fault: Fault::default(), era: Arc::default() }
     }
 
     fn sqlite(&self, path: &std::path::Path) -> Result<Connection, DbError> {
-        let mut conn = SqliteConnection::establish(&path.to_string_lossy()).map_err(|error| DbError::Unavailable {
-            cause: format!("SQLite file {}: {error}", path.display()),
-            maybe_applied: false,
-        })?;
+        let mut conn = SqliteConnection::establish(&path.to_string_lossy())
+            .map_err(|error| DbError::Unavailable(format!("SQLite file {}: {error}", path.display())))?;
         // Readers have the system's cache behind them; the writer's own holds what a large transaction changes.
         let cache_kib = if self.read_only { 8_000 } else { 32_000 };
         // WAL lets readers go on while one writes; FULL makes every commit outlive a power cut. Of an import's pages most change
@@ -57,10 +59,8 @@ impl Manager {
 
     fn postgres(&self, url: &str) -> Result<Connection, DbError> {
         let url = self.postgres_url(url)?;
-        let mut conn = PgConnection::establish(&url).map_err(|error| DbError::Unavailable {
-            cause: error.to_string().trim().to_owned(),
-            maybe_applied: false,
-        })?;
+        let mut conn =
+            PgConnection::establish(&url).map_err(|error| DbError::Unavailable(error.to_string().trim().to_owned()))?;
         conn.batch_execute(&format!(
             "SET search_path TO {}; SET statement_timeout = {}; SET lock_timeout = {};
              SET idle_in_transaction_session_timeout = {}; SET timezone = 'UTC';
@@ -105,12 +105,11 @@ fn speak_english(conn: &mut PgConnection) -> Result<(), DbError> {
     if is_english(&lc_messages) {
         return Ok(());
     }
-    conn.batch_execute("SET lc_messages = 'C'").map_err(|error| DbError::Unavailable {
-        cause: format!(
+    conn.batch_execute("SET lc_messages = 'C'").map_err(|error| {
+        DbError::Unavailable(format!(
             "the server speaks {lc_messages} and not English, and refuses to change that ({error}): \
              as its administrator, run ALTER ROLE ... SET lc_messages = 'C' for the role of this connection"
-        ),
-        maybe_applied: false,
+        ))
     })
 }
 
@@ -128,7 +127,7 @@ pub(super) struct Unreachable(String);
 impl From<DbError> for Unreachable {
     fn from(error: DbError) -> Self {
         match error {
-            DbError::Unavailable { cause, .. } => Unreachable(cause),
+            DbError::Unavailable(cause) | DbError::Lost(cause) => Unreachable(cause),
             other => Unreachable(other.to_string()),
         }
     }
@@ -139,6 +138,7 @@ impl r2d2::ManageConnection for Manager {
     type Error = Unreachable;
 
     fn connect(&self) -> Result<Pooled, Unreachable> {
+        let era = self.era.load(Ordering::Relaxed);
         let connection = match &self.config.url {
             DatabaseUrl::Sqlite(path) => self.sqlite(path),
             DatabaseUrl::Postgres(url) => self.postgres(url),
@@ -146,7 +146,7 @@ impl r2d2::ManageConnection for Manager {
         .map_err(Unreachable::from);
         let fault = connection.as_ref().err().map(Unreachable::to_string);
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault.unwrap_or_default();
-        Ok(Pooled { connection: connection?, broken: false })
+        Ok(Pooled { connection: connection?, era, broken: false })
     }
 
     fn is_valid(&self, pooled: &mut Pooled) -> Result<(), Unreachable> {
@@ -163,6 +163,7 @@ pub(super) struct Lane {
     labels: [(&'static str, &'static str); 2],
     pool: r2d2::Pool<Manager>,
     fault: Fault,
+    era: Arc<AtomicU64>,
     running: Arc<Semaphore>,
     waiting: Semaphore,
     queue_max: u32,
@@ -191,7 +192,7 @@ impl Lane {
         queue_max: u32,
     ) -> Arc<Self> {
         let wait = Duration::from_millis(u64::from(wait_ms));
-        let fault = manager.fault.clone();
+        let (fault, era) = (manager.fault.clone(), manager.era.clone());
         let pool = r2d2::Pool::builder()
             .max_size(size)
             .min_idle(Some(0))
@@ -204,6 +205,7 @@ impl Lane {
             labels: [("module", module), ("lane", lane)],
             pool,
             fault,
+            era,
             running: Arc::new(Semaphore::new(size as usize)),
             waiting: Semaphore::new(queue_max as usize),
             queue_max,
@@ -254,24 +256,37 @@ impl Lane {
     }
 
     fn with_connection<T, E: Failure>(&self, work: impl FnOnce(&mut Connection) -> Result<T, E>) -> Result<T, E> {
-        // There is a permit for each connection, so a wait here means that none can be made.
-        let mut pooled = self.pool.get().map_err(|_timeout| self.unreachable())?;
+        let mut pooled = self.connection()?;
         let start = Instant::now();
         let result = work(&mut pooled.connection);
         metrics::histogram!("emporium_db_connection_use_seconds", &self.labels).record(start.elapsed().as_secs_f64());
         if let Err(error) = &result
-            && matches!(error.db(), Some(DbError::Unavailable { .. }))
+            && error.db().is_some_and(DbError::is_of_connection)
         {
             pooled.broken = true;
+            // By one, however many break together.
+            let _ = self.era.compare_exchange(pooled.era, pooled.era + 1, Ordering::Relaxed, Ordering::Relaxed);
         }
         result
+    }
+
+    /// A connection of this era.
+    fn connection(&self) -> Result<r2d2::PooledConnection<Manager>, DbError> {
+        loop {
+            // There is a permit for each connection, so a wait here means that none can be made.
+            let mut pooled = self.pool.get().map_err(|_timeout| self.unreachable())?;
+            if pooled.era == self.era.load(Ordering::Relaxed) {
+                return Ok(pooled);
+            }
+            pooled.broken = true;
+        }
     }
 
     fn unreachable(&self) -> DbError {
         let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let waited = format!("no connection within {} ms", self.wait.as_millis());
         let cause = if fault.is_empty() { waited } else { format!("{waited}: {fault}") };
-        DbError::Unavailable { cause, maybe_applied: false }
+        DbError::Unavailable(cause)
     }
 
     pub(super) fn state(&self) -> LaneState {

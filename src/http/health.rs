@@ -19,6 +19,10 @@ impl Draining {
     pub fn begin(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
+
+    pub fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// The process runs.
@@ -26,11 +30,12 @@ pub async fn livez() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("alive\n")
 }
 
-/// The process takes requests: 503 from the moment it was told to stop.
+/// The process takes new requests: 404 from the moment it was told to stop, by which HAProxy's `http-check disable-on-404` knows that
+/// it goes away in order, and is to finish what it has.
 pub async fn readyz(draining: web::Data<Draining>) -> ApiResult {
-    match draining.0.load(Ordering::Relaxed) {
+    match draining.has_begun() {
         false => Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ready\n")),
-        true => Err(Problem::new(ErrorCode::Unavailable, "This process is stopping.").into()),
+        true => Err(Problem::new(ErrorCode::Draining, "It finishes what it has; send new requests to another.").into()),
     }
 }
 

@@ -4,10 +4,10 @@
 use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{ResponseHead, ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpResponse};
@@ -15,6 +15,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::browser::{Asked, SecureHeaders, Show, Shown, is_file, is_page};
+use super::health::Draining;
 use super::traffic::Traffic;
 use super::unread::Rest;
 use super::{ApiError, ProblemBody, routed_path, routed_pattern};
@@ -41,6 +42,7 @@ struct Seen {
     secure: Option<Data<SecureHeaders>>,
     /// Where it is counted; health checks and files are not.
     traffic: Option<Data<Traffic>>,
+    draining: Option<Data<Draining>>,
     id: String,
     trace: String,
     start: Instant,
@@ -62,9 +64,19 @@ impl Seen {
             show: request.app_data::<Data<Show>>().cloned(),
             secure: request.app_data::<Data<SecureHeaders>>().cloned(),
             traffic: request.app_data::<Data<Traffic>>().filter(|_| is_counted).cloned(),
+            draining: request.app_data::<Data<Draining>>().cloned(),
             id: request_id(request.headers()),
             trace: trace_id(request.headers()),
             start: Instant::now(),
+        }
+    }
+}
+
+impl Seen {
+    /// A process that stops keeps no connection for another request.
+    fn part(&self, head: &mut ResponseHead) {
+        if self.draining.as_ref().is_some_and(|draining| draining.has_begun()) {
+            head.set_connection_type(ConnectionType::Close);
         }
     }
 }
@@ -122,6 +134,7 @@ pub async fn observe<B: MessageBody + 'static>(
     // A layer gave up before there was an answer, and the request is gone: its answer travels as an error.
     let mut response = problem_response(error.error_response(), &seen);
     add_headers(response.headers_mut(), &seen);
+    seen.part(response.head_mut());
     record(&seen, response.status(), "unknown");
     if let Some(rest) = rest {
         response = response.map_body(|_, body| rest.held_by(body));
@@ -143,6 +156,7 @@ fn finish<B: MessageBody + 'static>(
         response.map_into_left_body()
     };
     add_headers(response.headers_mut(), seen);
+    seen.part(response.response_mut().head_mut());
     record(seen, response.status(), &user);
     response
 }

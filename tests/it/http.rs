@@ -250,7 +250,10 @@ async fn ready_turns_first_and_requests_in_flight_are_finished() {
     while status(format!("http://{internal}/readyz")).await == 200 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(status(format!("http://{address}/readyz")).await, 503);
+    assert_eq!(status(format!("http://{address}/readyz")).await, 404);
+    // Whoever comes nevertheless is served, and told to come back on another connection.
+    let answer = reqwest::get(format!("http://{address}/openapi.json")).await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.headers()["connection"].to_str().unwrap()), (200, "close"));
     assert_eq!(status(format!("http://{address}/livez")).await, 200);
     holder.batch("ROLLBACK");
     assert_eq!(slow.await.unwrap().unwrap().status(), 200);

@@ -22,19 +22,20 @@ const NAME_RACES: u32 = 3;
 impl LocalInventory {
     /// Runs one transaction, in which names (handles, codes) are looked for before they are taken. When somebody else takes one of
     /// them just then, it is run again: now it sees which, and says so or takes another. `work` is told when it is run for the
-    /// last time.
+    /// last time. `keyed`: its first act is to take the call's key.
     async fn write_named<T: Send + 'static>(
         &self,
-        work: impl Fn(&mut Connection, bool) -> Result<T, InventoryError> + Clone + Send + 'static,
+        keyed: bool,
+        work: impl Fn(&mut Connection, bool) -> Result<T, InventoryError> + Clone + Send + Sync + 'static,
     ) -> Result<T, InventoryError> {
         for _ in 1..NAME_RACES {
             let work = work.clone();
-            match self.db.write(move |conn| work(conn, false)).await {
+            match self.db.write_keyed(keyed, move |conn| work(conn, false)).await {
                 Err(error) if error.db().is_some_and(DbError::is_unique_violation) => {}
                 result => return result,
             }
         }
-        self.db.write(move |conn| work(conn, true)).await
+        self.db.write_keyed(keyed, move |conn| work(conn, true)).await
     }
 }
 

@@ -91,12 +91,13 @@ impl LocalInventory {
     /// Runs `work` once for the call's key, in one transaction, and again when it was set back.
     async fn attempt<F>(&self, call: &Call, work: F) -> Result<Answer<Reservation>, InventoryError>
     where
-        F: Fn(&mut Attempt) -> Result<Done, Setback> + Clone + Send + 'static,
+        F: Fn(&mut Attempt) -> Result<Done, Setback> + Clone + Send + Sync + 'static,
     {
         let hours = self.config.idempotency_hours;
         let mut lock_first = false;
         for _ in 0..ATTEMPTS {
             let (call, clock, work) = (call.clone(), self.clock.clone(), work.clone());
+            let keyed = call.key.is_some();
             let transaction = move |conn: &mut Connection| {
                 let now = clock.now();
                 let mut counted = None;
@@ -107,7 +108,7 @@ impl LocalInventory {
                 })?;
                 Ok::<_, Setback>((answer, counted))
             };
-            match self.db.write(transaction).await {
+            match self.db.write_keyed(keyed, transaction).await {
                 Ok((answer, counted)) => {
                     counted.inspect(|outcome| count(outcome));
                     return Ok(answer);

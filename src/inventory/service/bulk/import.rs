@@ -276,7 +276,8 @@ fn is_race(error: &InventoryError) -> bool {
 
 /// The database cannot just now.
 pub(super) fn is_passing(error: &InventoryError) -> bool {
-    matches!(error, InventoryError::Db(DbError::Busy | DbError::Timeout(_) | DbError::Unavailable { .. }))
+    let InventoryError::Db(error) = error else { return false };
+    matches!(error, DbError::Busy | DbError::Timeout(_)) || error.is_of_connection()
 }
 
 fn add(report: &mut ImportReport, part: &ImportReport) {

@@ -60,7 +60,7 @@ impl LocalInventory {
     pub(super) async fn start_import(&self, call: &Call, import: Id) -> Result<Answer<Job>, InventoryError> {
         let (call, hours, now) = (call.clone(), self.config.idempotency_hours, self.clock.now());
         let queue = move |conn: &mut Connection| store::job_queue(conn, import)?.ok_or_else(|| unknown_job(import));
-        self.db.write(move |conn| once(conn, &call, hours, now, queue)).await
+        self.db.write_keyed(call.key.is_some(), move |conn| once(conn, &call, hours, now, queue)).await
     }
 
     pub(super) async fn forget_import(&self, import: Id) -> Result<(), InventoryError> {

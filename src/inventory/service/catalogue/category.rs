@@ -73,7 +73,9 @@ impl LocalInventory {
         };
         let (call, hours) = (call.clone(), self.config.idempotency_hours);
         self.db
-            .write(move |conn| once(conn, &call, hours, now, |conn| insert(conn, &call.actor, category.clone())))
+            .write_keyed(call.key.is_some(), move |conn| {
+                once(conn, &call, hours, now, |conn| insert(conn, &call.actor, category.clone()))
+            })
             .await
     }
 

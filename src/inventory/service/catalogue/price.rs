@@ -41,10 +41,11 @@ impl LocalInventory {
         let hours = self.config.idempotency_hours;
         for _ in 0..ATTEMPTS {
             let (call, batch, now) = (call.clone(), batch.clone(), self.clock.now());
+            let keyed = call.key.is_some();
             let attempt = move |conn: &mut Connection| {
                 once(conn, &call, hours, now, |conn| apply(conn, &call.actor, &batch.rows, now))
             };
-            match self.db.write(attempt).await {
+            match self.db.write_keyed(keyed, attempt).await {
                 Ok(answer) => return Ok(answer),
                 Err(Setback::Failed(error)) => return Err(error),
                 // Somebody changed one of the products between our look at it and our change.

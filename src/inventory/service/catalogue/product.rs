@@ -54,7 +54,7 @@ impl LocalInventory {
         let now = self.clock.now();
         let product = first_version(new, now);
         let (call, hours) = (call.clone(), self.config.idempotency_hours);
-        self.write_named(move |conn, is_last_try| {
+        self.write_named(call.key.is_some(), move |conn, is_last_try| {
             once(conn, &call, hours, now, |conn| insert(conn, &call.actor, product.clone(), is_last_try))
         })
         .await
@@ -74,7 +74,7 @@ impl LocalInventory {
         };
         let patch = self.checks.run(check).await?;
         let (actor, now) = (call.actor.clone(), self.clock.now());
-        self.write_named(move |conn, _| {
+        self.write_named(false, move |conn, _| {
             let old = claim(conn, &key, now)?;
             check_claimed(expected, &old)?;
             let mut product = patched(old.clone(), patch.clone())?;

@@ -48,7 +48,7 @@ impl LocalInventory {
         faults.finish()?;
         let now = self.clock.now();
         let (call, hours) = (call.clone(), self.config.idempotency_hours);
-        self.write_named(move |conn, _| {
+        self.write_named(call.key.is_some(), move |conn, _| {
             once(conn, &call, hours, now, |conn| insert(conn, &call.actor, &key, new.clone(), now))
         })
         .await
@@ -65,7 +65,7 @@ impl LocalInventory {
         validate::sku::sku_patch(&mut patch, &self.config.currency, &mut faults);
         faults.finish()?;
         let (actor, code, now) = (call.actor.clone(), code.to_owned(), self.clock.now());
-        self.write_named(move |conn, _| {
+        self.write_named(false, move |conn, _| {
             let (product, index) = claim_sku(conn, &code, expected, now)?;
             let old = &product.skus[index];
             let mut changed = product.clone();

@@ -46,11 +46,12 @@ impl LocalInventory {
         let hours = self.config.idempotency_hours;
         for _ in 0..ATTEMPTS {
             let (call, batch, clock) = (call.clone(), batch.clone(), self.clock.clone());
+            let keyed = call.key.is_some();
             let attempt = move |conn: &mut Connection| {
                 let now = clock.now();
                 once(conn, &call, hours, now, |conn| apply(conn, &call.actor, &batch, now))
             };
-            match self.db.write(attempt).await {
+            match self.db.write_keyed(keyed, attempt).await {
                 Ok(answer) => {
                     if !answer.replayed {
                         let kind = ("kind", R::NAME);
