@@ -24,7 +24,7 @@ use crate::http::gate::{Access, Gate, Rule, gate};
 use crate::http::health::{Draining, Meters, livez, metrics, readyz};
 use crate::http::observe::{Deadline, observe};
 use crate::http::traffic::Traffic;
-use crate::inventory::{self, BulkFormat, Inventory, ProductSort, ReservationSummary, StockSummary};
+use crate::inventory::{self, BulkFormat, Inventory, ProductSort, ReservationSummary, ScarceSku, StockSummary};
 use crate::kept::Kept;
 use crate::telemetry;
 use crate::user::{self, User};
@@ -179,7 +179,9 @@ fn run(
     background.push(tokio::spawn(tell_of_setup(modules.user.clone(), config.server.public_url.clone())));
     if !address.ip().is_loopback() && config.server.public_url == ServerConfig::own_url(config.server.listen) {
         let url = &config.server.public_url;
-        tracing::warn!("server.public_url is not set: links in mails, the sitemap and robots.txt begin with {url}");
+        tracing::warn!(
+            "server.public_url is the address of server.listen: links in mails, the sitemap and robots.txt begin with {url}"
+        );
     }
     tracing::info!(%address, %internal_address, "emporium {} takes requests", env!("CARGO_PKG_VERSION"));
     let servers = [public, internal].map(|server| (server.handle(), tokio::spawn(server)));
@@ -248,7 +250,7 @@ fn public_server(
     let secure = web::Data::new(SecureHeaders::of(&server));
     let app_config = config.server.clone();
     let orders: Arc<dyn user::routes::Orders> = Arc::new(waiting::Waiting(modules.inventory.clone()));
-    let figures = web::Data::new(Kept::<(Time, StockSummary, ReservationSummary)>::default());
+    let figures = web::Data::new(Kept::<(Time, StockSummary, Vec<ScarceSku>, ReservationSummary)>::default());
     let workers = match server.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => workers as usize,

@@ -37,12 +37,15 @@ pub enum DbError {
     /// Nothing was sent: all connections stayed in use for longer than the pool's wait.
     #[error("all connections to the database are in use")]
     Busy,
-    /// Nothing was sent: there is no connection, and none can be made; or the disk takes nothing.
+    /// Nothing was changed: there is no connection, and none can be made; or the disk takes nothing.
     #[error("the database cannot be reached: {0}")]
     Unavailable(String),
-    /// The connection broke before anything was committed, or was one to a server that takes no writes. Nothing was changed.
+    /// The connection broke before anything was committed. Nothing was changed.
     #[error("the connection to the database broke: {0}")]
     Lost(String),
+    /// The server takes no writes: it has become a standby, or its administrator wants it so. Nothing was changed.
+    #[error("the database takes no writes: {0}")]
+    ReadOnly(String),
     /// The connection broke when COMMIT was under way: the change may have happened.
     #[error("the connection to the database broke at the commit, so nobody knows whether the change happened: {0}")]
     OutcomeUnknown(String),
@@ -67,10 +70,10 @@ impl From<DieselError> for DbError {
         };
         let message = info.message();
         match kind {
-            // After a failover: this server is a standby now.
-            DatabaseErrorKind::ClosedConnection
-            | DatabaseErrorKind::UnableToSendCommand
-            | DatabaseErrorKind::ReadOnlyTransaction => DbError::Lost(message.trim().to_owned()),
+            DatabaseErrorKind::ReadOnlyTransaction => DbError::ReadOnly(message.to_owned()),
+            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
+                DbError::Lost(message.trim().to_owned())
+            }
             _ if message.contains("canceling statement due to") => DbError::Timeout(message.to_owned()),
             _ if message.contains("terminating connection") || message.contains("the database system is") => {
                 DbError::Lost(message.to_owned())
@@ -92,7 +95,7 @@ impl DbError {
             DbError::Busy => {
                 Problem::new(ErrorCode::Busy, "All database connections are in use; try again shortly.").retry_after(1)
             }
-            DbError::Unavailable(_) | DbError::Lost(_) => {
+            DbError::Unavailable(_) | DbError::Lost(_) | DbError::ReadOnly(_) => {
                 tracing::error!(error = %self, "database unavailable");
                 Problem::new(ErrorCode::Unavailable, "The database cannot be reached; try again shortly.")
                     .retry_after(1)
@@ -101,7 +104,7 @@ impl DbError {
                 tracing::error!(error = %self, "the outcome of a change is unknown");
                 let detail =
                     "It may have happened: send it again with the same Idempotency-Key, or look before you repeat it.";
-                Problem::new(ErrorCode::OutcomeUnknown, detail).retry_after(1)
+                Problem::new(ErrorCode::OutcomeUnknown, detail)
             }
             DbError::Timeout(_) => {
                 tracing::warn!(error = %self, "database timeout");
@@ -130,10 +133,12 @@ impl DbError {
     }
 
     /// May the same transaction be run again at once? Yes where nothing of it remains (a deadlock, a serialization failure, a
-    /// connection that broke before COMMIT); `keyed`: also where nobody knows, as it finds out by its key.
-    fn may_be_run_again(&self, keyed: bool) -> bool {
+    /// connection that broke before COMMIT; once more where the server takes no writes, as another may have its place); `keyed`:
+    /// also where nobody knows, as it finds out by its key.
+    fn may_be_run_again(&self, keyed: bool, attempt: u32) -> bool {
         match self {
             DbError::Lost(_) => true,
+            DbError::ReadOnly(_) => attempt == 1,
             DbError::OutcomeUnknown(_) => keyed,
             DbError::Query(DieselError::DatabaseError(kind, info)) => {
                 matches!(kind, DatabaseErrorKind::SerializationFailure) || info.message().contains("deadlock detected")
@@ -142,9 +147,14 @@ impl DbError {
         }
     }
 
+    /// Says it what became of the work? An error that passes does not: it is the database that could not.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, DbError::Busy | DbError::Timeout(_)) || self.is_of_connection()
+    }
+
     /// Was it the connection that failed, and not the statement?
-    pub fn is_of_connection(&self) -> bool {
-        matches!(self, DbError::Unavailable(_) | DbError::Lost(_) | DbError::OutcomeUnknown(_))
+    fn is_of_connection(&self) -> bool {
+        matches!(self, DbError::Unavailable(_) | DbError::Lost(_) | DbError::ReadOnly(_) | DbError::OutcomeUnknown(_))
     }
 }
 
@@ -237,13 +247,24 @@ impl Database {
         F: Fn(&mut Connection) -> Result<T, E> + Send + Sync + 'static,
     {
         let work = Arc::new(work);
+        // What nobody knows stays so, whatever keeps a later attempt from finding out.
+        let mut unknown = None;
         let mut attempt = 1;
         loop {
             let this = work.clone();
             let result = self.writers.run(move |conn| transaction(conn, &*this)).await;
-            let again = result.as_ref().err().and_then(Failure::db).is_some_and(|error| error.may_be_run_again(keyed));
-            if !again || attempt == ATTEMPTS {
-                return result;
+            let cause = result.as_ref().err().and_then(Failure::db);
+            let again = attempt < ATTEMPTS && cause.is_some_and(|cause| cause.may_be_run_again(keyed, attempt));
+            let is_passing = cause.is_some_and(DbError::is_passing);
+            let is_unknown = matches!(cause, Some(DbError::OutcomeUnknown(_)));
+            if !again {
+                return match unknown {
+                    Some(unknown) if is_passing => Err(unknown),
+                    _ => result,
+                };
+            }
+            if is_unknown {
+                unknown = result.err();
             }
             metrics::counter!("emporium_db_transaction_retries_total").increment(1);
             tokio::time::sleep(pause(attempt)).await;
@@ -251,10 +272,21 @@ impl Database {
         }
     }
 
-    /// Applies what is missing of a module's migrations; gives their names.
+    /// Applies what is missing of a module's migrations; gives their names. Each waits for its locks no longer than other statements,
+    /// since all others wait behind it, and is tried again.
     pub async fn migrate(&self, migrations: &'static Migrations) -> Result<Vec<String>, DbError> {
         let name = self.name;
-        self.writers.run(move |conn| migrate(conn, migrations, name)).await
+        let mut attempt = 1;
+        loop {
+            match self.writers.run(move |conn| migrate(conn, migrations, name)).await {
+                Err(DbError::Migration(cause)) if cause.contains("lock timeout") && attempt < MIGRATION_ATTEMPTS => {
+                    tracing::warn!(module = name, %cause, "a migration waits for a lock; it is tried again");
+                    tokio::time::sleep(pause(attempt) * 50).await;
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
     }
 
     /// The names of the migrations that are not yet applied.
@@ -313,6 +345,7 @@ impl Failure for DbError {
 }
 
 const ATTEMPTS: u32 = 3;
+const MIGRATION_ATTEMPTS: u32 = 5;
 /// The longest pause before the second attempt; each further one doubles.
 const PAUSE_MS: u64 = 20;
 
@@ -350,7 +383,12 @@ fn migrate(conn: &mut Connection, migrations: &'static Migrations, name: &str) -
         Connection::Sqlite(conn) => run_pending(conn, &migrations.sqlite),
         Connection::Postgres(conn) => {
             conn.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {name}"))?;
-            run_pending(conn, &migrations.postgres)
+            // A large table takes its time.
+            let usual: String = diesel::select(sql::current_setting("statement_timeout")).get_result(conn)?;
+            conn.batch_execute("SET statement_timeout = 0")?;
+            let result = run_pending(conn, &migrations.postgres);
+            conn.batch_execute(&format!("SET statement_timeout = '{usual}'"))?;
+            result
         }
     }
 }

@@ -72,7 +72,7 @@ error_codes! {
     Internal              "internal"                       500  false  "Something went wrong on our side";
     Busy                  "busy"                           503  true   "The shop is too busy right now";
     Unavailable           "unavailable"                    503  true   "A part of the shop cannot be reached right now";
-    OutcomeUnknown        "outcome_unknown"                503  true   "Nobody knows yet whether it happened";
+    OutcomeUnknown        "outcome_unknown"                503  false  "Nobody knows yet whether it happened";
     Timeout               "timeout"                        503  true   "The request took too long and was given up";
 }
 

@@ -83,6 +83,12 @@ impl Manager {
         };
         add("application_name", "emporium");
         add("connect_timeout", &self.config.connect_timeout_seconds.to_string());
+        // A server that vanishes without a word is noticed: soon after it should have given up the longest statement by itself.
+        let patience_ms = self.config.statement_timeout_ms.saturating_add(5_000);
+        add("tcp_user_timeout", &patience_ms.to_string());
+        for (key, value) in [("keepalives_idle", "5"), ("keepalives_interval", "2"), ("keepalives_count", "3")] {
+            add(key, value);
+        }
         add("sslmode", self.config.tls.as_str());
         if let Some(path) = &self.config.tls_root_cert {
             add("sslrootcert", path);
@@ -158,12 +164,17 @@ impl r2d2::ManageConnection for Manager {
     }
 }
 
+/// An era lasts as long at least.
+const ERA_MIN: Duration = Duration::from_secs(1);
+
 /// A pool and the line before it: so many callers run, so many wait for at most the pool's wait, the rest is told to come back.
 pub(super) struct Lane {
     labels: [(&'static str, &'static str); 2],
     pool: r2d2::Pool<Manager>,
     fault: Fault,
     era: Arc<AtomicU64>,
+    /// When this era began; `None`: with the first connection.
+    begun: Mutex<Option<Instant>>,
     running: Arc<Semaphore>,
     waiting: Semaphore,
     queue_max: u32,
@@ -206,6 +217,7 @@ impl Lane {
             pool,
             fault,
             era,
+            begun: Mutex::default(),
             running: Arc::new(Semaphore::new(size as usize)),
             waiting: Semaphore::new(queue_max as usize),
             queue_max,
@@ -264,17 +276,28 @@ impl Lane {
             && error.db().is_some_and(DbError::is_of_connection)
         {
             pooled.broken = true;
-            // By one, however many break together.
-            let _ = self.era.compare_exchange(pooled.era, pooled.era + 1, Ordering::Relaxed, Ordering::Relaxed);
+            self.begin_era(pooled.era);
         }
         result
     }
 
+    /// Gives up all connections of an era that are left: one era, however many of its connections break; and not again at once, so that
+    /// a server to which one can connect, and no more, is not connected to without end.
+    fn begin_era(&self, old: u64) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        if old == self.era.load(Ordering::Relaxed) && begun.is_none_or(|begun| begun.elapsed() >= ERA_MIN) {
+            self.era.store(old + 1, Ordering::Relaxed);
+            *begun = Some(Instant::now());
+        }
+    }
+
     /// A connection of this era.
     fn connection(&self) -> Result<r2d2::PooledConnection<Manager>, DbError> {
+        let end = Instant::now() + self.wait;
         loop {
             // There is a permit for each connection, so a wait here means that none can be made.
-            let mut pooled = self.pool.get().map_err(|_timeout| self.unreachable())?;
+            let left = end.saturating_duration_since(Instant::now());
+            let mut pooled = self.pool.get_timeout(left).map_err(|_timeout| self.unreachable())?;
             if pooled.era == self.era.load(Ordering::Relaxed) {
                 return Ok(pooled);
             }

@@ -38,6 +38,8 @@ impl diesel::sql_types::SqlOrd for Instant {}
 extern "SQL" {
     /// PostgreSQL: the schema's oid, or NULL where there is none.
     fn to_regnamespace(name: Text) -> diesel::sql_types::Nullable<diesel::sql_types::Oid>;
+    /// PostgreSQL: the value of a setting.
+    fn current_setting(name: Text) -> Text;
 }
 
 /// A JSON column's value.

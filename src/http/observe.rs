@@ -170,7 +170,8 @@ fn problem_response<B: MessageBody>(response: HttpResponse<B>, seen: &Seen) -> H
         problem_of_status(response.status())
     });
     let mut answer = HttpResponse::build(StatusCode::from_u16(problem.code.status()).unwrap_or(response.status()));
-    let describes_body = |name: &HeaderName| *name == header::CONTENT_TYPE || *name == header::CONTENT_LENGTH;
+    let of_body = [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::CONTENT_ENCODING];
+    let describes_body = |name: &HeaderName| of_body.contains(name);
     for (name, value) in response.headers().iter().filter(|(name, _)| !describes_body(name)) {
         answer.append_header((name.clone(), value.clone()));
     }
@@ -284,4 +285,26 @@ fn record(seen: &Seen, status: StatusCode, user: &str) {
         target: "emporium::access",
         %method, %route, status, ms = took * 1_000.0, user, "{method} {route} {status}"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn an_error_loses_what_was_said_of_the_body_that_it_replaces() {
+        let request = TestRequest::get().uri("/somewhere").to_srv_request();
+        let refused = HttpResponse::InternalServerError()
+            .insert_header((header::CONTENT_ENCODING, "gzip"))
+            .insert_header((header::CONTENT_TYPE, "text/plain"))
+            .insert_header((header::ALLOW, "GET"))
+            .body("something");
+        let answer = problem_response(refused, &Seen::of(&request));
+        assert!(!answer.headers().contains_key(header::CONTENT_ENCODING));
+        let value = |name| answer.headers().get(name).map(HeaderValue::as_bytes);
+        assert_eq!(value(header::CONTENT_TYPE), Some(&b"application/problem+json"[..]));
+        assert_eq!(value(header::ALLOW), Some(&b"GET"[..]));
+    }
 }

@@ -34,12 +34,14 @@ pub(super) fn show(site: &web::Data<Site>, asked: &Asked, problem: &ProblemBody)
     let find = |key: String| shell.find1(&key, "n", 0_i64);
     // Of a page that was only asked for, some texts say nothing of forms.
     let of_reading = |what: &str| find(format!("failure-{what}-{}-read", problem.status)).filter(|_| asked.is_read);
-    let of_status = |what: &str| of_reading(what).or_else(|| find(format!("failure-{what}-{}", problem.status)));
+    let of_code = |what: &str| find(format!("failure-{what}-{}", problem.code));
+    let of_status = |what: &str| find(format!("failure-{what}-{}", problem.status));
+    let said = |what: &str| of_code(what).or_else(|| of_reading(what)).or_else(|| of_status(what));
     let of_kind = || match problem.status {
         500.. => (shell.t("failure-title-500"), shell.t("failure-advice-500")),
         _ => (shell.t("failure-title-400"), shell.t("failure-advice-400")),
     };
-    let (title, advice) = of_status("title").zip(of_status("advice")).unwrap_or_else(of_kind);
+    let (title, advice) = said("title").zip(said("advice")).unwrap_or_else(of_kind);
     // The problem's own words are for programs and for the log.
     let detail = match problem.status {
         409 | 413 | 422 => site.texts.problem(&problem.code, &problem.extra, 0).unwrap_or_default(),

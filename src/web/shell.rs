@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::form::{Form, TOKEN};
 use super::{Site, admin, files};
-use crate::call::{Call, Caller, Role};
+use crate::call::{Call, Caller, IdempotencyKey, Role};
 use crate::clock::{Id, Time};
 use crate::error::{ErrorCode, Problem};
 use crate::http::gate::ClientAddress;
@@ -145,6 +145,13 @@ impl Shell {
     /// What goes with a change that the person makes.
     pub(in crate::web) fn call(&self) -> &Call {
         &self.call
+    }
+
+    /// The same for a step that a reservation takes once. Where an answer of the database is lost, its key tells what became of it.
+    pub(in crate::web) fn step(&self, step: &str, id: Id) -> Call {
+        let key = format!("{step}-{id}");
+        let request_hash = Sha256::digest(&key).to_vec();
+        Call { key: Some(IdempotencyKey { key, request_hash }), ..self.call.clone() }
     }
 
     pub(in crate::web) fn origin(&self) -> &Origin {

@@ -1,4 +1,4 @@
-//! Connections that break in the worst moments, and servers that change their places.
+//! Connections that break in the worst moments, and a server that takes no writes for a while.
 
 use emporium::call::Role;
 use emporium::config::DatabaseUrl;
@@ -21,6 +21,7 @@ impl Wired {
         let mut wire = None;
         let app = TestApp::start_with(Backend::Postgres, |config| {
             seed::quiet(config);
+            config.inventory.database.pool_wait_ms = 1_000;
             let url = config.inventory.database.url.to_string();
             let (login, rest) = url.split_once('@').unwrap();
             let (server, database) = rest.split_once('/').unwrap();
@@ -108,5 +109,79 @@ async fn a_call_without_a_key_is_never_repeated_when_nobody_knows() {
     shop.made("categories", "", tools("tools")).await;
     assert!(shop.wire.is_cut());
     assert_eq!(shop.count("SELECT count(*) FROM categories WHERE slug = 'tools'"), 1);
+    shop.app.shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_nobody_knows_is_not_told_as_nothing_when_the_database_stays_away() {
+    let shop = Wired::start().await;
+    shop.wire.cut_for_good(Cut::After("COMMIT"));
+    let (status, problem) = shop.send("reservations", "order", one_of_a()).await;
+    assert_eq!((status, problem["code"].as_str()), (503, Some("outcome_unknown")), "{problem}");
+    // What was never sent is told so.
+    let (status, problem) = shop.send("reservations", "other", one_of_a()).await;
+    assert_eq!((status, problem["code"].as_str()), (503, Some("unavailable")), "{problem}");
+    shop.wire.up();
+    let mut tries = 0;
+    let order = loop {
+        let (status, order) = shop.send("reservations", "order", one_of_a()).await;
+        if status == 201 {
+            break order;
+        }
+        tries += 1;
+        assert!(tries < 50, "the shop does not find the database again: {order}");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    };
+    assert_eq!(order["lines"][0]["quantity"], 1);
+    assert_eq!(shop.count("SELECT count(*) FROM reservations"), 1, "the same key, the same reservation");
+    shop.app.shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_cut_within_a_copy_is_one_of_the_connection_too() {
+    let shop = Wired::start().await;
+    for (n, cut) in (1..).zip([Cut::Before("COPY"), Cut::After("COPY")]) {
+        shop.wire.hang_up();
+        shop.wire.cut(cut);
+        let handle = format!("b-{n}");
+        shop.made("products", &handle, json!({ "title": "B", "handle": handle })).await;
+        assert!(shop.wire.is_cut(), "{cut:?} never came");
+        assert_eq!(shop.count(&format!("SELECT count(*) FROM products WHERE handle = '{handle}'")), 1, "{cut:?}");
+    }
+    shop.app.shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_server_that_takes_no_writes_goes_on_being_read() {
+    let shop = Wired::start().await;
+    let name = shop.app.config.inventory.database.url.to_string();
+    let name = name.rsplit_once('/').unwrap().1.split('?').next().unwrap().to_owned();
+    let sessions = format!("SELECT sessions FROM pg_stat_database WHERE datname = '{name}'");
+    let set = |value: &str| format!("ALTER DATABASE {name} SET default_transaction_read_only = {value}");
+    seed::execute(&mut seed::connect(&shop.app), &set("on"));
+    shop.wire.hang_up();
+    let before = shop.count(&sessions);
+    for n in 0..30 {
+        let (status, problem) = shop.send("reservations", &format!("order-{n}"), one_of_a()).await;
+        assert_eq!((status, problem["code"].as_str()), (503, Some("unavailable")), "{problem}");
+        let read = shop.app.request(Method::GET, "/api/v1/products").send().await.unwrap();
+        assert!(n == 0 || read.status() == 200, "{n}: {}", read.status());
+    }
+    // A session is counted when it ends. Each write finds it out on one or two new connections; the readers' stay.
+    shop.wire.hang_up();
+    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    let made = shop.count(&sessions) - before;
+    assert!(made < 150, "{made} connections were made for 30 writes and 30 reads");
+
+    let mut conn = seed::connect(&shop.app);
+    seed::execute(&mut conn, "SET default_transaction_read_only = off");
+    seed::execute(&mut conn, &set("off"));
+    let mut tries = 0;
+    while shop.send("reservations", "order", one_of_a()).await.0 != 201 {
+        tries += 1;
+        assert!(tries < 20, "the shop does not find out that the server takes writes again");
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(shop.count("SELECT count(*) FROM reservations"), 1);
     shop.app.shop.stop().await;
 }

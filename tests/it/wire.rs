@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 /// Where the wire is cut, once.
@@ -18,20 +19,32 @@ pub(crate) struct Wire {
     pub(crate) address: SocketAddr,
     cut: Arc<Mutex<Option<Cut>>>,
     clients: Arc<Mutex<Vec<TcpStream>>>,
+    /// Nobody gets through; and that is so after the next cut.
+    down: Arc<AtomicBool>,
+    goes_down: Arc<AtomicBool>,
 }
 
 impl Wire {
     /// Leads to `server`.
     pub(crate) fn to(server: SocketAddr) -> Wire {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let wire = Wire { address: listener.local_addr().unwrap(), cut: Arc::default(), clients: Arc::default() };
-        let (cut, clients) = (wire.cut.clone(), wire.clients.clone());
+        let wire = Wire {
+            address: listener.local_addr().unwrap(),
+            cut: Arc::default(),
+            clients: Arc::default(),
+            down: Arc::default(),
+            goes_down: Arc::default(),
+        };
+        let this = wire.clone();
         std::thread::spawn(move || {
-            for client in listener.incoming() {
-                let (Ok(client), Ok(server)) = (client, TcpStream::connect(server)) else { continue };
-                clients.lock().unwrap().push(client.try_clone().unwrap());
-                let cut = cut.clone();
-                std::thread::spawn(move || forward(client, server, &cut));
+            for client in listener.incoming().flatten() {
+                let Ok(server) = TcpStream::connect(server) else { continue };
+                if this.down.load(SeqCst) {
+                    continue;
+                }
+                this.clients.lock().unwrap().push(client.try_clone().unwrap());
+                let wire = this.clone();
+                std::thread::spawn(move || wire.forward(client, server));
             }
         });
         wire
@@ -40,6 +53,17 @@ impl Wire {
     /// Cuts the connection on which this comes next.
     pub(crate) fn cut(&self, at: Cut) {
         *self.cut.lock().unwrap() = Some(at);
+    }
+
+    /// The same, and lets nobody through from then on until [`Wire::up`].
+    pub(crate) fn cut_for_good(&self, at: Cut) {
+        self.goes_down.store(true, SeqCst);
+        self.cut(at);
+    }
+
+    pub(crate) fn up(&self) {
+        self.goes_down.store(false, SeqCst);
+        self.down.store(false, SeqCst);
     }
 
     /// Cuts all connections that there are.
@@ -53,34 +77,37 @@ impl Wire {
     pub(crate) fn is_cut(&self) -> bool {
         self.cut.lock().unwrap().is_none()
     }
-}
 
-fn forward(mut client: TcpStream, mut server: TcpStream, cut: &Mutex<Option<Cut>>) {
-    let (mut answers, mut asker) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-    std::thread::spawn(move || {
-        let _ = std::io::copy(&mut answers, &mut asker);
-        let _ = asker.shutdown(Shutdown::Both);
-    });
-    let mut bytes = [0; 16_384];
-    while let Ok(count @ 1..) = client.read(&mut bytes) {
-        let text = &bytes[..count];
-        let is_there = |words: &str| text.windows(words.len()).any(|window| window == words.as_bytes());
-        let now = cut.lock().unwrap().take_if(|at| match at {
-            Cut::Before(words) | Cut::After(words) => is_there(words),
+    fn forward(&self, mut client: TcpStream, mut server: TcpStream) {
+        let (mut answers, mut asker) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut answers, &mut asker);
+            let _ = asker.shutdown(Shutdown::Both);
         });
-        match now {
-            Some(Cut::Before(_)) => break,
-            Some(Cut::After(_)) => {
-                // Nothing goes back any more; the server gets the statement and has time to do it.
-                let _ = client.shutdown(Shutdown::Both);
-                let _ = server.write_all(text);
-                std::thread::sleep(std::time::Duration::from_millis(300));
-                break;
+        let mut bytes = [0; 16_384];
+        while let Ok(count @ 1..) = client.read(&mut bytes) {
+            let text = &bytes[..count];
+            let is_there = |words: &str| text.windows(words.len()).any(|window| window == words.as_bytes());
+            let now = self.cut.lock().unwrap().take_if(|at| match at {
+                Cut::Before(words) | Cut::After(words) => is_there(words),
+            });
+            if now.is_some() {
+                self.down.store(self.goes_down.load(SeqCst), SeqCst);
             }
-            None if server.write_all(text).is_err() => break,
-            None => {}
+            match now {
+                Some(Cut::Before(_)) => break,
+                Some(Cut::After(_)) => {
+                    // Nothing goes back any more; the server gets the statement and has time to do it.
+                    let _ = client.shutdown(Shutdown::Both);
+                    let _ = server.write_all(text);
+                    std::thread::sleep(std::time::Duration::from_millis(300));
+                    break;
+                }
+                None if server.write_all(text).is_err() => break,
+                None => {}
+            }
         }
+        let _ = client.shutdown(Shutdown::Both);
+        let _ = server.shutdown(Shutdown::Both);
     }
-    let _ = client.shutdown(Shutdown::Both);
-    let _ = server.shutdown(Shutdown::Both);
 }

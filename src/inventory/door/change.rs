@@ -9,7 +9,7 @@ use crate::clock::{Id, Time};
 use crate::inventory::InventoryError;
 use crate::page::Page;
 
-/// At most so many fields of a change are kept.
+/// At most so many fields has an entry; a change of more has several.
 pub const FIELDS_MAX: usize = 100;
 
 /// What somebody did to a product, a category, a location or a reservation. Changes of stock are in the ledger.
@@ -53,7 +53,7 @@ pub struct ChangeQuery {
 
 #[async_trait]
 pub trait ChangeLog: Send + Sync {
-    /// Newest first. It has all changes of products, categories and locations, also those by imports; of reservations what somebody
-    /// else than their holder did, and all cancellations.
+    /// Newest first. It has all changes of products, categories and locations, also those by imports; of reservations all shipments
+    /// and cancellations, and what a person did with somebody else's.
     async fn change_list(&self, query: ChangeQuery) -> Result<Page<Change>, InventoryError>;
 }

@@ -108,6 +108,9 @@ async fn list(
     caller: Caller,
     Params(mut query): Params<ReservationQuery>,
 ) -> ApiResult {
+    if !is_for_anybody(&caller) && query.partly_shipped.is_some() {
+        return Err(Problem::new(ErrorCode::Forbidden, "partly_shipped is for staff.").into());
+    }
     if !is_for_anybody(&caller) || query.holder.is_some() {
         query.holder = Some(holder(&caller, query.holder)?);
     }

@@ -18,7 +18,7 @@ const WRITE: Access = Access::Role(Role::Staff, Some(Scope::StockWrite));
 
 pub(super) const RULES: &[Rule] = &[
     ("GET", "/api/v1/availability", Access::Public),
-    ("GET", "/api/v1/change-log", Access::Role(Role::Staff, Some(Scope::EventsRead))),
+    ("GET", "/api/v1/change-log", Access::Role(Role::Staff, None)),
     ("GET", "/api/v1/events", Access::Role(Role::Staff, Some(Scope::EventsRead))),
     ("GET", "/api/v1/skus/{sku}/availability", Access::Public),
     ("GET", "/api/v1/stock", READ),

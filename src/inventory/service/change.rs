@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{LocalInventory, limit, position};
 use crate::clock::Id;
 use crate::inventory::store::change as store;
-use crate::inventory::{Change, ChangeLog, ChangeQuery, FIELDS_MAX, FieldChange, InventoryError, Product, Sku};
+use crate::inventory::{Change, ChangeLog, ChangeQuery, FieldChange, InventoryError, Product, Sku};
 use crate::page::Page;
 
 /// A longer value is not kept, in bytes of JSON.
@@ -43,7 +43,6 @@ pub(super) fn product_fields(old: &Product, new: &Product) -> Vec<FieldChange> {
     }
     let gone = old.skus.iter().filter(|sku| !new.skus.iter().any(|kept| kept.id == sku.id));
     fields.extend(gone.map(|sku| sku_change(&sku.code, sku.code.as_str().into(), Value::Null)));
-    fields.truncate(FIELDS_MAX);
     fields
 }
 

@@ -6,7 +6,7 @@ use crate::clock::{Id, Time};
 use crate::db::sql::JsonValue;
 use crate::db::{Connection, MultiBackend};
 use crate::inventory::schema::changes;
-use crate::inventory::{Change, FieldChange};
+use crate::inventory::{Change, FIELDS_MAX, FieldChange};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = changes, treat_none_as_default_value = false)]
@@ -23,7 +23,7 @@ struct ChangeRow {
 /// What a change is about: the thing's id, what it is called, and what changed of it.
 pub(in crate::inventory) type Changed<'a> = (Id, &'a str, Vec<FieldChange>);
 
-/// Notes what `actor` did to each of many things, in the caller's transaction.
+/// Notes what `actor` did to each of many things, in the caller's transaction. What has many fields takes several rows.
 pub(in crate::inventory) fn changes_insert<'a>(
     conn: &mut Connection,
     actor: &str,
@@ -31,7 +31,7 @@ pub(in crate::inventory) fn changes_insert<'a>(
     things: impl IntoIterator<Item = Changed<'a>>,
     now: Time,
 ) -> QueryResult<()> {
-    let row = |(subject_id, subject, fields): Changed| ChangeRow {
+    let row = |subject_id, subject: &str, fields: &[FieldChange]| ChangeRow {
         subject_id,
         id: Id::new(now),
         action: action.to_owned(),
@@ -40,7 +40,13 @@ pub(in crate::inventory) fn changes_insert<'a>(
         fields: JsonValue::of(&fields),
         created_at: now,
     };
-    let rows: Vec<ChangeRow> = things.into_iter().map(row).collect();
+    let mut rows = vec![];
+    for (subject_id, subject, fields) in things {
+        match fields.as_slice() {
+            [] => rows.push(row(subject_id, subject, &[])),
+            fields => rows.extend(fields.chunks(FIELDS_MAX).map(|fields| row(subject_id, subject, fields))),
+        }
+    }
     insert_many!(conn, changes::table, &rows);
     Ok(())
 }

@@ -28,6 +28,8 @@ pub(in crate::inventory) fn partly_shipped_list(
         ids.extend(statement(filter, state, limit).load::<IdRow>(conn)?.into_iter().map(|row| row.id));
     }
     ids.sort_unstable_by(|a, b| b.cmp(a));
+    // One that was cancelled between the two statements is in both.
+    ids.dedup();
     ids.truncate(limit as usize);
     reservations::table
         .filter(reservations::id.eq_any(ids))

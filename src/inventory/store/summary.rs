@@ -112,7 +112,7 @@ fn low(now: Time) -> Statement {
         "SELECT k.code, l.code AS location, {AVAILABLE} AS available
          FROM stock s CROSS JOIN skus k CROSS JOIN products p CROSS JOIN locations l {DUE}
          WHERE k.product_id = s.product_id AND k.id = s.sku_id AND p.id = k.product_id AND p.status = 'active'
-           AND l.id = s.location_id
+           AND l.id = s.location_id AND l.active
            AND {AVAILABLE} <= k.low_stock_threshold"
     );
     select.add(&codes, [now.into()]);

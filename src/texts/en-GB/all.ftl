@@ -1,6 +1,7 @@
 # What British English says otherwise.
 nav-cart = Basket
 cart-title = Basket
+failure-advice-outcome_unknown = The connection broke at the last moment. Please look at your orders or your basket before you do it again.
 cart-empty = Your basket is empty.
 cart-gone = Some things in your basket are not sold any more:
 cart-no-room = At most { $max } items can be ordered at a time, and { $there } { $there ->

@@ -262,6 +262,7 @@ action-category-deleted = Category deleted
 action-location-created = Location made
 action-location-updated = Location changed
 action-reservation-held = Goods held
+action-reservation-extended = Hold extended
 action-reservation-committed = Order placed
 action-reservation-released = Hold released
 action-reservation-cancelled = Order canceled

@@ -80,5 +80,7 @@ failure-title-429 = Please slow down
 failure-advice-429 = The shop got very many requests from you. Wait a moment, then go on.
 failure-title-500 = Something went wrong on our side
 failure-advice-500 = It has been noted. Please try again in a while.
+failure-title-outcome_unknown = We do not know whether it was done
+failure-advice-outcome_unknown = The connection broke at the last moment. Please look at your orders or your cart before you do it again.
 failure-title-503 = The shop is very busy
 failure-advice-503 = Please try again in a few seconds. What you have done so far is kept.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::names::{Named, Names};
 use crate::clock::{Id, Time};
-use crate::http::ApiResult;
+use crate::http::{ApiResult, path_id};
 use crate::inventory::{Change, ChangeQuery, FieldChange, Money};
 use crate::web::storefront::address;
 use crate::web::{Form, Shell};
@@ -20,7 +20,7 @@ const SHOWN_MAX: u32 = 10;
 pub(super) struct Entry {
     pub(super) at: Time,
     pub(super) action: String,
-    /// What the thing was called then, and its page; none for what is gone.
+    /// What the thing was called then, an order by its number; and its page, but for an entry that tells of its end.
     pub(super) subject: String,
     pub(super) path: Option<String>,
     pub(super) actor: Named,
@@ -50,7 +50,8 @@ async fn entries(shell: &Shell, changes: Vec<Change>) -> ApiResult<Vec<Entry>> {
         path: path_of(&change),
         actor: names.named(shell, &change.actor),
         fields: change.fields.into_iter().map(|field| told(shell, field)).collect(),
-        subject: change.subject,
+        // All orders of the shop's own checkout have one reference.
+        subject: if change.action.starts_with("reservation.") { change.subject_id.to_string() } else { change.subject },
     };
     Ok(changes.into_iter().map(entry).collect())
 }
@@ -87,6 +88,7 @@ fn text(shell: &Shell, field: &str, value: &Value) -> Option<String> {
             Some(number.as_i64().map_or_else(|| number.to_string(), |number| shell.number(number)))
         }
         Value::Bool(yes) => Some(shell.t(if *yes { "goods-yes" } else { "goods-no" })),
+        Value::Array(items) if items.is_empty() => Some(shell.t("goods-empty")),
         Value::Array(items) => {
             items.iter().map(Value::as_str).collect::<Option<Vec<_>>>().map(|items| items.join(", "))
         }
@@ -108,7 +110,7 @@ struct Page<'a> {
 
 pub(super) async fn list(shell: Shell, request: HttpRequest) -> ApiResult {
     let mut form = Form::of_query(&request);
-    let subject: Option<Id> = form.optional("subject").and_then(|id| id.parse().ok());
+    let subject: Option<Id> = form.optional("subject").map(|id| path_id(&id)).transpose()?;
     let query = ChangeQuery { subject, cursor: form.optional("cursor"), limit: Some(PAGE) };
     let (mut changes, mut next_cursor) = (vec![], None);
     match shell.site.inventory.change_list(query).await {

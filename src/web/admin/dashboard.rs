@@ -11,7 +11,7 @@ use crate::http::ApiResult;
 use crate::http::traffic::{Minute, Traffic};
 use crate::inventory::{
     InventoryError, Money, OrderDay, ProductQuery, ReservationQuery, ReservationState, ReservationSummary,
-    STATE_COUNT_MAX, Scarcity, StockSummary,
+    STATE_COUNT_MAX, ScarceSku, Scarcity, StockSummary,
 };
 use crate::kept::Kept;
 use crate::web::Shell;
@@ -24,7 +24,7 @@ const SHOWN: u32 = 6;
 const FIGURES_SECONDS: u32 = 15;
 
 /// With the moment at which they were asked for.
-type Figures = (Time, StockSummary, ReservationSummary);
+type Figures = (Time, StockSummary, Vec<ScarceSku>, ReservationSummary);
 
 #[derive(Template)]
 #[template(path = "admin/dashboard.html")]
@@ -68,12 +68,12 @@ pub(super) async fn dashboard(
     };
     let ask = async || {
         let stock = inventory.stock_summary().await?;
-        Ok::<_, InventoryError>((now, stock, inventory.reservation_summary(days).await?))
+        let low = inventory.stock_scarce(Scarcity::Low, None, Some(SHOWN)).await?;
+        Ok::<_, InventoryError>((now, stock, low.items, inventory.reservation_summary(days).await?))
     };
-    let (as_of, stock, summary) = figures.get(now, FIGURES_SECONDS, ask).await?;
+    let (as_of, stock, low, summary) = figures.get(now, FIGURES_SECONDS, ask).await?;
     let any = inventory.product_list(any).await?;
     let waiting = inventory.reservation_list(waiting).await?;
-    let low = inventory.stock_scarce(Scarcity::Low, None, Some(SHOWN)).await?;
     let nothing = || Money { amount: 0, currency: shell.site.currency.clone() };
     let today = summary.days.last().map_or((0, nothing()), |day| (day.orders, day.value.clone()));
     let hour = traffic.hour();
@@ -86,7 +86,7 @@ pub(super) async fn dashboard(
         states: summary.states.iter().map(|(state, count)| state_row(&shell, *state, *count)).collect(),
         orders: Chart::bars(&shell, of_days(&shell, &summary.days)),
         waiting: orders::rows(&shell, &waiting.items).await?,
-        low: low.items.into_iter().map(scarce::Row::of).collect(),
+        low: low.into_iter().map(scarce::Row::of).collect(),
         requests: Chart::lines(&shell, of_requests(&shell, &hour)),
         latency: Chart::lines(&shell, of_latency(&shell, &hour)),
     })

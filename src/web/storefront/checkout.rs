@@ -41,7 +41,7 @@ pub(super) async fn begin(shell: Shell, form: Form) -> ApiResult {
             return Ok(shell.go(first_step(&shell, held).await?));
         }
         // It counts against what there is for the new one.
-        shell.site.inventory.reservation_release(shell.call(), held.id).await?;
+        shell.site.inventory.reservation_release(&shell.step("leave", held.id), held.id).await?;
     }
     let line = |line: &CartLine| NewReservationLine { sku: line.sku.clone(), location: None, quantity: line.quantity };
     let new = NewReservation {
@@ -246,7 +246,7 @@ pub(super) async fn place(shell: Shell, id: web::Path<String>, _: Form) -> ApiRe
     }
     let total = total(&shell, &held);
     pay(&shell, &held, &total).await?;
-    match shell.site.inventory.reservation_commit(shell.call(), held.id).await {
+    match shell.site.inventory.reservation_commit(&shell.step("place", held.id), held.id).await {
         Ok(_) => {}
         Err(error @ (InventoryError::ReservationExpired { .. } | InventoryError::WrongState { .. })) => {
             give_back(&shell, &held, &total).await?;

@@ -165,7 +165,7 @@ async fn show(shell: &Shell, id: &str, form: &Form) -> ApiResult {
 /// Gives back what was not shipped yet.
 pub(super) async fn cancel(shell: Shell, id: web::Path<String>, mut form: Form) -> ApiResult {
     let order = own(&shell, shell.person()?, path_id(&id)?).await?;
-    match shell.site.inventory.reservation_cancel(shell.call(), order.id).await {
+    match shell.site.inventory.reservation_cancel(&shell.step("cancel", order.id), order.id).await {
         Ok(_) => Ok(shell.go_saying(format!("/orders/{}", order.id), "flash-order-cancelled")),
         Err(error @ InventoryError::WrongState { .. }) => {
             form.refuse(error)?;

@@ -276,8 +276,7 @@ fn is_race(error: &InventoryError) -> bool {
 
 /// The database cannot just now.
 pub(super) fn is_passing(error: &InventoryError) -> bool {
-    let InventoryError::Db(error) = error else { return false };
-    matches!(error, DbError::Busy | DbError::Timeout(_)) || error.is_of_connection()
+    matches!(error, InventoryError::Db(error) if error.is_passing())
 }
 
 fn add(report: &mut ImportReport, part: &ImportReport) {

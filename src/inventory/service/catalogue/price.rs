@@ -18,7 +18,7 @@ use crate::inventory::store::change::changes_insert;
 use crate::inventory::store::event::events_insert;
 use crate::inventory::store::sku::sku_counts;
 use crate::inventory::{
-    FIELDS_MAX, FieldChange, InventoryError, PriceBatch, PriceChange, PriceResult, Product, ROWS_MAX, Sku, SkuPrice,
+    FieldChange, InventoryError, PriceBatch, PriceChange, PriceResult, Product, ROWS_MAX, Sku, SkuPrice,
 };
 
 /// Why rows cannot be done.
@@ -132,11 +132,9 @@ fn apply(conn: &mut Connection, actor: &str, rows: &[PriceChange], now: Time) ->
     bulk::skus_update(conn, &skus)?;
     let events = products.values().map(|product| (product.id, EventData::from(product)));
     events_insert(conn, "product.updated", events, now)?;
-    let changes = products.values().map(|product| {
-        let mut fields = fields.remove(&product.id).unwrap_or_default();
-        fields.truncate(FIELDS_MAX);
-        (product.id, product.handle.as_str(), fields)
-    });
+    let changes = products
+        .values()
+        .map(|product| (product.id, product.handle.as_str(), fields.remove(&product.id).unwrap_or_default()));
     changes_insert(conn, actor, "product.updated", changes, now)?;
     Ok(PriceResult { changed: changed.len(), rows: done })
 }

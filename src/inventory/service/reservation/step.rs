@@ -52,8 +52,19 @@ impl Attempt<'_> {
     ) -> Result<(), InventoryError> {
         let Reservation { id, holder, reference, lines, .. } = reservation;
         event_insert(self.conn, kind, *id, &EventData { id: *id, holder, reference, lines }, self.now)?;
+        self.note(kind, *id, holder, reference, fields)
+    }
+
+    fn note(
+        &mut self,
+        kind: &str,
+        id: Id,
+        holder: &str,
+        reference: &str,
+        fields: Vec<FieldChange>,
+    ) -> Result<(), InventoryError> {
         if is_noted(self.actor, kind, holder) {
-            changes_insert(self.conn, self.actor, kind, [(*id, reference.as_str(), fields)], self.now)?;
+            changes_insert(self.conn, self.actor, kind, [(id, reference, fields)], self.now)?;
         }
         Ok(())
     }
@@ -144,6 +155,7 @@ impl Attempt<'_> {
             row.version += 1;
             row.updated_at = self.now;
             reservation_update(self.conn, &row, ReservationState::Held)?;
+            self.note("reservation.extended", id, &row.holder, &row.reference, vec![])?;
         }
         Ok((shown(&row, &lines, self.now), None))
     }
