@@ -163,13 +163,14 @@ mod tests {
     }
 
     /// Codes of errors that forms do not meet.
-    const OF_PROGRAMS: [ErrorCode; 12] = [
+    const OF_PROGRAMS: [ErrorCode; 13] = [
         ErrorCode::Conflict,
         ErrorCode::UnknownParameter,
         ErrorCode::IdempotencyKeyMissing,
         ErrorCode::Unauthenticated,
         ErrorCode::Forbidden,
         ErrorCode::NotFound,
+        ErrorCode::Draining,
         ErrorCode::MethodNotAllowed,
         ErrorCode::RequestTimeout,
         ErrorCode::UnsupportedMediaType,
