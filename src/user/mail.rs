@@ -9,6 +9,8 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
+use tokio::io::AsyncWriteExt;
+
 use crate::clock::Id;
 use crate::config::{MailConfig, MailDelivery, SmtpConfig, SmtpTls};
 use crate::error::chain;
@@ -128,7 +130,10 @@ fn transport(config: &SmtpConfig, timeout: Duration) -> Result<AsyncSmtpTranspor
 async fn write(folder: &Path, mail: &Mail, bytes: &[u8]) -> std::io::Result<()> {
     tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).await?;
     let (unfinished, path) = (folder.join(format!("{}.part", mail.id)), folder.join(format!("{}.eml", mail.id)));
-    tokio::fs::write(&unfinished, bytes).await?;
+    let mut file =
+        tokio::fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&unfinished).await?;
+    file.write_all(bytes).await?;
+    file.flush().await?;
     tokio::fs::rename(&unfinished, &path).await?;
     // The links in it open accounts: they stay out of the log.
     tracing::info!(domain = mail.domain(), path = %path.display(), subject = mail.subject, "mail written to the folder");

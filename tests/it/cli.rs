@@ -122,6 +122,9 @@ fn what_holds_data_of_people_is_for_its_owner_only() {
     register(&process);
     mails(&folder.path().join("mail"));
     assert_eq!(mode(&folder.path().join("mail")), 0o700);
+    for mail in std::fs::read_dir(folder.path().join("mail")).unwrap() {
+        assert_eq!(mode(&mail.unwrap().path()), 0o600);
+    }
     assert!(shop(&["backup", "copy.db"]).output().unwrap().status.success());
     assert_eq!(mode(&folder.path().join("copy.db")), 0o600);
     drop(process);

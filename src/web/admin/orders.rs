@@ -80,6 +80,9 @@ struct ListPage<'a> {
 
 pub(super) async fn list(shell: Shell, request: HttpRequest) -> ApiResult {
     let mut form = Form::of_query(&request);
+    if let Some(order) = form.optional("holder").and_then(|number| number.parse::<Id>().ok()) {
+        return Ok(shell.go(format!("{PATH}/{order}")));
+    }
     let (mut items, mut next_cursor) = (vec![], None);
     if let Some(query) = query(&shell, &mut form).await? {
         match shell.site.inventory.reservation_list(query).await {
@@ -125,7 +128,9 @@ async fn query(shell: &Shell, form: &mut Form) -> ApiResult<Option<ReservationQu
         state,
         partly_shipped,
         ordered: match form.get("show") {
+            // A state says by itself whether it is one of orders.
             "all" => None,
+            "" | "orders" if state.is_some() => None,
             "holds" => Some(false),
             _ => Some(true),
         },

@@ -107,11 +107,14 @@ on_both! {
         let other = ordered(&app, max, "MUG", 1).await.id;
         let hold = held(&app, eve, "MUG", 1).await.id;
         let eves = format!("user%3A{eve}");
+        let found = staff.get(&format!("/admin/orders?holder={order}")).await;
+        assert_eq!((found.status, found.to()), (303, &*format!("/admin/orders/{order}")));
         for (query, expected) in [
             ("", vec![other, order]),
             ("?show=holds", vec![hold]),
             ("?show=all", vec![hold, other, order]),
             ("?show=all&state=held", vec![hold]),
+            ("?show=orders&state=held", vec![hold]),
             ("?state=shipped", vec![]),
             ("?holder=eve.adams%40example.com", vec![order]),
             (&*format!("?show=all&holder={eves}"), vec![hold, order]),
