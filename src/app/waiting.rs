@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::clock::Id;
 use crate::error::Problem;
-use crate::inventory::{Inventory, ReservationQuery, ReservationState};
+use crate::inventory::Inventory;
 use crate::user::routes::Orders;
 
 pub(super) struct Waiting(pub(super) Arc<dyn Inventory>);
@@ -14,12 +14,6 @@ pub(super) struct Waiting(pub(super) Arc<dyn Inventory>);
 #[async_trait]
 impl Orders for Waiting {
     async fn is_waiting(&self, user: Id) -> Result<bool, Problem> {
-        let query = ReservationQuery {
-            holder: Some(format!("user:{user}")),
-            state: Some(ReservationState::Committed),
-            limit: Some(1),
-            ..ReservationQuery::default()
-        };
-        Ok(!self.0.reservation_list(query).await?.items.is_empty())
+        Ok(self.0.order_waits(&format!("user:{user}")).await?)
     }
 }

@@ -147,7 +147,7 @@ impl Shell {
         &self.call
     }
 
-    /// The same for a step that a reservation takes once. Where an answer of the database is lost, its key tells what became of it.
+    /// The same for a step that a reservation takes once and for good. Where an answer of the database is lost, its key tells what became of it.
     pub(in crate::web) fn step(&self, step: &str, id: Id) -> Call {
         let key = format!("{step}-{id}");
         let request_hash = Sha256::digest(&key).to_vec();

@@ -127,6 +127,33 @@ async fn a_database_that_goes_away_is_503_and_its_return_is_felt() {
     app.shop.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_migration_that_gets_no_lock_is_tried_again() {
+    let app = TestApp::start_with(Backend::Postgres, |config| {
+        crate::seed::quiet(config);
+        config.inventory.database.lock_timeout_ms = 100;
+        config.inventory.database.statement_timeout_ms = 100;
+    })
+    .await;
+    let version = "20261128000060";
+    let mut conn = app.diesel();
+    conn.batch("DROP INDEX inventory.reservation_lines_begun_idx");
+    conn.batch(&format!("DELETE FROM inventory.__diesel_schema_migrations WHERE version = '{version}'"));
+    conn.batch("BEGIN; LOCK TABLE inventory.reservation_lines IN ACCESS EXCLUSIVE MODE");
+    let holder = tokio::task::spawn_blocking(move || {
+        // Longer than one attempt waits, shorter than all.
+        std::thread::sleep(std::time::Duration::from_millis(250));
+        conn.batch("ROLLBACK");
+    });
+    let [database, _] = app::databases(&app.config).unwrap();
+    let start = std::time::Instant::now();
+    let applied = database.migrate(&inventory::MIGRATIONS).await.unwrap();
+    assert!(start.elapsed().as_millis() >= 100, "nobody was in its way, so this proves nothing");
+    assert!(applied.len() == 1 && applied[0].ends_with("partly_shipped"), "{applied:?}");
+    holder.await.unwrap();
+    app.shop.stop().await;
+}
+
 /// Errors of PostgreSQL are told apart by their English words: one that speaks German must be made to speak English, or say so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_speaks_german_is_made_to_speak_english_or_refused() {

@@ -206,6 +206,8 @@ pub trait Reservations: Send + Sync {
     async fn reservation_get(&self, id: Id) -> Result<Option<Reservation>, InventoryError>;
     /// Those of them that are there, as they are at this moment, in any order: at most [`crate::page::LIMIT_MAX`].
     async fn reservation_outcomes(&self, ids: Vec<Id>) -> Result<Vec<ReservationOutcome>, InventoryError>;
+    /// Does an order of this holder wait to be shipped, wholly or in part? As it is at this moment.
+    async fn order_waits(&self, holder: &str) -> Result<bool, InventoryError>;
     /// Newest first.
     async fn reservation_list(&self, query: ReservationQuery) -> Result<Page<Reservation>, InventoryError>;
     /// The reservations by state, and the orders between each two neighbours of `days`: 2 to [`DAYS_MAX`] times, each later than the

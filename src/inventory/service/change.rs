@@ -34,14 +34,14 @@ impl ChangeLog for LocalInventory {
 /// What differs of a product and its SKUs.
 pub(super) fn product_fields(old: &Product, new: &Product) -> Vec<FieldChange> {
     let mut fields = fields(old, new);
-    let before: HashMap<Id, &Sku> = old.skus.iter().map(|sku| (sku.id, sku)).collect();
+    let mut before: HashMap<Id, &Sku> = old.skus.iter().map(|sku| (sku.id, sku)).collect();
     for sku in &new.skus {
-        match before.get(&sku.id) {
+        match before.remove(&sku.id) {
             Some(old) => fields.extend(sku_fields(old, sku)),
             None => fields.push(sku_change(&sku.code, Value::Null, sku.code.as_str().into())),
         }
     }
-    let gone = old.skus.iter().filter(|sku| !new.skus.iter().any(|kept| kept.id == sku.id));
+    let gone = old.skus.iter().filter(|sku| before.contains_key(&sku.id));
     fields.extend(gone.map(|sku| sku_change(&sku.code, sku.code.as_str().into(), Value::Null)));
     fields
 }

@@ -243,6 +243,14 @@ impl Reservations for LocalInventory {
         self.db.read_primary(move |conn| Ok(reservation_outcomes(conn, &ids)?)).await
     }
 
+    async fn order_waits(&self, holder: &str) -> Result<bool, InventoryError> {
+        let state = Some(ReservationState::Committed);
+        let filter = ReservationFilter { holder: Some(holder.to_owned()), state, ..ReservationFilter::default() };
+        let now = self.clock.now();
+        // An account is deleted by this, so it is never stale.
+        self.db.read_primary(move |conn| Ok(!reservation_list(conn, &filter, 1, now)?.is_empty())).await
+    }
+
     async fn reservation_list(&self, query: ReservationQuery) -> Result<Page<Reservation>, InventoryError> {
         let limit = page::limit(query.limit);
         let holder = query.holder.as_deref().map_or(Ok(()), |holder| request::check_holder("holder", holder));

@@ -7,7 +7,6 @@ use crate::config::Secret;
 use crate::error::{Fault, Problem};
 use crate::http::ApiResult;
 use crate::http::cookie::SESSION;
-use crate::inventory::{ReservationQuery, ReservationState};
 use crate::user::AccountDeletion;
 use crate::web::{Form, Shell};
 
@@ -22,13 +21,7 @@ struct Page<'a> {
 
 /// Do orders of this person wait to be shipped?
 async fn is_waiting(shell: &Shell) -> ApiResult<bool> {
-    let query = ReservationQuery {
-        holder: Some(shell.person()?.holder()),
-        state: Some(ReservationState::Committed),
-        limit: Some(1),
-        ..ReservationQuery::default()
-    };
-    Ok(!shell.site.inventory.reservation_list(query).await?.items.is_empty())
+    Ok(shell.site.inventory.order_waits(&shell.person()?.holder()).await?)
 }
 
 pub(super) async fn page(shell: Shell) -> ApiResult {

@@ -80,8 +80,11 @@ struct ListPage<'a> {
 
 pub(super) async fn list(shell: Shell, request: HttpRequest) -> ApiResult {
     let mut form = Form::of_query(&request);
-    if let Some(order) = form.optional("holder").and_then(|number| number.parse::<Id>().ok()) {
-        return Ok(shell.go(format!("{PATH}/{order}")));
+    // A program may call its shopper by an id, too: only the number of an order leads to one.
+    if let Some(number) = form.optional("holder").and_then(|number| number.parse::<Id>().ok())
+        && let Some(order) = shell.site.inventory.reservation_get(number).await?
+    {
+        return Ok(shell.go(format!("{PATH}/{}", order.id)));
     }
     let (mut items, mut next_cursor) = (vec![], None);
     if let Some(query) = query(&shell, &mut form).await? {

@@ -41,7 +41,7 @@ pub(super) async fn begin(shell: Shell, form: Form) -> ApiResult {
             return Ok(shell.go(first_step(&shell, held).await?));
         }
         // It counts against what there is for the new one.
-        shell.site.inventory.reservation_release(&shell.step("leave", held.id), held.id).await?;
+        shell.site.inventory.reservation_release(shell.call(), held.id).await?;
     }
     let line = |line: &CartLine| NewReservationLine { sku: line.sku.clone(), location: None, quantity: line.quantity };
     let new = NewReservation {

@@ -109,6 +109,7 @@ on_both! {
         let eves = format!("user%3A{eve}");
         let found = staff.get(&format!("/admin/orders?holder={order}")).await;
         assert_eq!((found.status, found.to()), (303, &*format!("/admin/orders/{order}")));
+        staff.page(&format!("/admin/orders?holder={max}")).await.is_silent_of("<tbody>");
         for (query, expected) in [
             ("", vec![other, order]),
             ("?show=holds", vec![hold]),
