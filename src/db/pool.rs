@@ -33,6 +33,7 @@ pub(super) struct Pooled {
     connection: Connection,
     /// Of the connections that were made before one of them broke none is used any more: all go to a server that is gone.
     era: u64,
+    used: Instant,
     broken: bool,
 }
 
@@ -152,7 +153,7 @@ impl r2d2::ManageConnection for Manager {
         .map_err(Unreachable::from);
         let fault = connection.as_ref().err().map(Unreachable::to_string);
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault.unwrap_or_default();
-        Ok(Pooled { connection: connection?, era, broken: false })
+        Ok(Pooled { connection: connection?, era, used: Instant::now(), broken: false })
     }
 
     fn is_valid(&self, pooled: &mut Pooled) -> Result<(), Unreachable> {
@@ -160,12 +161,15 @@ impl r2d2::ManageConnection for Manager {
     }
 
     fn has_broken(&self, pooled: &mut Pooled) -> bool {
+        pooled.used = Instant::now();
         pooled.broken || std::thread::panicking() || pooled.connection.is_broken()
     }
 }
 
 /// An era lasts as long at least.
 const ERA_MIN: Duration = Duration::from_secs(1);
+/// A connection that lay idle as long is asked whether it is still there: after a pause of the server the first call finds a new one.
+const IDLE_TRUSTED: Duration = Duration::from_secs(1);
 
 /// A pool and the line before it: so many callers run, so many wait for at most the pool's wait, the rest is told to come back.
 pub(super) struct Lane {
@@ -208,7 +212,7 @@ impl Lane {
             .max_size(size)
             .min_idle(Some(0))
             .connection_timeout(wait)
-            // A broken connection is replaced when it is given back; asking each one before each use costs a third of all reads.
+            // Asking each one before each use costs a third of all reads: [`Lane::connection`] asks those that lay idle.
             .test_on_check_out(false)
             .error_handler(Box::new(LogErrors(module)))
             .build_unchecked(manager);
@@ -298,10 +302,14 @@ impl Lane {
             // There is a permit for each connection, so a wait here means that none can be made.
             let left = end.saturating_duration_since(Instant::now());
             let mut pooled = self.pool.get_timeout(left).map_err(|_timeout| self.unreachable())?;
-            if pooled.era == self.era.load(Ordering::Relaxed) {
+            let is_of_today = pooled.era == self.era.load(Ordering::Relaxed);
+            if is_of_today && (pooled.used.elapsed() < IDLE_TRUSTED || pooled.connection.ping().is_ok()) {
                 return Ok(pooled);
             }
             pooled.broken = true;
+            if is_of_today {
+                self.begin_era(pooled.era);
+            }
         }
     }
 

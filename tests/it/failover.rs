@@ -185,3 +185,17 @@ async fn a_server_that_takes_no_writes_goes_on_being_read() {
     assert_eq!(shop.count("SELECT count(*) FROM reservations"), 1);
     shop.app.shop.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn after_a_quiet_moment_nobody_meets_a_connection_that_is_gone() {
+    let shop = Wired::start().await;
+    let products = async || shop.app.request(Method::GET, "/api/v1/products").send().await.unwrap().status();
+    for _ in 0..3 {
+        assert_eq!(products().await, 200);
+        shop.wire.hang_up();
+        tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    }
+    assert_eq!(products().await, 200);
+    assert_eq!(shop.send("reservations", "order", one_of_a()).await.0, 201);
+    shop.app.shop.stop().await;
+}
