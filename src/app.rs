@@ -75,7 +75,7 @@ pub async fn modules(config: &Config, clock: SharedClock) -> Result<Modules, Sta
             config.user.clone(),
             &config.mail,
             &config.server.public_url,
-            config.web.locale,
+            &config.web,
         )?,
         databases: [inventory_db, user_db],
     })

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::clock::SharedClock;
-use crate::config::{Locale, MailConfig, UserConfig};
+use crate::config::{MailConfig, UserConfig, WebConfig};
 use crate::db::Database;
 use crate::user::mail::{Letters, Mailer};
 use crate::user::password::Passwords;
@@ -30,17 +30,17 @@ pub struct LocalUser {
     signing_key: OnceLock<SigningKey>,
 }
 
-/// Makes the module's local form. Mails are in the locale's language, and their links begin with `public_url`.
+/// Makes the module's local form. Mails are in the language and the name of the shop of `web`, and their links begin with `public_url`.
 pub fn local(
     db: Database,
     clock: SharedClock,
     config: UserConfig,
     mail: &MailConfig,
     public_url: &str,
-    locale: Locale,
+    web: &WebConfig,
 ) -> Result<Arc<LocalUser>, MailError> {
     Ok(Arc::new(LocalUser {
-        letters: Arc::new(Letters::new(locale, public_url)),
+        letters: Arc::new(Letters::new(web, public_url)),
         passwords: Passwords::new(&config),
         mailer: Mailer::new(mail)?,
         last_seen: Arc::new(LastSeen::new(db.clone(), clock.clone())),

@@ -221,6 +221,7 @@ action-delivery-set = Delivery address of an order set
 action-email-changed = E-mail address changed
 action-email-verified = E-mail address confirmed
 action-password-changed = Password changed
+action-password-refused = Wrong password, or a disabled account
 action-password-reset = Password reset
 action-registration-repeated = Registered again with an address that has an account
 action-profile-updated = Profile changed
@@ -307,6 +308,7 @@ who-deleted = Deleted account
 who-deleted-customer = Deleted customer
 who-demo = The demo
 who-key = API key “{ $name }”
+who-nobody = No such account
 who-system = The shop
 
 # The system

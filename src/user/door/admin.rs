@@ -86,7 +86,7 @@ pub struct AuditEntry {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AuditQuery {
-    /// As `user:ID`.
+    /// As `user:ID`, `key:ID`; `nobody` for what was tried with an address that has no account.
     #[param(max_length = 200)]
     pub subject: Option<String>,
     pub cursor: Option<String>,

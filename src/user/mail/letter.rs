@@ -1,6 +1,6 @@
 //! What the mails say: in the shop's language, with links to its pages.
 
-use crate::config::Locale;
+use crate::config::WebConfig;
 use crate::texts::Texts;
 
 /// A mail's text.
@@ -14,11 +14,12 @@ pub(in crate::user) struct Letters {
     texts: Texts,
     /// Links begin with it.
     public_url: String,
+    shop_name: String,
 }
 
 impl Letters {
-    pub(in crate::user) fn new(locale: Locale, public_url: &str) -> Letters {
-        Letters { texts: Texts::load(locale), public_url: public_url.to_owned() }
+    pub(in crate::user) fn new(web: &WebConfig, public_url: &str) -> Letters {
+        Letters { texts: Texts::load(web.locale), public_url: public_url.to_owned(), shop_name: web.shop_name.clone() }
     }
 
     /// To somebody who has just registered. All links with a token hold for so many seconds.
@@ -72,7 +73,8 @@ impl Letters {
     fn write(&self, key: &str, fill: Vec<(&str, String)>) -> Letter {
         let pages = ["login", "forgot"].map(|page| (page, format!("{}/{page}", self.public_url)));
         let fill: Vec<_> = fill.into_iter().chain(pages).map(|(name, value)| (name, value.into())).collect();
-        let body = format!("{}\n\n{}\n", self.texts.say("mail-hello", &[]), self.texts.say(key, &fill));
+        let (hello, text) = (self.texts.say("mail-hello", &[]), self.texts.say(key, &fill));
+        let body = format!("{hello}\n\n{text}\n\n{}\n", self.shop_name);
         Letter { subject: self.texts.say(&format!("{key}-subject"), &[]), body }
     }
 }
@@ -80,11 +82,13 @@ impl Letters {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Config, DEFAULT, Locale};
 
     #[test]
     fn letters_are_filled_in_and_have_no_long_lines_but_links() {
         for locale in [Locale::EnUs, Locale::EnGb] {
-            let letters = Letters::new(locale, "https://shop.example");
+            let web = WebConfig { locale, ..Config::parse(DEFAULT, Default::default()).unwrap().web };
+            let letters = Letters::new(&web, "https://shop.example");
             for (letter, link) in [
                 (letters.verify("TOKEN", 86_400), "https://shop.example/verify?token=TOKEN"),
                 (letters.verify_again("TOKEN", 86_400), "https://shop.example/verify?token=TOKEN"),
@@ -95,11 +99,9 @@ mod tests {
                 (letters.address_taken(), "https://shop.example/login"),
                 (letters.email_change_asked(), "https://shop.example/forgot"),
             ] {
-                assert!(
-                    !letter.subject.starts_with("mail-") && letter.body.starts_with("Hello,\n\n"),
-                    "{}",
-                    letter.body
-                );
+                assert!(!letter.subject.starts_with("mail-"), "{}", letter.subject);
+                let is_whole = letter.body.starts_with("Hello,\n\n") && letter.body.ends_with("\n\nemporium\n");
+                assert!(is_whole, "{}", letter.body);
                 assert!(letter.body.lines().any(|line| line == link), "{link} is not in\n{}", letter.body);
                 assert!(
                     letter.body.lines().all(|line| line.len() < 80 && !line.contains(['{', '$'])),

@@ -26,9 +26,30 @@ on_both! {
         assert_eq!(actions, ["user.disabled", "user.enabled", "user.disabled", "user.created"]);
         let (_, all) = get(&app, &admin, AUDIT).await;
         assert!(all["items"].as_array().unwrap().len() > 4, "the others' entries too");
-        assert_eq!(get(&app, &admin, &format!("{AUDIT}?subject=nobody")).await.1["items"], json!([]));
+        assert_eq!(get(&app, &admin, &format!("{AUDIT}?subject=user:x")).await.1["items"], json!([]));
         for (query, code) in [("cursor=x", 400), ("limit=0", 422), ("subject=%00", 422), ("actor=x", 400)] {
             assert_eq!(get(&app, &admin, &format!("{AUDIT}?{query}")).await.0, code, "{query}");
+        }
+    }
+
+    async fn a_wrong_password_is_noted(backend: Backend) {
+        let app = TestApp::start(backend).await;
+        let admin = app.token("root@example.com", Role::Admin).await;
+        let ann = person(&app, "ann@example.com", "", Role::Customer).await;
+        let refused = async |email: &str, password: &str, code: u16| {
+            let body = json!({ "email": email, "password": password });
+            let answer = app.request(Method::POST, "/api/v1/auth/login").json(&body).send().await.unwrap();
+            assert_eq!(answer.status(), code);
+        };
+        refused("ann@example.com", "not the password", 401).await;
+        refused("none@example.com", "not the password", 401).await;
+        patch(&app, &admin, ann, json!({ "disabled": true })).await;
+        refused("ann@example.com", PASSWORD, 403).await;
+        for (subject, times) in [(format!("user:{ann}"), 2), ("nobody".to_owned(), 1)] {
+            let (_, log) = get(&app, &admin, &format!("{AUDIT}?subject={subject}")).await;
+            let tries: Vec<_> = log["items"].as_array().unwrap().iter().filter(|entry| entry["action"] == "password.refused").collect();
+            assert_eq!(tries.len(), times, "{log}");
+            assert!(tries.iter().all(|entry| entry["actor"] == "anonymous" && entry["address"] == "127.0.0.1"), "{log}");
         }
     }
 

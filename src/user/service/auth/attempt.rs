@@ -1,10 +1,15 @@
 //! A try to prove with a password who one is, and what it costs to fail.
 
+use serde_json::json;
+
+use crate::call::{Call, Caller};
 use crate::clock::{Id, Time};
 use crate::config::{Secret, UserConfig};
 use crate::db::Connection;
 use crate::user::email::normalised;
 use crate::user::service::LocalUser;
+use crate::user::service::account::subject;
+use crate::user::store::audit::audit_insert;
 use crate::user::store::login_throttle::{throttle_block, throttle_blocked_until, throttle_clear, throttle_count};
 use crate::user::store::profile::user_lock;
 use crate::user::store::session::session_addresses;
@@ -20,6 +25,8 @@ pub(in crate::user::service) struct Attempt {
     /// The person and the stored hash; `None` where there is no such account.
     pub found: Option<(UserRow, String)>,
     pub counters: Vec<Counter>,
+    /// Where it comes from.
+    address: String,
 }
 
 /// Begins a try at the account with this normalised address, which may not be there: then `user` is `None`, and as much is done.
@@ -37,7 +44,7 @@ pub(super) fn begin(
     let familiar = !address.is_empty() && known.iter().any(|known| network(known) == network(address));
     let counters = Counter::of_login(account, address, familiar);
     refuse_blocked(conn, &counters, now)?;
-    Ok(Attempt { found, counters })
+    Ok(Attempt { found, counters, address: address.to_owned() })
 }
 
 /// `Throttled` where one of these counters lets nobody through now.
@@ -121,13 +128,14 @@ impl LocalUser {
     }
 
     /// Looks at the password of a try. `WrongCredentials` where it is wrong; `Disabled` where it is right, but the account disabled.
-    /// Both are counted.
+    /// Both are counted, and noted in the audit log.
     pub(in crate::user::service) async fn attempt_prove(
         &self,
         attempt: Attempt,
         password: &Secret,
     ) -> Result<Proof, UserError> {
-        let Attempt { found, counters } = attempt;
+        let Attempt { found, counters, address } = attempt;
+        let subject = found.as_ref().map_or("nobody".to_owned(), |(user, _)| subject(user.id));
         let checked = self.passwords.check(password, found.as_ref().map(|(_, hash)| hash.as_str())).await?;
         let refused = match found.filter(|_| checked.matches) {
             Some((user, stored)) if user.disabled_at.is_none() => {
@@ -137,7 +145,12 @@ impl LocalUser {
             None => UserError::WrongCredentials,
         };
         let (config, now) = (self.config.clone(), self.clock.now());
-        self.db.write(move |conn| count(conn, &counters, &config, now)).await?;
+        let call = Call::by(Caller::Anonymous.actor()).from(address);
+        let noted = self.db.write(move |conn| {
+            count(conn, &counters, &config, now)?;
+            Ok::<_, UserError>(audit_insert(conn, &call, "password.refused", &subject, &json!({}), now)?)
+        });
+        noted.await?;
         Err(refused)
     }
 }
