@@ -139,7 +139,9 @@ impl Browser {
 
     /// Clicks the link or the button that says this.
     pub(crate) async fn press(&self, text: &str) {
-        let path = format!("//main//a[contains(., '{text}')] | //main//button[contains(., '{text}')]");
+        let path = format!(
+            "//main//a[contains(., '{text}')] | //main//button[contains(., '{text}')] | //main//summary[contains(., '{text}')]"
+        );
         let found = self.client.wait().at_most(Duration::from_secs(10)).for_element(Locator::XPath(&path)).await;
         match found {
             Ok(element) => element.click().await.unwrap(),

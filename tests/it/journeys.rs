@@ -90,7 +90,7 @@ async fn journey(backend: Backend, scripts: bool) {
     browser.audit().await;
 
     becomes_a_customer(&app, &browser).await;
-    buys_and_cancels(&browser, scripts).await;
+    buys_and_cancels(&browser).await;
     browser.close().await;
     assert_eq!(app.shop.modules.inventory.stock_verify(&call(), false).await.unwrap().differences, []);
     app.shop.stop().await;
@@ -114,7 +114,7 @@ async fn becomes_a_customer(app: &TestApp, browser: &Browser) {
 }
 
 /// The guest's cart is still there: buys it, sees it among the orders, and cancels it.
-async fn buys_and_cancels(browser: &Browser, scripts: bool) {
+async fn buys_and_cancels(browser: &Browser) {
     browser.go("/cart").await;
     browser.shows("Everyday Stoneware Mug").await;
     browser.press("Go to checkout").await;
@@ -142,9 +142,9 @@ async fn buys_and_cancels(browser: &Browser, scripts: bool) {
     browser.audit().await;
     browser.click("main .plainlist a").await;
     browser.press("Cancel the order").await;
-    if scripts {
-        browser.client.accept_alert().await.unwrap();
-    }
+    browser.shows("Cancel this order?").await;
+    browser.audit().await;
+    browser.click("details.ask > button").await;
     browser.shows("The order is canceled.").await;
     browser.go("/cart").await;
     browser.shows("Your cart is empty.").await;
@@ -325,7 +325,8 @@ async fn somebody_who_is_disabled_is_out_at_the_next_click() {
     admin.press("ann@example.com").await;
     admin.audit().await;
     admin.press("Disable").await;
-    admin.client.accept_alert().await.unwrap();
+    admin.shows("Disable this account?").await;
+    admin.click("details.ask > button").await;
     admin.shows("Enable").await;
     ann.click("main a[href='/account/addresses']").await;
     ann.find("main input[name=password]").await;

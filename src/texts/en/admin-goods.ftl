@@ -90,6 +90,7 @@ sku-code = SKU
 sku-code-hint = Unique in the shop; letters, digits and signs, without blanks, commas and slashes.
 sku-price = Price ({ $currency })
 sku-compare = Price before
+sku-price-hint = With 0, everybody can order it for nothing.
 sku-compare-hint = Shown struck through.
 sku-barcode = Barcode
 sku-weight = Weight (g)

@@ -5,10 +5,6 @@ const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 // The list of faults gets the focus, so that it is read out.
 document.getElementById("faults")?.focus();
 
-// A question before what cannot be undone.
-for (const form of all("form[data-ask]"))
-  form.addEventListener("submit", (event) => { if (!confirm(form.dataset.ask)) event.preventDefault(); });
-
 // A form is sent once, however often its button is pressed.
 for (const form of all("form[method=post]"))
   form.addEventListener("submit", (event) => {
