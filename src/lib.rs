@@ -1,4 +1,4 @@
-//! emporium: the back end of an online shop in one binary. The rooms, in reading order.
+//! emporium: an online shop in one binary. The rooms, in reading order.
 
 // The composition root and what it reads.
 pub mod app;

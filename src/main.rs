@@ -17,7 +17,7 @@ mod commands;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The back end of an online shop in one binary: products, stock, reservations, users.
+/// An online shop in one binary: its web site, products, stock, reservations and users.
 ///
 /// Without a command it serves; without a configuration it is a whole shop on one box, with its data in ./data.
 #[derive(Parser)]

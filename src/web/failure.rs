@@ -28,6 +28,10 @@ pub(super) fn show(site: &web::Data<Site>, asked: &Asked, problem: &ProblemBody)
         };
         return Shown::Elsewhere(format!("/login?next={next}"));
     }
+    // A form's own address, which a reload or a bookmark asks for as if it were a page: the form is on the page above.
+    if problem.code == "method_not_allowed" && asked.is_read {
+        return Shown::Elsewhere(above(&asked.address));
+    }
     let mut shell = Shell::bare(site.clone(), asked.address.clone());
     shell.menu = site.kept_menu();
     shell.person = asked.caller.as_ref().and_then(Person::of);
@@ -50,4 +54,13 @@ pub(super) fn show(site: &web::Data<Site>, asked: &Asked, problem: &ProblemBody)
     let page =
         Failure { shell: &shell, status: problem.status, title, advice, detail, request_id: &problem.request_id };
     Shown::Page(page.render().unwrap_or_else(|_| format!("{}: {}", problem.title, problem.request_id)))
+}
+
+/// `/orders/1` of `/orders/1/cancel?a=b`.
+fn above(address: &str) -> String {
+    let path = address.split('?').next().unwrap_or_default();
+    match path.rsplit_once('/') {
+        Some((above, _)) if !above.is_empty() => above.to_owned(),
+        _ => "/".to_owned(),
+    }
 }

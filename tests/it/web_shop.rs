@@ -66,6 +66,14 @@ impl Shop {
         assert_eq!((added.status().as_u16(), location(&added)), (303, "/cart"));
     }
 
+    async fn seed_other(&self) {
+        let staff = self.app.login("staff@example.com").await;
+        let product = json!({ "title": "Other", "status": "active",
+            "skus": [{ "code": "OTHER", "price": { "amount": 100, "currency": "USD" } }] });
+        let made = self.app.request_as(&staff, Method::POST, "/api/v1/products").header("idempotency-key", "other");
+        assert_eq!(made.json(&product).send().await.unwrap().status(), 201);
+    }
+
     async fn reservations(&self) -> Vec<Reservation> {
         let query = ReservationQuery { holder: Some(format!("user:{}", self.user)), ..Default::default() };
         self.app.shop.modules.inventory.reservation_list(query).await.unwrap().items
@@ -385,7 +393,11 @@ on_both! {
         assert_eq!(refused.status(), 422);
         assert!(refused.text().await.unwrap().contains("Please enter a quantity from 0 to 500."));
         assert_eq!(location(&shop.post("/cart", &[("quantity.MUG", "4")]).await), "/cart");
-        // More than there is: told at once with what is left, and nothing is held.
+        // More than there is: told in the cart, and again with what is left at the checkout, and nothing is held.
+        assert!(shop.text("/cart").await.contains("Only 3 can be ordered now."));
+        let refused = shop.post("/cart/lines", &[("product", "mug"), ("quantity", "1")]).await;
+        assert_eq!(refused.status(), 422);
+        assert!(refused.text().await.unwrap().contains("Only 3 can be ordered now. 4 of this are in your cart already."));
         let short = shop.post("/checkout", &[]).await;
         assert_eq!(short.status(), 409);
         assert!(short.text().await.unwrap().contains("Mug: 4 asked for, 3 left"));
@@ -421,12 +433,21 @@ on_both! {
         let put = shop.app.request_as(token, Method::PUT, "/api/v1/me/cart/lines").json(&lines).send().await.unwrap();
         assert_eq!(put.status(), 200);
         let told = "At most 500 items can be ordered at a time; these are 599 together.";
+        assert!(shop.text("/cart").await.contains("Some things in your cart are not sold any more"));
+        assert!(!shop.text("/cart").await.contains(told), "what is not sold is not ordered either");
+        shop.seed_other().await;
         assert!(shop.text("/cart").await.contains(told));
         let refused = shop.post("/cart", &[("quantity.MUG", "500")]).await;
         assert_eq!(refused.status(), 422);
         assert!(refused.text().await.unwrap().contains("these are 600 together"));
         assert_eq!(location(&shop.post("/cart", &[("quantity.MUG", "450")]).await), "/cart");
         assert_eq!(location(&shop.post("/cart", &[("remove", "OTHER")]).await), "/cart");
+        // A line above today's limit stays as it is while others are changed.
+        let lines = json!({ "lines": [{ "sku": "MUG", "quantity": 600 }, { "sku": "OTHER", "quantity": 1 }] });
+        let put = shop.app.request_as(token, Method::PUT, "/api/v1/me/cart/lines").json(&lines).send().await.unwrap();
+        assert_eq!(put.status(), 200);
+        let saved = shop.post("/cart", &[("quantity.MUG", "600"), ("quantity.OTHER", "0")]).await;
+        assert_eq!((location(&saved), quantity().await), ("/cart", 600));
         // What it takes can be had.
         assert_eq!(location(&shop.post("/cart", &[("quantity.MUG", "500")]).await), "/cart");
         let begun = shop.post("/checkout", &[]).await;

@@ -42,13 +42,17 @@ pub struct StockLevel {
     pub version: i64,
 }
 
-/// Can a SKU be bought? For shoppers: tells no exact stock beyond `few`.
+/// Can a SKU be bought? Shoppers are told no exact stock beyond `few`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Availability {
     pub sku: String,
     pub status: AvailabilityStatus,
     /// The number of units left, when `few`.
     pub left: Option<i64>,
+    /// So many can be ordered, those beyond the stock included. The public API does not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
+    pub orderable: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

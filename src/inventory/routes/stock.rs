@@ -146,7 +146,11 @@ async fn sku_availability(
     _: Params<NoParams>,
 ) -> ApiResult<web::Json<Availability>> {
     let found = inventory.availability(vec![sku.to_string()]).await?.pop();
-    Ok(web::Json(found.ok_or_else(|| no_sku(&sku))?))
+    Ok(web::Json(for_shoppers(found.ok_or_else(|| no_sku(&sku))?)))
+}
+
+fn for_shoppers(found: Availability) -> Availability {
+    Availability { orderable: None, ..found }
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -177,7 +181,8 @@ async fn availability(
         let message = format!("names {} SKUs; must be from 1 to 100, separated by commas", codes.len());
         return Err(InventoryError::invalid("sku", message).into());
     }
-    Ok(web::Json(AvailabilityList { items: inventory.availability(codes).await? }))
+    let found = inventory.availability(codes).await?;
+    Ok(web::Json(AvailabilityList { items: found.into_iter().map(for_shoppers).collect() }))
 }
 
 /// Who changed products, categories and locations, and who shipped or cancelled orders, newest first. Changes of stock are in the

@@ -175,5 +175,5 @@ fn availability(sellable: &Sellable) -> Availability {
         _ => AvailabilityStatus::InStock,
     };
     let left = (status == AvailabilityStatus::Few).then_some(sellable.in_stock);
-    Availability { sku: sellable.sku.clone(), status, left }
+    Availability { sku: sellable.sku.clone(), status, left, orderable: Some(sellable.with_backorder) }
 }

@@ -84,9 +84,16 @@ cart-sum = Total
 cart-note = The goods are kept for you once you go to the checkout.
 cart-checkout = Go to checkout
 cart-sold-out = This is sold out now.
-cart-only-left = { $left ->
-    [one] Only one is left.
-   *[other] Only { $left } are left.
+cart-only-so-many = { $most ->
+    [one] Only one can be ordered now.
+   *[other] Only { $most } can be ordered now.
+}
+cart-not-so-many = { $there ->
+    [0] { cart-only-so-many }
+   *[other] { cart-only-so-many } { $there } of this { $there ->
+        [one] is
+       *[other] are
+    } in your cart already.
 }
 cart-quantity-range = Please enter a quantity from 0 to { $max }.
 cart-too-many = At most { $max } items can be ordered at a time; these are { $n } together. Please order fewer.

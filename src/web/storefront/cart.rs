@@ -9,7 +9,7 @@ use super::product::{Found, Stock, chosen, chosen_address, find, picture, refuse
 use crate::clock::Id;
 use crate::error::{ErrorCode, Fault, Problem};
 use crate::http::ApiResult;
-use crate::inventory::{Image, Money, Product, ProductStatus, Shortage, SkuOffer};
+use crate::inventory::{Image, Money, Product, ProductStatus, Reservation, Shortage, SkuOffer};
 use crate::user::{CART_LINES_MAX, CART_QUANTITY_MAX, CartLine};
 use crate::web::form::Input;
 use crate::web::shell::CART;
@@ -74,11 +74,11 @@ pub(super) async fn cart(shell: Shell) -> ApiResult {
 /// The cart's page; with what the form was refused for, or what there is not enough of.
 pub(super) async fn show(shell: &Shell, form: &Form, short: &[Shortage]) -> ApiResult {
     let wanted = wanted(shell).await?;
-    let (lines, gone) = lines(shell, form, &wanted).await?;
     let open = match shell.person {
-        Some(person) => checkout::open(shell, person).await?.map(|held| held.id),
+        Some(person) => checkout::open(shell, person).await?,
         None => None,
     };
+    let (lines, gone) = lines(shell, form, &wanted, open.as_ref()).await?;
     let shortages = short.iter().map(|short| {
         let line = lines.iter().find(|line| line.offer.sku.code == short.sku);
         checkout::shortage(shell, line.map_or(short.sku.clone(), Line::name), short)
@@ -90,12 +90,27 @@ pub(super) async fn show(shell: &Shell, form: &Form, short: &[Shortage]) -> ApiR
     let some_left = lines.iter().any(|line| line.quantity > missing(line));
     let total = lines.iter().map(|line| line.total.amount).fold(0, i64::saturating_add);
     let total = Money { amount: total, currency: shell.site.currency.clone() };
-    let too_many = too_many(shell, &wanted);
+    // What is no longer sold is not ordered either.
+    let sold: Vec<CartLine> = wanted.into_iter().filter(|line| !gone.contains(&line.sku)).collect();
+    let too_many = too_many(shell, &sold);
     let mut form = std::borrow::Cow::Borrowed(form);
     if !shortages.is_empty() {
         form.to_mut().refuse(Problem::new(ErrorCode::OutOfStock, ""))?;
     }
-    shell.form(&form, &Page { shell, form: &form, lines, shortages, some_left, open, gone, too_many, total })
+    shell.form(
+        &form,
+        &Page {
+            shell,
+            form: &form,
+            lines,
+            shortages,
+            some_left,
+            open: open.map(|open| open.id),
+            gone,
+            too_many,
+            total,
+        },
+    )
 }
 
 /// The most of one thing that the shop's pages take into a cart: no more than a checkout may hold.
@@ -113,15 +128,22 @@ fn too_many(shell: &Shell, lines: &[CartLine]) -> Option<String> {
     (units > max).then(|| shell.t2("cart-too-many", "max", max, "n", units))
 }
 
-/// Why so many more do not go into the cart, and how many are there.
-fn no_room(shell: &Shell, lines: &[CartLine], more: &CartLine) -> Option<String> {
+/// Why so many more of what can be ordered do not go into the cart, and how many are there.
+fn no_room(shell: &Shell, lines: &[CartLine], more: &CartLine, orderable: i64) -> Option<String> {
     let (max, there) = (shell.site.units_max, units(lines));
     if there + more.quantity > max {
         return Some(shell.t2("cart-no-room", "max", max, "there", there));
     }
     let max = quantity_max(shell);
-    let there = lines.iter().find(|line| line.sku == more.sku).map_or(0, |line| line.quantity);
-    (there + more.quantity > max).then(|| shell.t2("cart-no-room-of-one", "max", max, "there", there))
+    let there = quantity_of(lines, &more.sku);
+    if there + more.quantity > max {
+        return Some(shell.t2("cart-no-room-of-one", "max", max, "there", there));
+    }
+    (there + more.quantity > orderable).then(|| shell.t2("cart-not-so-many", "most", orderable, "there", there))
+}
+
+fn quantity_of(lines: &[CartLine], sku: &str) -> i64 {
+    lines.iter().find(|line| line.sku == sku).map_or(0, |line| line.quantity)
 }
 
 /// What is in the cart.
@@ -132,8 +154,13 @@ pub(super) async fn wanted(shell: &Shell) -> ApiResult<Vec<CartLine>> {
     })
 }
 
-/// The lines as they are shown, and the codes of what is no longer sold.
-pub(super) async fn lines(shell: &Shell, form: &Form, wanted: &[CartLine]) -> ApiResult<(Vec<Line>, Vec<String>)> {
+/// The lines as they are shown, and the codes of what is no longer sold. What the person's `open` checkout holds can be ordered too.
+pub(super) async fn lines(
+    shell: &Shell,
+    form: &Form,
+    wanted: &[CartLine],
+    open: Option<&Reservation>,
+) -> ApiResult<(Vec<Line>, Vec<String>)> {
     let codes: Vec<String> = wanted.iter().map(|line| line.sku.clone()).collect();
     let offers = shell.site.inventory.sku_offers(codes.clone()).await?;
     let stock = shell.site.inventory.availability(codes).await?;
@@ -146,19 +173,24 @@ pub(super) async fn lines(shell: &Shell, form: &Form, wanted: &[CartLine]) -> Ap
         };
         let stock = Stock::of(shell, stock.iter().find(|availability| availability.sku == *sku));
         let total = Money { amount: offer.sku.price.amount.saturating_mul(*quantity), ..offer.sku.price.clone() };
-        let warning = match stock.kind {
-            "out" => Some(shell.t("cart-sold-out")),
-            "few" if stock.left < *quantity => Some(shell.t1("cart-only-left", "left", stock.left)),
-            _ => None,
+        let warning = match stock.orderable + held(open, sku) {
+            0 => Some(shell.t("cart-sold-out")),
+            most => (most < *quantity).then(|| shell.t1("cart-only-so-many", "most", most)),
         };
         let name = format!("quantity.{sku}");
         let typed = form.optional(&name).unwrap_or_else(|| quantity.to_string());
         let field =
             form.input(&name, shell.t("product-quantity")).about(&offer.product.title).holds(typed).kind("number");
-        let field = field.range(0, quantity_max(shell)).keys("numeric").size("short").required();
+        let field = field.range(0, quantity_max(shell).max(*quantity)).keys("numeric").size("short").required();
         lines.push(Line { field, quantity: *quantity, offer: offer.clone(), total, warning });
     }
     Ok((lines, gone))
+}
+
+/// So many the checkout holds.
+fn held(open: Option<&Reservation>, sku: &str) -> i64 {
+    let lines = open.iter().flat_map(|open| &open.lines).filter(|line| line.sku == sku);
+    lines.map(|line| line.quantity).sum()
 }
 
 /// Adds a product in the chosen options.
@@ -175,11 +207,16 @@ pub(super) async fn add(shell: Shell, mut form: Form) -> ApiResult {
         return refused(&shell, &product, &form).await;
     }
     let found = shell.site.inventory.availability(vec![sku.code.clone()]).await?;
-    if !Stock::of(&shell, found.first()).can_be_had {
+    let open = match shell.person {
+        Some(person) => checkout::open(&shell, person).await?,
+        None => None,
+    };
+    let orderable = Stock::of(&shell, found.first()).orderable + held(open.as_ref(), &sku.code);
+    if orderable == 0 {
         return Ok(shell.go_saying(chosen_address(&product, sku), "flash-sold-out"));
     }
     let line = CartLine { sku: sku.code.clone(), quantity };
-    if let Some(text) = no_room(&shell, &wanted(&shell).await?, &line) {
+    if let Some(text) = no_room(&shell, &wanted(&shell).await?, &line, orderable) {
         form.fault("quantity", text);
         return refused(&shell, &product, &form).await;
     }
@@ -203,10 +240,13 @@ pub(super) async fn add(shell: Shell, mut form: Form) -> ApiResult {
 /// Sets the quantities that the form names (`quantity.CODE`), or takes a line out (`remove`).
 pub(super) async fn change(shell: Shell, mut form: Form) -> ApiResult {
     let max = quantity_max(&shell);
+    let before = wanted(&shell).await?;
     let mut changes = Vec::new();
     let mut bad = Vec::new();
     for (sku, quantity) in form.all("quantity.") {
         match quantity.parse() {
+            // It may be more than what goes into a cart today.
+            Ok(quantity) if quantity == quantity_of(&before, sku) => {}
             Ok(quantity) if (0..=max).contains(&quantity) => changes.push(CartLine { sku: sku.to_owned(), quantity }),
             _ => bad.push(format!("quantity.{sku}")),
         }
@@ -219,7 +259,6 @@ pub(super) async fn change(shell: Shell, mut form: Form) -> ApiResult {
     for name in bad {
         form.fault(&name, shell.t1("cart-quantity-range", "max", max));
     }
-    let before = wanted(&shell).await?;
     if let Some((sku, text)) = raised_too_far(&shell, &before, &changes) {
         form.fault(&format!("quantity.{sku}"), text);
     }
@@ -249,8 +288,7 @@ pub(super) async fn change(shell: Shell, mut form: Form) -> ApiResult {
 fn raised_too_far(shell: &Shell, before: &[CartLine], changes: &[CartLine]) -> Option<(String, String)> {
     let mut after = before.to_vec();
     changes.iter().for_each(|change| put(&mut after, change.clone(), |_, new| new));
-    let old = |sku: &str| before.iter().find(|line| line.sku == sku).map_or(0, |line| line.quantity);
-    let raised = changes.iter().find(|change| change.quantity > old(&change.sku))?;
+    let raised = changes.iter().find(|change| change.quantity > quantity_of(before, &change.sku))?;
     let text = too_many(shell, &after).filter(|_| units(&after) > units(before))?;
     Some((raised.sku.clone(), text))
 }
@@ -261,10 +299,9 @@ pub(in crate::web) async fn merge(shell: &Shell, user: Id, response: &mut HttpRe
         return Ok(());
     }
     let own = shell.site.user.cart_get(user).await?;
-    let of_own = |sku: &str| own.iter().find(|line| line.sku == sku).map_or(0, |line| line.quantity);
     // The larger of both quantities, so that logging in twice adds nothing twice.
     let more: Vec<CartLine> =
-        shell.guest_cart.iter().filter(|line| line.quantity > of_own(&line.sku)).cloned().collect();
+        shell.guest_cart.iter().filter(|line| line.quantity > quantity_of(&own, &line.sku)).cloned().collect();
     // A cart that would become too long stays with the browser.
     if more.is_empty() || shell.site.user.cart_set(user, more).await.is_ok() {
         let _ = response.add_cookie(&shell.site.cookies.clear(CART));

@@ -24,13 +24,18 @@ use crate::web::{Form, Shell};
 /// How holds of the checkout are told from those that programs make for the same person.
 pub(in crate::web) const REFERENCE: &str = "checkout";
 
+/// The checkout begins in the cart.
+pub(super) async fn start(shell: Shell) -> ApiResult {
+    Ok(shell.go("/cart"))
+}
+
 /// Holds the goods of the cart. Whoever is not logged in does that first, and finds the cart again.
 pub(super) async fn begin(shell: Shell, form: Form) -> ApiResult {
     let Some(person) = shell.person else {
         return Ok(shell.go_saying("/login?next=/cart", "flash-login-to-order"));
     };
     let wanted = cart::wanted(&shell).await?;
-    let (lines, gone) = cart::lines(&shell, &Form::default(), &wanted).await?;
+    let (lines, gone) = cart::lines(&shell, &Form::default(), &wanted, None).await?;
     if lines.is_empty() || !gone.is_empty() {
         return Ok(shell.go("/cart"));
     }

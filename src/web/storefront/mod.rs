@@ -29,6 +29,7 @@ pub(super) const RULES: &[Rule] = &[
     ("GET", "/cart", Access::Public),
     ("POST", "/cart", Access::Public),
     ("POST", "/cart/lines", Access::Public),
+    ("GET", "/checkout", Access::Public),
     ("POST", "/checkout", Access::Public),
     ("GET", "/checkout/{id}", PERSON),
     ("POST", "/checkout/{id}", PERSON),
@@ -51,6 +52,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .route("/cart", get().to(cart::cart))
         .route("/cart", post().to(cart::change))
         .route("/cart/lines", post().to(cart::add))
+        .route("/checkout", get().to(checkout::start))
         .route("/checkout", post().to(checkout::begin))
         .route("/checkout/{id}", get().to(checkout::address))
         .route("/checkout/{id}", post().to(checkout::set_address))

@@ -68,8 +68,8 @@ pub(in crate::web) struct Stock {
     pub(in crate::web) kind: &'static str,
     pub(in crate::web) text: String,
     pub(in crate::web) can_be_had: bool,
-    /// No more than these can be bought at a time.
-    pub(in crate::web) left: i64,
+    /// So many can be ordered.
+    pub(in crate::web) orderable: i64,
 }
 
 impl Stock {
@@ -81,7 +81,8 @@ impl Stock {
             Some(AvailabilityStatus::Backorder) => ("later", shell.t("stock-backorder")),
             Some(AvailabilityStatus::SoldOut) | None => ("out", shell.t("stock-out")),
         };
-        Stock { kind, text, can_be_had: kind != "out", left: left.unwrap_or(i64::MAX).min(quantity_max(shell)) }
+        let orderable = availability.and_then(|availability| availability.orderable).unwrap_or(0);
+        Stock { kind, text, can_be_had: kind != "out", orderable }
     }
 }
 
@@ -155,7 +156,9 @@ fn page<'a>(
     // The picture of what is chosen stands first.
     images.sort_by_key(|image| own.is_empty() || image.url != own);
     let stock = sku.map(|sku| Stock::of(shell, of(sku)));
-    let left = stock.as_ref().map_or(1, |stock| stock.left);
+    // The page tells no exact stock, unless there is little.
+    let few = stock.as_ref().filter(|stock| stock.kind == "few").map(|stock| stock.orderable);
+    let most = few.map_or(quantity_max(shell), |few| few.min(quantity_max(shell)));
     let field = form.input("quantity", shell.t("product-quantity")).holds(quantity).kind("number").keys("numeric");
     Page {
         shell,
@@ -171,7 +174,7 @@ fn page<'a>(
         stock,
         sku,
         form,
-        quantity: field.range(1, left).size("short").required(),
+        quantity: field.range(1, most).size("short").required(),
     }
 }
 

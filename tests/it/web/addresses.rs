@@ -45,6 +45,24 @@ async fn a_slash_at_the_end_leads_to_the_page_without_it() {
     app.shop.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_address_of_a_form_leads_to_its_page() {
+    let app = TestApp::start(Backend::Sqlite).await;
+    let ann = app.token("ann@example.com", Role::Customer).await;
+    let order = "/orders/01890000-0000-7000-8000-000000000000";
+    let client = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
+    for (path, to) in
+        [("/checkout", "/cart"), ("/cart/lines?a=b", "/cart"), (&*format!("{order}/cancel"), order), ("/logout", "/")]
+    {
+        let answer = client.get(format!("http://{}{path}", app.shop.address)).header("accept", "text/html");
+        let answer = answer.header("cookie", format!("session={ann}")).send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), head(&answer, "location")), (303, to), "{path}");
+    }
+    let program = app.request(Method::GET, "/cart/lines").send().await.unwrap();
+    assert_eq!(program.status(), 405);
+    app.shop.stop().await;
+}
+
 on_both! {
     async fn search_engines_find_what_is_on_sale_and_no_more(backend: Backend) {
         let app = TestApp::start_with(backend, |config| config.server.public_url = "https://shop.example".into()).await;
