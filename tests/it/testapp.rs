@@ -58,7 +58,9 @@ pub(crate) struct TestClock {
 
 impl TestClock {
     pub(crate) fn advance(&self, by: Duration) {
-        self.ahead.fetch_add(by.as_micros() as i64, Ordering::SeqCst);
+        let is_stopped = self.stopped.load(Ordering::SeqCst) != 0;
+        let clock = if is_stopped { &self.stopped } else { &self.ahead };
+        clock.fetch_add(by.as_micros() as i64, Ordering::SeqCst);
     }
 
     pub(crate) fn stop(&self) {

@@ -73,6 +73,7 @@ on_both! {
     async fn the_dashboard_tells_the_shop_as_it_is(backend: Backend) {
         let app = TestApp::start(backend).await;
         let (mut staff, _) = Visitor::new(&app, "staff@example.com", Role::Staff).await;
+        app.clock.stop();
         let page = staff.page("/admin").await;
         page.says("There are no products yet.");
         page.says("href=\"/admin/products\"");
