@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -13,12 +12,14 @@ use serde_json::Value;
 
 mod database;
 mod mail;
+mod server;
 mod stage;
 mod user;
 mod web;
 
 pub use database::{DatabaseConfig, DatabaseUrl, Tls};
 pub use mail::{MailConfig, MailDelivery, SmtpConfig, SmtpTls};
+pub use server::ServerConfig;
 pub use stage::Stage;
 pub use user::{ThrottleConfig, UserConfig};
 pub use web::{Locale, WebConfig};
@@ -35,41 +36,6 @@ pub struct Config {
     pub inventory: InventoryConfig,
     pub user: UserConfig,
     pub mail: MailConfig,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ServerConfig {
-    pub listen: SocketAddr,
-    pub internal_listen: SocketAddr,
-    /// Empty in a file: [`ServerConfig::own_url`].
-    pub public_url: String,
-    pub workers: u32,
-    pub connections_max: u32,
-    pub body_max_bytes: u32,
-    pub import_max_bytes: u32,
-    pub request_timeout_ms: u32,
-    pub header_timeout_ms: u32,
-    pub keep_alive_seconds: u32,
-    pub drain_ms: u32,
-    pub shutdown_timeout_seconds: u32,
-    pub rate_limit_per_minute: u32,
-    pub rate_limit_burst: u32,
-    pub trusted_proxies: Vec<IpAddr>,
-}
-
-impl ServerConfig {
-    /// Where a browser on this machine finds what listens at `listen`.
-    pub fn own_url(listen: SocketAddr) -> String {
-        let ip = match listen.ip() {
-            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-            ip => ip,
-        };
-        let url = format!("http://{}", SocketAddr::new(ip, listen.port()));
-        // As browsers write it.
-        url.strip_suffix(":80").map_or(url.clone(), str::to_owned)
-    }
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -195,24 +161,7 @@ impl Config {
 
     fn validate(&self, faults: &mut Vec<Fault>) {
         let mut check = Check(faults);
-        let server = &self.server;
-        check.range("server.workers", server.workers, 0, 1024);
-        check.range("server.connections_max", server.connections_max, 10, 1_000_000);
-        check.range("server.body_max_bytes", server.body_max_bytes, 1_024, 1 << 30);
-        check.range("server.import_max_bytes", server.import_max_bytes, 1_024, 1 << 30);
-        check.range("server.request_timeout_ms", server.request_timeout_ms, 100, 600_000);
-        check.range("server.header_timeout_ms", server.header_timeout_ms, 100, 600_000);
-        check.range("server.keep_alive_seconds", server.keep_alive_seconds, 1, 3_600);
-        check.range("server.drain_ms", server.drain_ms, 0, 600_000);
-        check.range("server.shutdown_timeout_seconds", server.shutdown_timeout_seconds, 1, 600);
-        check.range("server.rate_limit_per_minute", server.rate_limit_per_minute, 1, 10_000_000);
-        check.range("server.rate_limit_burst", server.rate_limit_burst, 1, 1_000_000);
-        check.that(
-            "server.internal_listen",
-            server.listen != server.internal_listen || server.listen.port() == 0,
-            "must differ from server.listen: what it serves is not for the public",
-        );
-        check.url("server.public_url", &server.public_url);
+        self.server.validate(&mut check);
         check.that(
             "log.level",
             self.log.level.parse::<tracing_subscriber::EnvFilter>().is_ok(),
