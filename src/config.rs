@@ -162,6 +162,9 @@ impl Config {
     fn validate(&self, faults: &mut Vec<Fault>) {
         let mut check = Check(faults);
         self.server.validate(&mut check);
+        if self.server.nodes > 1 {
+            self.validate_cluster(&mut check);
+        }
         check.that(
             "log.level",
             self.log.level.parse::<tracing_subscriber::EnvFilter>().is_ok(),
@@ -171,6 +174,23 @@ impl Config {
         self.inventory.validate(&mut check);
         self.user.validate(&mut check);
         self.mail.validate(&mut check);
+    }
+}
+
+impl Config {
+    /// What several processes cannot have.
+    fn validate_cluster(&self, check: &mut Check) {
+        for (module, database, migrate) in [
+            ("inventory", &self.inventory.database, self.inventory.migrate_on_start),
+            ("user", &self.user.database, self.user.migrate_on_start),
+        ] {
+            let is_shared = matches!(database.url, DatabaseUrl::Postgres(_));
+            let message = "is an SQLite file, which is on one machine and lets one process write at a time: \
+                           with server.nodes > 1 it must be postgres://...";
+            check.that(&format!("{module}.database.url"), is_shared, message);
+            let message = "must be false with server.nodes > 1: run `emporium migrate` before a new version starts";
+            check.that(&format!("{module}.migrate_on_start"), !migrate, message);
+        }
     }
 }
 

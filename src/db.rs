@@ -10,23 +10,24 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::backend::Backend;
-use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
-use diesel::migration::{Migration, MigrationSource};
-use diesel::prelude::*;
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 
 use crate::config::{DatabaseConfig, DatabaseUrl};
 use crate::error::{ErrorCode, Problem};
 
 mod backup;
 mod connection;
+mod lease;
+mod migrate;
 mod pool;
 pub mod sql;
 mod state;
 
 pub use connection::{AnyConnection as Connection, MultiBackend};
+pub use lease::Lease;
+use lease::Leases;
+pub use migrate::Migrations;
 pub use pool::LaneState;
 use pool::{Lane, Manager};
 pub use state::ServerState;
@@ -52,6 +53,9 @@ pub enum DbError {
     /// A statement or a lock took longer than its limit; nothing was changed.
     #[error("the database took too long: {0}")]
     Timeout(String),
+    /// Another process does this work now; nothing was changed.
+    #[error("the {0} have gone to another process")]
+    Fenced(&'static str),
     #[error("a migration failed: {0}")]
     Migration(String),
     #[error("{0}")]
@@ -110,7 +114,7 @@ impl DbError {
                 tracing::warn!(error = %self, "database timeout");
                 Problem::new(ErrorCode::Timeout, "The database took too long; try again shortly.").retry_after(1)
             }
-            DbError::Query(_) | DbError::Migration(_) | DbError::Backup(_) => {
+            DbError::Query(_) | DbError::Fenced(_) | DbError::Migration(_) | DbError::Backup(_) => {
                 tracing::error!(error = %self, "database query failed");
                 Problem::new(ErrorCode::Internal, "The error has been logged with this request's id.")
             }
@@ -158,12 +162,6 @@ impl DbError {
     }
 }
 
-/// A module's migrations, in both dialects.
-pub struct Migrations {
-    pub sqlite: EmbeddedMigrations,
-    pub postgres: EmbeddedMigrations,
-}
-
 /// The database of one module. Cheap to clone.
 #[derive(Clone)]
 pub struct Database {
@@ -171,6 +169,8 @@ pub struct Database {
     name: &'static str,
     readers: Arc<Lane>,
     writers: Arc<Lane>,
+    /// `None`: no other process works on it.
+    leases: Option<Arc<Leases>>,
 }
 
 impl Database {
@@ -194,7 +194,8 @@ impl Database {
                 (lane.clone(), lane)
             }
         };
-        Ok(Database { name, readers, writers })
+        let is_shared = matches!(config.url, DatabaseUrl::Postgres(_));
+        Ok(Database { name, readers, writers, leases: is_shared.then(|| Arc::new(Leases::new())) })
     }
 
     /// Runs queries whose answer may be stale, where there are replicas.
@@ -272,29 +273,6 @@ impl Database {
         }
     }
 
-    /// Applies what is missing of a module's migrations; gives their names. Each waits for its locks no longer than other statements,
-    /// since all others wait behind it, and is tried again.
-    pub async fn migrate(&self, migrations: &'static Migrations) -> Result<Vec<String>, DbError> {
-        let name = self.name;
-        let mut attempt = 1;
-        loop {
-            match self.writers.run(move |conn| migrate(conn, migrations, name)).await {
-                Err(DbError::Migration(cause)) if cause.contains("lock timeout") && attempt < MIGRATION_ATTEMPTS => {
-                    tracing::warn!(module = name, %cause, "a migration waits for a lock; it is tried again");
-                    tokio::time::sleep(pause(attempt) * 50).await;
-                    attempt += 1;
-                }
-                result => return result,
-            }
-        }
-    }
-
-    /// The names of the migrations that are not yet applied.
-    pub async fn pending_migrations(&self, migrations: &'static Migrations) -> Result<Vec<String>, DbError> {
-        let name = self.name;
-        self.writers.run(move |conn| pending(conn, migrations, name)).await
-    }
-
     /// Copies an SQLite database into a new file while it is in use; gives the copy's size in bytes.
     pub async fn backup(&self, file: std::path::PathBuf) -> Result<u64, DbError> {
         self.writers.run(move |conn| backup::backup(conn, &file)).await
@@ -303,6 +281,11 @@ impl Database {
     /// What the server says of itself now, and the newest of `migrations` that is applied there.
     pub async fn server(&self, migrations: &'static Migrations) -> Result<ServerState, DbError> {
         self.readers.run(move |conn| state::server(conn, migrations)).await
+    }
+
+    /// So many connections the server gives to all processes together; `None`: it sets no limit.
+    pub async fn connections_max(&self) -> Result<Option<i64>, DbError> {
+        self.readers.run(state::connections_max).await
     }
 
     /// Tells the metrics how the pools stand.
@@ -345,7 +328,6 @@ impl Failure for DbError {
 }
 
 const ATTEMPTS: u32 = 3;
-const MIGRATION_ATTEMPTS: u32 = 5;
 /// The longest pause before the second attempt; each further one doubles.
 const PAUSE_MS: u64 = 20;
 
@@ -377,59 +359,3 @@ fn transaction<T, E: Failure>(conn: &mut Connection, work: &dyn Fn(&mut Connecti
 }
 
 type Manages = <Connection as diesel::Connection>::TransactionManager;
-
-fn migrate(conn: &mut Connection, migrations: &'static Migrations, name: &str) -> Result<Vec<String>, DbError> {
-    match conn {
-        Connection::Sqlite(conn) => run_pending(conn, &migrations.sqlite),
-        Connection::Postgres(conn) => {
-            conn.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {name}"))?;
-            // A large table takes its time.
-            let usual: String = diesel::select(sql::current_setting("statement_timeout")).get_result(conn)?;
-            conn.batch_execute("SET statement_timeout = 0")?;
-            let result = run_pending(conn, &migrations.postgres);
-            conn.batch_execute(&format!("SET statement_timeout = '{usual}'"))?;
-            result
-        }
-    }
-}
-
-fn run_pending<DB: Backend>(
-    conn: &mut impl MigrationHarness<DB>,
-    source: &'static EmbeddedMigrations,
-) -> Result<Vec<String>, DbError> {
-    let applied = conn.run_pending_migrations(Borrowed(source)).map_err(migration_error)?;
-    // Diesel tells their versions, which are only the beginnings of their names.
-    let all: Vec<Box<dyn Migration<DB>>> = Borrowed(source).migrations().map_err(migration_error)?;
-    let names = all.iter().map(|migration| migration.name());
-    Ok(names.filter(|name| applied.contains(&name.version())).map(ToString::to_string).collect())
-}
-
-fn pending(conn: &mut Connection, migrations: &'static Migrations, name: &str) -> Result<Vec<String>, DbError> {
-    match conn {
-        Connection::Sqlite(conn) => names(conn.pending_migrations(Borrowed(&migrations.sqlite))),
-        Connection::Postgres(conn) => {
-            let schema: Option<u32> = diesel::select(sql::to_regnamespace(name)).get_result(conn)?;
-            match schema {
-                Some(_) => names(conn.pending_migrations(Borrowed(&migrations.postgres))),
-                None => names(MigrationSource::<diesel::pg::Pg>::migrations(&migrations.postgres)),
-            }
-        }
-    }
-}
-
-fn names<DB: Backend>(list: diesel::migration::Result<Vec<Box<dyn Migration<DB>>>>) -> Result<Vec<String>, DbError> {
-    Ok(list.map_err(migration_error)?.iter().map(|migration| migration.name().to_string()).collect())
-}
-
-fn migration_error(error: Box<dyn std::error::Error + Send + Sync>) -> DbError {
-    DbError::Migration(error.to_string())
-}
-
-/// Diesel takes a source by value; ours stay where they are.
-struct Borrowed(&'static EmbeddedMigrations);
-
-impl<DB: Backend> MigrationSource<DB> for Borrowed {
-    fn migrations(&self) -> diesel::migration::Result<Vec<Box<dyn Migration<DB>>>> {
-        self.0.migrations()
-    }
-}

@@ -7,25 +7,27 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::clock::SharedClock;
+use crate::http::health::Readiness;
 use crate::web::system::WorkFacts;
 
 /// Where all background work of this process notes what it did.
 #[derive(Clone)]
 pub(super) struct Board {
     clock: SharedClock,
+    readiness: Readiness,
     works: Arc<Mutex<Vec<WorkFacts>>>,
 }
 
 impl Board {
-    pub(super) fn new(clock: SharedClock) -> Self {
-        Board { clock, works: Arc::default() }
+    pub(super) fn new(clock: SharedClock, readiness: Readiness) -> Self {
+        Board { clock, readiness, works: Arc::default() }
     }
 
     pub(super) fn read(&self) -> Vec<WorkFacts> {
         self.works.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Runs `work` each `interval`, and at once again while it says that there is more; until the shop stops.
+    /// Runs `work` each `interval`, and at once again while it says that there is more; from when the process is ready until it stops.
     pub(super) fn every<F, R, E>(
         &self,
         interval: Duration,
@@ -40,6 +42,10 @@ impl Board {
     {
         let (board, place, mut stopped) = (self.clone(), self.add(name, interval), stopped.clone());
         tokio::spawn(async move {
+            tokio::select! {
+                () = board.readiness.ready() => {}
+                _ = stopped.changed() => return,
+            }
             while !*stopped.borrow() {
                 let start = Instant::now();
                 let result = work().await;

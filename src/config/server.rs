@@ -9,6 +9,8 @@ use super::Check;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServerConfig {
+    /// So many processes of this shop run at the same time; more of them, as while one is replaced, are no fault.
+    pub nodes: u32,
     pub listen: SocketAddr,
     pub internal_listen: SocketAddr,
     /// Empty in a file: [`ServerConfig::own_url`].
@@ -41,6 +43,7 @@ impl ServerConfig {
     }
 
     pub(super) fn validate(&self, check: &mut Check) {
+        check.range("server.nodes", self.nodes, 1, 1_000);
         check.range("server.workers", self.workers, 0, 1024);
         check.range("server.connections_max", self.connections_max, 10, 1_000_000);
         check.range("server.body_max_bytes", self.body_max_bytes, 1_024, 1 << 30);

@@ -12,10 +12,16 @@ pub struct Stage {
 impl Config {
     /// The lowest stage that has all of what this configuration uses.
     pub fn stage(&self) -> Stage {
-        match (&self.inventory.database.url, &self.user.database.url) {
-            (DatabaseUrl::Sqlite(_), DatabaseUrl::Sqlite(_)) => Stage { number: 0, file: "0-single-box.toml" },
-            _ => Stage { number: 1, file: "1-separate-db.toml" },
-        }
+        let is_shared = |url: &DatabaseUrl| matches!(url, DatabaseUrl::Postgres(_));
+        let (number, file) = match &self.server {
+            server if server.nodes > 1 && !server.trusted_proxies.is_empty() => (3, "3-balanced.toml"),
+            server if server.nodes > 1 => (2, "2-cluster.toml"),
+            _ if is_shared(&self.inventory.database.url) || is_shared(&self.user.database.url) => {
+                (1, "1-separate-db.toml")
+            }
+            _ => (0, "0-single-box.toml"),
+        };
+        Stage { number, file }
     }
 }
 

@@ -36,10 +36,8 @@ impl diesel::sql_types::SqlOrd for Instant {}
 
 #[diesel::declare_sql_function]
 extern "SQL" {
-    /// PostgreSQL: the schema's oid, or NULL where there is none.
-    fn to_regnamespace(name: Text) -> diesel::sql_types::Nullable<diesel::sql_types::Oid>;
-    /// PostgreSQL: the value of a setting.
-    fn current_setting(name: Text) -> Text;
+    /// PostgreSQL: the table's oid, or NULL where there is none.
+    fn to_regclass(name: Text) -> diesel::sql_types::Nullable<diesel::sql_types::Oid>;
 }
 
 /// A JSON column's value.

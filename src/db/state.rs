@@ -1,15 +1,13 @@
 //! What a database server says of itself, for those who look after the shop.
 
-use diesel::backend::Backend;
-use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Text};
 use diesel::sqlite::Sqlite;
-use diesel_migrations::EmbeddedMigrations;
 
-use super::{Borrowed, Connection, DbError, Migrations, migration_error};
+use super::migrate::{applied, is_version, names};
+use super::{Connection, DbError, Migrations};
 
 /// A server as it answered.
 #[derive(Clone, Debug)]
@@ -38,41 +36,40 @@ struct File {
     file: String,
 }
 
-#[derive(QueryableByName)]
-struct Applied {
-    #[diesel(sql_type = Text)]
-    version: String,
+/// So many connections the server gives to roles that are no administrators; `None`: as many as one wants.
+pub(super) fn connections_max(conn: &mut Connection) -> Result<Option<i64>, DbError> {
+    #[derive(QueryableByName)]
+    struct Max {
+        #[diesel(sql_type = BigInt)]
+        max: i64,
+    }
+    let Connection::Postgres(conn) = conn else { return Ok(None) };
+    let max = "SELECT current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint AS max";
+    let Max { max } = sql_query(max).get_result(conn)?;
+    Ok(Some(max))
 }
 
 pub(super) fn server(conn: &mut Connection, migrations: &'static Migrations) -> Result<ServerState, DbError> {
-    const APPLIED: &str = "SELECT version FROM __diesel_schema_migrations";
-    let (about, applied): (About, Vec<Applied>) = match conn {
+    let about: About = match conn {
         Connection::Sqlite(conn) => {
             let about = "SELECT sqlite_version() AS version, file FROM pragma_database_list WHERE name = 'main'";
             let File { version, file } = sql_query(about).get_result(conn)?;
             let size = |path: String| std::fs::metadata(path).map_or(0, |about| about.len());
             // A disk is smaller than what an i64 counts.
             let bytes = (size(format!("{file}-wal")) + size(file)) as i64;
-            (About { version, bytes }, sql_query(APPLIED).load(conn)?)
+            About { version, bytes }
         }
         Connection::Postgres(conn) => {
             let about = "SELECT current_setting('server_version') AS version,
                          pg_database_size(current_database()) AS bytes";
-            (sql_query(about).get_result(conn)?, sql_query(APPLIED).load(conn)?)
+            sql_query(about).get_result(conn)?
         }
     };
-    let migration = match conn {
-        Connection::Sqlite(_) => newest::<Sqlite>(&migrations.sqlite, &applied)?,
-        Connection::Postgres(_) => newest::<Pg>(&migrations.postgres, &applied)?,
+    let all = match conn {
+        Connection::Sqlite(_) => names::<Sqlite>(&migrations.sqlite)?,
+        Connection::Postgres(_) => names::<Pg>(&migrations.postgres)?,
     };
-    Ok(ServerState { version: about.version, bytes: about.bytes, migration })
-}
-
-/// The last of a module's migrations that is applied: two modules may share the table of those that are.
-fn newest<DB: Backend>(source: &'static EmbeddedMigrations, applied: &[Applied]) -> Result<Option<String>, DbError> {
-    let all: Vec<Box<dyn Migration<DB>>> = Borrowed(source).migrations().map_err(migration_error)?;
-    let is_applied = |version: String| applied.iter().any(|applied| applied.version == version);
-    let names = all.iter().map(|migration| migration.name()).filter(|name| is_applied(name.version().to_string()));
-    // Their names begin with their dates.
-    Ok(names.map(ToString::to_string).max())
+    let applied = applied(conn)?;
+    let is_applied = |name: &String| applied.iter().any(|version| is_version(name, version));
+    Ok(ServerState { version: about.version, bytes: about.bytes, migration: all.into_iter().rfind(is_applied) })
 }

@@ -17,6 +17,7 @@ use serde_json::json;
 use super::ApiError;
 use super::browser::{is_file, is_own, is_page};
 use super::cookie::{Cookies, SESSION};
+use super::health::{Phase, Readiness, not_yet};
 use super::{routed_path, routed_pattern};
 use crate::call::{Caller, Role, Scope};
 use crate::config::ServerConfig;
@@ -242,6 +243,10 @@ pub async fn gate<B: MessageBody>(
     let Some(gate) = gate.filter(|_| !passes(routed_path(&request))) else {
         return Ok(next.call(request).await?.map_into_left_body());
     };
+    let is_waiting = |readiness: &web::Data<Readiness>| readiness.phase() == Phase::Waiting;
+    if request.app_data::<web::Data<Readiness>>().is_some_and(is_waiting) {
+        return Ok(request.into_response(Error::from(ApiError(not_yet())).error_response()).map_into_right_body());
+    }
     let address = gate.client_address(&request);
     request.extensions_mut().insert(ClientAddress(address));
     let is_page = is_page(routed_path(&request));

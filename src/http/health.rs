@@ -2,26 +2,50 @@
 //! for all processes must not make a balancer take all of them away.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::{HttpResponse, web};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
 
 use super::ApiResult;
 use crate::db::Database;
 use crate::error::{ErrorCode, Problem};
 
-/// Turned once, when the process begins to stop.
-#[derive(Clone, Default)]
-pub struct Draining(Arc<AtomicBool>);
+/// Does this process take requests? Not before its databases are as it needs them, and not when it is told to stop.
+#[derive(Clone)]
+pub struct Readiness(Arc<watch::Sender<Phase>>);
 
-impl Draining {
-    pub fn begin(&self) {
-        self.0.store(true, Ordering::Relaxed);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// The databases cannot be reached, or lack migrations.
+    Waiting,
+    Ready,
+    /// It was told to stop.
+    Draining,
+}
+
+impl Readiness {
+    pub fn new(phase: Phase) -> Self {
+        Readiness(Arc::new(watch::Sender::new(phase)))
     }
 
-    pub fn has_begun(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    pub fn phase(&self) -> Phase {
+        *self.0.borrow()
+    }
+
+    /// Goes on to a later phase.
+    pub fn advance(&self, to: Phase) {
+        self.0.send_if_modified(|phase| {
+            let is_later = *phase < to;
+            *phase = to.max(*phase);
+            is_later
+        });
+    }
+
+    /// Returns once the databases were as they should be; never, where the process stops before.
+    pub async fn ready(&self) {
+        // The sender is ours, so it is there.
+        let _ = self.0.subscribe().wait_for(|phase| *phase == Phase::Ready).await;
     }
 }
 
@@ -31,12 +55,21 @@ pub async fn livez() -> HttpResponse {
 }
 
 /// The process takes new requests: 404 from the moment it was told to stop, by which HAProxy's `http-check disable-on-404` knows that
-/// it goes away in order, and is to finish what it has.
-pub async fn readyz(draining: web::Data<Draining>) -> ApiResult {
-    match draining.has_begun() {
-        false => Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ready\n")),
-        true => Err(Problem::new(ErrorCode::Draining, "It finishes what it has; send new requests to another.").into()),
+/// it goes away in order, and is to finish what it has; 503 while it waits for its databases to be made ready.
+pub async fn readyz(readiness: web::Data<Readiness>) -> ApiResult {
+    match readiness.phase() {
+        Phase::Waiting => Err(not_yet().into()),
+        Phase::Ready => Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ready\n")),
+        Phase::Draining => {
+            Err(Problem::new(ErrorCode::Draining, "It finishes what it has; send new requests to another.").into())
+        }
     }
+}
+
+/// Why a process that waits for its databases takes no requests.
+pub fn not_yet() -> Problem {
+    let detail = "This process waits until its databases are there and migrated; try again shortly.";
+    Problem::new(ErrorCode::Unavailable, detail).retry_after(1)
 }
 
 /// What `/metrics` reads.

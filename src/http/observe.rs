@@ -15,7 +15,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::browser::{Asked, SecureHeaders, Show, Shown, is_file, is_page};
-use super::health::Draining;
+use super::health::{Phase, Readiness};
 use super::traffic::Traffic;
 use super::unread::Rest;
 use super::{ApiError, ProblemBody, routed_path, routed_pattern};
@@ -42,7 +42,7 @@ struct Seen {
     secure: Option<Data<SecureHeaders>>,
     /// Where it is counted; health checks and files are not.
     traffic: Option<Data<Traffic>>,
-    draining: Option<Data<Draining>>,
+    readiness: Option<Data<Readiness>>,
     id: String,
     trace: String,
     start: Instant,
@@ -64,7 +64,7 @@ impl Seen {
             show: request.app_data::<Data<Show>>().cloned(),
             secure: request.app_data::<Data<SecureHeaders>>().cloned(),
             traffic: request.app_data::<Data<Traffic>>().filter(|_| is_counted).cloned(),
-            draining: request.app_data::<Data<Draining>>().cloned(),
+            readiness: request.app_data::<Data<Readiness>>().cloned(),
             id: request_id(request.headers()),
             trace: trace_id(request.headers()),
             start: Instant::now(),
@@ -75,7 +75,7 @@ impl Seen {
 impl Seen {
     /// A process that stops keeps no connection for another request.
     fn part(&self, head: &mut ResponseHead) {
-        if self.draining.as_ref().is_some_and(|draining| draining.has_begun()) {
+        if self.readiness.as_ref().is_some_and(|readiness| readiness.phase() == Phase::Draining) {
             head.set_connection_type(ConnectionType::Close);
         }
     }

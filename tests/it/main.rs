@@ -10,6 +10,7 @@ mod bulk;
 mod catalogue;
 mod changes;
 mod cli;
+mod cluster;
 mod crash;
 mod events;
 mod failover;

@@ -84,6 +84,12 @@ impl Bulk for LocalInventory {
             jobs: now.minus_seconds(JOBS_DAYS * DAY),
             uploads: now.minus_seconds(UPLOAD_SECONDS),
         };
-        self.db.write(move |conn| Ok(tidy(conn, &ages, TIDY_ROWS)?)).await
+        let tidied = self.db.leased("tidying", |lease| {
+            self.db.write(move |conn| {
+                lease.fence(conn)?;
+                Ok::<_, InventoryError>(tidy(conn, &ages, TIDY_ROWS)?)
+            })
+        });
+        Ok(tidied.await?.unwrap_or(0))
     }
 }

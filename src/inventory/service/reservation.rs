@@ -23,7 +23,7 @@ use super::idempotency::once;
 use super::{LocalInventory, position};
 use crate::call::{Answer, Call};
 use crate::clock::{Id, Time};
-use crate::db::{Connection, DbError, Failure};
+use crate::db::{Connection, DbError, Failure, Lease};
 use crate::error::{Fault, FieldError};
 use crate::inventory::store::partly::partly_shipped_list;
 use crate::inventory::store::reservation::{
@@ -124,7 +124,7 @@ impl LocalInventory {
                 Err(Setback::Raced) => lock_first = true,
                 Err(Setback::Due(ids)) => {
                     for id in ids {
-                        self.expire(id).await?;
+                        self.expire(id, None).await?;
                     }
                 }
             }
@@ -132,10 +132,11 @@ impl LocalInventory {
         Err(DbError::Timeout(format!("no result after {ATTEMPTS} attempts at these stock rows")).into())
     }
 
-    /// Ends one hold if its time has passed; `false`: it has not, or somebody else ended it.
-    pub(super) async fn expire(&self, id: Id) -> Result<bool, InventoryError> {
+    /// Ends one hold if its time has passed; `false`: it has not, or somebody else ended it. Under `lease`, where it is background work.
+    pub(super) async fn expire(&self, id: Id, lease: Option<Lease>) -> Result<bool, InventoryError> {
         let clock = self.clock.clone();
         let transaction = move |conn: &mut Connection| {
+            lease.map_or(Ok(()), |lease| lease.fence(conn))?;
             let now = clock.now();
             Attempt { conn, actor: SYSTEM, now, lock_first: false }.expire(id)
         };
@@ -144,6 +145,25 @@ impl LocalInventory {
             count("expired");
         }
         Ok(expired)
+    }
+}
+
+impl LocalInventory {
+    async fn sweep(&self, limit: u32, lease: Lease) -> Result<u32, InventoryError> {
+        let now = self.clock.now();
+        let due = self.db.read_primary(move |conn| Ok::<_, InventoryError>(reservations_due(conn, now, limit.into())?));
+        let mut swept = 0;
+        for id in due.await? {
+            match self.expire(id, Some(lease)).await {
+                Ok(expired) => swept += u32::from(expired),
+                // One that cannot be ended must not keep the others.
+                Err(InventoryError::Db(error @ (DbError::Query(_) | DbError::Timeout(_)))) => {
+                    tracing::error!(%error, reservation = %id, "an expired hold could not be ended");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(swept)
     }
 }
 
@@ -330,19 +350,7 @@ impl Reservations for LocalInventory {
     }
 
     async fn reservation_sweep(&self, limit: u32) -> Result<u32, InventoryError> {
-        let now = self.clock.now();
-        let due = self.db.read_primary(move |conn| Ok::<_, InventoryError>(reservations_due(conn, now, limit.into())?));
-        let mut swept = 0;
-        for id in due.await? {
-            match self.expire(id).await {
-                Ok(expired) => swept += u32::from(expired),
-                // One that cannot be ended must not keep the others.
-                Err(InventoryError::Db(error @ (DbError::Query(_) | DbError::Timeout(_)))) => {
-                    tracing::error!(%error, reservation = %id, "an expired hold could not be ended");
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(swept)
+        let swept = self.db.leased("sweep of expired holds", |lease| self.sweep(limit, lease)).await?;
+        Ok(swept.unwrap_or(0))
     }
 }

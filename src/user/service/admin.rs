@@ -8,7 +8,7 @@ use super::account::{existing, lock, subject};
 use super::faults::Faults;
 use crate::call::{Call, Role, Version};
 use crate::clock::{Id, Time};
-use crate::db::Connection;
+use crate::db::{Connection, Lease};
 use crate::error::Fault;
 use crate::page::{self, Page};
 use crate::user::email::Email;
@@ -188,6 +188,12 @@ impl Admin for LocalUser {
     }
 
     async fn tidy(&self) -> Result<u64, UserError> {
+        Ok(self.db.leased("tidying", |lease| self.tidy_all(lease)).await?.unwrap_or(0))
+    }
+}
+
+impl LocalUser {
+    async fn tidy_all(&self, lease: Lease) -> Result<u64, UserError> {
         let now = self.clock.now();
         let mut total = 0;
         let failures = now.minus_seconds(self.config.throttle.forget_hours * 3_600);
@@ -195,7 +201,11 @@ impl Admin for LocalUser {
             [(store::tidy::sessions, now), (store::tidy::one_time_tokens, now), (store::tidy::throttle, failures)];
         for (forget, end) in old {
             for _ in 0..TIDY_ROUNDS {
-                let count = self.db.write(move |conn| Ok::<_, UserError>(forget(conn, end, TIDY_BATCH)?)).await?;
+                let count = self.db.write(move |conn| {
+                    lease.fence(conn)?;
+                    Ok::<_, UserError>(forget(conn, end, TIDY_BATCH)?)
+                });
+                let count = count.await?;
                 total += count as u64;
                 if (count as i64) < TIDY_BATCH {
                     break;

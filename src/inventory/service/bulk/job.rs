@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::import::{ImportEnd, ImportProgress, Log, is_passing, patiently};
 use crate::call::{Answer, Call};
 use crate::clock::{Id, Time};
-use crate::db::{Connection, DbError, Failure};
+use crate::db::{Connection, DbError, Failure, Lease};
 use crate::error::Fault;
 use crate::inventory::service::idempotency::once;
 use crate::inventory::service::{LocalInventory, limit, position};
@@ -17,8 +17,9 @@ use crate::inventory::{
 };
 use crate::page::Page;
 
+const WORK: &str = "jobs";
 /// A running job is given up for dead when nothing was heard of it for so long.
-const ALIVE_SECONDS: u32 = 30;
+const ALIVE_SECONDS: u32 = 10;
 /// More faults of a job are counted, but not kept.
 const FAULTS_KEPT: i64 = 10_000;
 /// Pieces of an input that are removed in one transaction.
@@ -133,11 +134,22 @@ impl LocalInventory {
         if *self.jobs_stopped.borrow() {
             return Ok(false);
         }
+        let more = self.db.leased(WORK, |lease| self.run_job(lease)).await?.unwrap_or(false);
+        if *self.jobs_stopped.borrow() {
+            // Another one goes on at once.
+            self.db.leases_release(Some(WORK)).await?;
+        }
+        Ok(more)
+    }
+
+    async fn run_job(&self, lease: Lease) -> Result<bool, InventoryError> {
         let now = self.clock.now();
         let held_until = now.plus_seconds(ALIVE_SECONDS);
-        let claimed =
-            self.db.write(move |conn| Ok::<_, InventoryError>(store::job_claim(conn, now, held_until)?)).await?;
-        let Some(Claim { job, options, items, faults }) = claimed else { return Ok(false) };
+        let claimed = self.db.write(move |conn| {
+            lease.fence(conn)?;
+            Ok::<_, InventoryError>(store::job_claim(conn, now, held_until)?)
+        });
+        let Some(Claim { job, options, items, faults }) = claimed.await? else { return Ok(false) };
         tracing::info!(job = %job.id, actor = %job.actor, bytes = job.total, items, "import begins");
         let mut hold = JobHold { id: job.id, held_until, faults, state: Some(JobState::Running) };
         let mut progress = ImportProgress { report: job.report.clone(), ..ImportProgress::default() };

@@ -63,7 +63,7 @@ impl LocalInventory {
                 Err(Setback::Raced) => {}
                 Err(Setback::Due(ids)) => {
                     for id in ids {
-                        self.expire(id).await?;
+                        self.expire(id, None).await?;
                     }
                 }
             }

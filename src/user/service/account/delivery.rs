@@ -11,6 +11,8 @@ use crate::user::{AddressFields, OrderFate, UserError};
 
 /// So long after an address was set it is looked at whether it is that of an order.
 const OPEN_SECONDS: u32 = 86_400;
+/// The name of the work that looks.
+const WORK: &str = "deliveries";
 
 impl LocalUser {
     /// See [`crate::user::Account::delivery_set`].
@@ -48,14 +50,19 @@ impl LocalUser {
 
     /// See [`crate::user::Account::deliveries_due`].
     pub(super) async fn deliveries_open(&self, now: Time, limit: u32) -> Result<Vec<(Id, Id)>, UserError> {
-        self.db.read_primary(move |conn| Ok(store::deliveries_due(conn, now, limit.into())?)).await
+        match self.db.lease(WORK).await? {
+            Some(_) => self.db.read_primary(move |conn| Ok(store::deliveries_due(conn, now, limit.into())?)).await,
+            None => Ok(vec![]),
+        }
     }
 
     /// See [`crate::user::Account::deliveries_settle`].
     pub(super) async fn deliveries_end(&self, now: Time, fates: Vec<(Id, Id, OrderFate)>) -> Result<(), UserError> {
         let of = |fate| fates.iter().filter(|one| one.2 == fate).map(|one| (one.0, one.1)).collect::<Vec<_>>();
         let (placed, open, ended) = (of(OrderFate::Placed), of(OrderFate::Open), of(OrderFate::Ended));
+        let Some(lease) = self.db.lease(WORK).await? else { return Ok(()) };
         let settle = self.db.write(move |conn| {
+            lease.fence(conn)?;
             store::deliveries_keep(conn, &placed, now)?;
             store::deliveries_put_off(conn, &open, now, now.plus_seconds(OPEN_SECONDS))?;
             Ok(store::deliveries_delete(conn, &ended, now)?)

@@ -1,5 +1,6 @@
 //! Sending what was written to be mailed: apart from every request, so that nobody waits for a mail server.
 
+use crate::db::Lease;
 use crate::user::UserError;
 use crate::user::mail::Mail;
 use crate::user::service::LocalUser;
@@ -14,8 +15,13 @@ const WAIT_SECONDS: u32 = 180;
 impl LocalUser {
     /// See [`crate::user::Auth::mail_send_next`].
     pub(super) async fn mail_send_one(&self) -> Result<bool, UserError> {
+        Ok(self.db.leased("mail", |lease| self.mail_send(lease)).await?.unwrap_or(false))
+    }
+
+    async fn mail_send(&self, lease: Lease) -> Result<bool, UserError> {
         let now = self.clock.now();
         let claimed = self.db.write(move |conn| {
+            lease.fence(conn)?;
             let Some((mail, attempts)) = mail_due(conn, now)? else { return Ok(None) };
             let wait = WAIT_SECONDS << attempts.clamp(0, ATTEMPTS_MAX);
             let claimed = mail_claim(conn, mail.id, attempts, now.plus_seconds(wait))?;

@@ -1,0 +1,168 @@
+//! Leases: which of several equal processes does a work that is to be done once.
+//!
+//! A row of `leases` says who does it, until when, and in which epoch; a work that changes hands begins a new one. Whoever lost it
+//! without noticing is stopped by [`Lease::fence`], in the transaction of each effect (Gray and Cheriton, "Leases", SOSP 1989;
+//! "fencing tokens" in Kleppmann, "How to do distributed locking", 2016). The time is the database's: the only clock that all share.
+//! An SQLite file has one process, which does everything.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{BigInt, Bool, Text};
+
+use super::{Connection, Database, DbError, Failure};
+
+/// A lease that is not renewed ends after this: then another process takes the work over.
+const SECONDS: u64 = 10;
+/// Held leases are renewed so often, and those of others asked after.
+const RENEW: Duration = Duration::from_secs(3);
+
+/// The table; beside the migrations, which need it themselves.
+pub(super) const TABLE: &str = "CREATE TABLE IF NOT EXISTS leases (
+    name text PRIMARY KEY, holder text NOT NULL, epoch bigint NOT NULL, held_until timestamptz NOT NULL)";
+
+/// A work that this process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    name: &'static str,
+    epoch: i64,
+}
+
+impl Lease {
+    /// Keeps the work with this process until the transaction ends. [`DbError::Fenced`] where it has gone to another one.
+    pub fn fence(&self, conn: &mut Connection) -> Result<(), DbError> {
+        let Connection::Postgres(conn) = conn else { return Ok(()) };
+        let ours = sql_query("SELECT epoch FROM leases WHERE name = $1 AND epoch = $2 FOR SHARE");
+        let ours = ours.bind::<Text, _>(self.name).bind::<BigInt, _>(self.epoch).execute(conn)?;
+        if ours == 0 { Err(DbError::Fenced(self.name)) } else { Ok(()) }
+    }
+}
+
+/// What this process knows of leases.
+pub(super) struct Leases {
+    /// Its name, which no other process has.
+    holder: String,
+    known: Mutex<HashMap<&'static str, Known>>,
+}
+
+#[derive(Clone, Copy)]
+struct Known {
+    /// `None`: the work was another process's.
+    lease: Option<Lease>,
+    asked: Instant,
+}
+
+impl Leases {
+    pub(super) fn new() -> Leases {
+        Leases { holder: uuid::Uuid::new_v4().to_string(), known: Mutex::default() }
+    }
+
+    fn known(&self, name: &'static str) -> Option<Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied()
+    }
+}
+
+impl Database {
+    /// Does `work` if it is this process's, and goes on holding it meanwhile; `None`: another process does it.
+    pub async fn leased<T, E: Failure, R>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce(Lease) -> R,
+    ) -> Result<Option<T>, E>
+    where
+        R: Future<Output = Result<T, E>>,
+    {
+        let Some(lease) = self.lease(name).await? else { return Ok(None) };
+        let mut work = std::pin::pin!(work(lease));
+        loop {
+            tokio::select! {
+                result = &mut work => return result.map(Some),
+                // Where that fails, the work's effects find out.
+                () = tokio::time::sleep(RENEW) => drop(self.lease(name).await),
+            }
+        }
+    }
+
+    /// The lease of this name, if this process holds it or it is free; asked for at most every few seconds.
+    pub async fn lease(&self, name: &'static str) -> Result<Option<Lease>, DbError> {
+        let Some(leases) = self.leases.clone() else { return Ok(Some(Lease { name, epoch: 0 })) };
+        let before = leases.known(name);
+        if let Some(known) = before.filter(|known| known.asked.elapsed() < RENEW) {
+            return Ok(known.lease);
+        }
+        let asked = Instant::now();
+        let (holder, old) = (leases.holder.clone(), before.and_then(|known| known.lease));
+        let lease = self.write(move |conn| hold(conn, name, &holder, old)).await?;
+        if lease.is_some() && old != lease {
+            tracing::info!(work = name, epoch = lease.map(|lease| lease.epoch), "this process does it from now on");
+        }
+        leases.known.lock().unwrap_or_else(PoisonError::into_inner).insert(name, Known { lease, asked });
+        Ok(lease)
+    }
+
+    /// Does this process do this work, as far as it knows?
+    pub fn holds(&self, name: &'static str) -> bool {
+        let Some(leases) = &self.leases else { return true };
+        let alive = |known: Known| known.lease.is_some() && known.asked.elapsed() < Duration::from_secs(SECONDS);
+        leases.known(name).is_some_and(alive)
+    }
+
+    /// Lets go of one lease, so that others need not wait for its end; `None`: of all.
+    pub async fn leases_release(&self, name: Option<&'static str>) -> Result<(), DbError> {
+        let Some(leases) = self.leases.clone() else { return Ok(()) };
+        let is_kept = |known: &str| name.is_some_and(|name| name != known);
+        leases.known.lock().unwrap_or_else(PoisonError::into_inner).retain(|known, _| is_kept(known));
+        let release = "UPDATE leases SET held_until = clock_timestamp() WHERE holder = $1 AND ($2 = '' OR name = $2)";
+        self.write(move |conn| {
+            let release = sql_query(release).bind::<Text, _>(&leases.holder).bind::<Text, _>(name.unwrap_or_default());
+            release.execute(conn)?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+#[derive(QueryableByName)]
+struct Epoch {
+    #[diesel(sql_type = BigInt)]
+    epoch: i64,
+}
+
+#[derive(QueryableByName)]
+struct IsFree {
+    #[diesel(sql_type = Bool)]
+    is_free: bool,
+}
+
+/// Renews the lease that was ours, or takes one that is free.
+fn hold(conn: &mut Connection, name: &'static str, holder: &str, old: Option<Lease>) -> Result<Option<Lease>, DbError> {
+    if let Some(old) = old {
+        let renew = format!(
+            "UPDATE leases SET held_until = clock_timestamp() + interval '{SECONDS} seconds'
+             WHERE name = $1 AND holder = $2 AND epoch = $3"
+        );
+        let renew = sql_query(renew).bind::<Text, _>(name).bind::<Text, _>(holder).bind::<BigInt, _>(old.epoch);
+        if renew.execute(conn)? == 1 {
+            return Ok(Some(old));
+        }
+    }
+    // Looked at first: an INSERT that meets a row writes to it, whatever its WHERE says.
+    let look = sql_query("SELECT held_until < clock_timestamp() AS is_free FROM leases WHERE name = $1");
+    let found: Option<IsFree> = look.bind::<Text, _>(name).get_result(conn).optional()?;
+    if found.is_some_and(|found| !found.is_free) {
+        return Ok(None);
+    }
+    let take = format!(
+        "INSERT INTO leases (name, holder, epoch, held_until)
+         VALUES ($1, $2, 1, clock_timestamp() + interval '{SECONDS} seconds')
+         ON CONFLICT (name) DO UPDATE
+         SET holder = excluded.holder, epoch = leases.epoch + 1, held_until = excluded.held_until
+         WHERE leases.held_until < clock_timestamp() RETURNING epoch"
+    );
+    let taken: Option<Epoch> =
+        sql_query(take).bind::<Text, _>(name).bind::<Text, _>(holder).get_result(conn).optional()?;
+    Ok(taken.map(|Epoch { epoch }| Lease { name, epoch }))
+}
