@@ -18,7 +18,7 @@ use crate::testapp::{Backend, TestApp, read};
 mod cluster;
 
 /// An address that nobody listens at, and that the system gives to nobody by itself: what stops comes back at the same.
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Two runs at the same time begin at different places.
     NEXT.compare_exchange(0, 20_000 + (std::process::id() % 10_000) as u16, Ordering::SeqCst, Ordering::SeqCst).ok();
@@ -88,7 +88,7 @@ impl Balancer {
         let mut all = vec![
             ("bind :80\n", format!("bind {plain}\n")),
             ("bind :443 ", format!("bind {address} ")),
-            ("/etc/haproxy/shop.pem", made.clone()),
+            ("/etc/haproxy/certificates/shop.pem", made.clone()),
             ("127.0.0.1:8404", figures.to_string()),
             ("    user haproxy\n    group haproxy\n", String::new()),
         ];
@@ -147,7 +147,7 @@ impl Balancer {
 fn haproxy_takes_the_file_as_it_stands() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("haproxy.cfg");
-    std::fs::write(&file, adapted(&[("/etc/haproxy/shop.pem", certificate(folder.path()))])).unwrap();
+    std::fs::write(&file, adapted(&[("/etc/haproxy/certificates/shop.pem", certificate(folder.path()))])).unwrap();
     let output = haproxy().args(["-c", "-f"]).arg(file).output().unwrap();
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
     // Nobody on this machine has the nodes' names.
