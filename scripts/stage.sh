@@ -10,6 +10,7 @@
 # EMPORIUM_BINARY=FILE   put this binary into the image, instead of building one there; it must run on Debian 12
 # EMPORIUM_PORT=N        its port on this machine (8080, at stage 3: 8443); stage 2 takes the next two as well
 set -euo pipefail
+shopt -s inherit_errexit
 cd "$(dirname "$0")/.."
 
 stage=${1:-} what=${2:-}
@@ -70,7 +71,7 @@ make_base() {
   rm -rf "$root" "$root.log"
 }
 
-# The compiler is this machine's.
+# The compiler is this machine's, and so are the authorities that it trusts when it fetches the libraries.
 make_builder() {
   local folder
   folder=$(mktemp -d)
@@ -78,10 +79,21 @@ make_builder() {
 FROM $BASE
 RUN apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
   build-essential perl ca-certificates >/dev/null
-COPY . /usr/local
+COPY ca-certificates.crt /etc/ssl/certs/
+COPY bin /usr/local/bin
+COPY lib /usr/local/lib
 END
-  tar -c -C "$folder" Dockerfile -C "$(rustc --print sysroot)" bin lib | docker build --quiet --tag "$1" -
+  tar -c -C "$folder" Dockerfile -C /etc/ssl/certs ca-certificates.crt -C "$(rustc --print sysroot)" bin lib >"$folder/context"
+  build --tag "$1" - <"$folder/context"
   rm -r "$folder"
+}
+
+# Tells what was built only where it could not be.
+build() {
+  local log
+  log=$(mktemp)
+  docker build --force-rm "$@" >"$log" 2>&1 || { tail -n 40 "$log"; rm "$log"; return 1; }
+  rm "$log"
 }
 
 images() {
@@ -93,16 +105,16 @@ images() {
     local folder
     folder=$(mktemp -d)
     cp "$EMPORIUM_BINARY" "$folder/emporium"
-    docker build --quiet --build-arg "BASE=$BASE" --build-arg "BUILDER=$BASE" --target runtime --tag emporium-runtime:stage .
+    build --build-arg "BASE=$BASE" --build-arg "BUILDER=$BASE" --target runtime --tag emporium-runtime:stage .
     printf 'FROM emporium-runtime:stage\nCOPY emporium /usr/local/bin/\n' >"$folder/Dockerfile"
-    docker build --quiet --tag emporium:stage "$folder"
+    build --tag emporium:stage "$folder"
     rm -r "$folder"
   else
     BUILDER=$(image rust:1-bookworm emporium-builder:bookworm make_builder)
-    docker build --quiet --build-arg "BASE=$BASE" --build-arg "BUILDER=$BUILDER" --tag emporium:stage .
+    build --build-arg "BASE=$BASE" --build-arg "BUILDER=$BUILDER" --tag emporium:stage .
   fi
-  [ "$stage" = 0 ] || docker build --quiet --build-arg "BASE=$BASE" --tag emporium-db:stage containers/postgres
-  [ "$stage" != 3 ] || docker build --quiet --build-arg "BASE=$BASE" --tag emporium-balancer:stage containers/haproxy
+  [ "$stage" = 0 ] || build --build-arg "BASE=$BASE" --tag emporium-db:stage containers/postgres
+  [ "$stage" != 3 ] || build --build-arg "BASE=$BASE" --tag emporium-balancer:stage containers/haproxy
 }
 
 passwords() {

@@ -11,6 +11,7 @@ mod bulk;
 mod catalogue;
 mod changes;
 mod cli;
+mod containers;
 mod crash;
 mod events;
 mod failover;
