@@ -2,15 +2,17 @@
 
 use super::*;
 
+use std::sync::Arc;
 use std::time::Instant;
+
+use futures_util::future::join_all;
 
 const CLIENTS: usize = 16;
 
 impl Outside {
     /// Sends clients in for so long. One in ten requests is a buyer's, who gives back what was held.
-    pub(super) async fn load(&self, lasts: Duration) {
-        let (email, password) = &self.admin;
-        let boss = self.login(email, password).await;
+    pub(super) async fn load(self, lasts: Duration) {
+        let boss = self.login(&self.admin.0, &self.admin.1).await;
         let (sku, location) = (format!("CUP-{}", self.tag).to_uppercase(), format!("C-{}", self.tag).to_uppercase());
         let price = json!({ "code": sku, "price": { "amount": 900, "currency": "USD" } });
         let handle = format!("cup-{}", self.tag);
@@ -20,8 +22,13 @@ impl Outside {
         let row = json!({ "sku": sku, "location": location, "delta": 100_000, "reason": "delivery" });
         self.post(&boss, "/stock/adjustments", &json!({ "rows": [row] })).await.expect(200);
         let end = Instant::now() + lasts;
-        let clients = (0..CLIENTS).map(|client| self.client(&boss, &sku, &handle, client, end));
-        let mut took: Vec<Duration> = futures_util::future::join_all(clients).await.concat();
+        let shop = Arc::new(self);
+        let client = |number| {
+            let (shop, boss, sku, handle) = (shop.clone(), boss.clone(), sku.clone(), handle.clone());
+            tokio::spawn(async move { shop.client(&boss, &sku, &handle, number, end).await })
+        };
+        let clients = join_all((0..CLIENTS).map(client)).await;
+        let mut took: Vec<Duration> = clients.into_iter().flat_map(Result::unwrap).collect();
         took.sort();
         let at = |part: f64| took[((took.len() - 1) as f64 * part) as usize].as_secs_f64() * 1_000.0;
         let rate = took.len() as f64 / lasts.as_secs_f64();
