@@ -16,7 +16,11 @@ install() {
   /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
   [ -e /usr/share/i18n/locales/de_DE ] || missing+=(locales)
   command -v chromedriver >/dev/null || missing+=(chromium chromium-driver)
-  for program in make perl; do command -v "$program" >/dev/null || missing+=("$program"); done
+  [ -e /usr/sbin/haproxy ] || missing+=(haproxy)
+  [ -e /usr/sbin/dockerd ] || command -v dockerd >/dev/null || missing+=(docker.io)
+  docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null || missing+=(docker-compose)
+  [ -e /usr/sbin/debootstrap ] || missing+=(debootstrap)
+  for program in make perl curl openssl; do command -v "$program" >/dev/null || missing+=("$program"); done
   [ ${#missing[@]} -eq 0 ] && return
   step "Installing ${missing[*]}"
   local sudo=()
@@ -46,6 +50,25 @@ install_axe() {
     "axe-playwright-python==$version"
 }
 
+# The stages in containers, with the binary that the tests have built: that the image builds its own takes too long here. Where no
+# Docker daemon answers, one runs for as long as this takes; the images that it makes are kept in the cache.
+containers() {
+  if ! docker info >/dev/null 2>&1; then
+    local run pid start=$SECONDS
+    run=$(mktemp -d)
+    export DOCKER_HOST=unix://$run/socket PATH=$PATH:/usr/sbin:/sbin
+    dockerd --data-root "$cache/docker" --exec-root "$run/exec" --pidfile "$run/pid" --host "$DOCKER_HOST" >"$run/log" 2>&1 &
+    pid=$!
+    trap "kill $pid; wait $pid || true; rm -rf '$run'" EXIT
+    until docker info >/dev/null 2>&1; do
+      [ $((SECONDS - start)) -lt 60 ] && kill -0 "$pid" || { tail "$run/log"; return 1; }
+      sleep 0.5
+    done
+  fi
+  export EMPORIUM_BINARY=$CARGO_TARGET_DIR/debug/emporium EMPORIUM_PORT=18080
+  for stage in 0 3; do scripts/stage.sh "$stage" test; done
+}
+
 install
 install_schemathesis
 install_axe
@@ -53,3 +76,5 @@ install_axe
 step "Format";  cargo fmt --check
 step "Lints";   cargo clippy --quiet --all-targets -- -D warnings
 step "Tests";   cargo test --all-targets
+
+step "Stages 0 and 3 in containers";  containers

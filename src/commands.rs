@@ -2,4 +2,5 @@
 
 pub(crate) mod bulk;
 pub(crate) mod demo;
+pub(crate) mod health;
 pub(crate) mod operate;

@@ -47,6 +47,12 @@ enum Command {
         #[arg(long)]
         print: bool,
     },
+    /// Ask the shop that runs on this machine with this configuration whether it is alive. Exit code 1 if not.
+    Health {
+        /// Ask whether it takes new requests.
+        #[arg(long)]
+        ready: bool,
+    },
     /// Bring the databases up to date. Safe to repeat.
     Migrate {
         /// Only say what is missing. Exit code 1 if something is.
@@ -164,6 +170,7 @@ async fn run(command: Command, file: Option<&Path>) -> Result<ExitCode, Failure>
         Command::Serve => serve(config()?).await,
         Command::Demo { folder } => commands::demo::run(config()?, &folder).await,
         Command::Check { print } => commands::operate::check(config()?, print),
+        Command::Health { ready } => commands::health::health(&config()?, ready),
         Command::Migrate { status } => commands::operate::migrate(config()?, status).await,
         Command::Backup { file } => commands::operate::backup(config()?, &file).await,
         Command::Openapi => commands::operate::openapi(),

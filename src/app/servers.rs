@@ -98,6 +98,8 @@ pub(super) fn public_server(
     })
     .disable_signals()
     .keep_alive(Duration::from_secs(u64::from(server.keep_alive_seconds)))
+    // A compressed answer is written in several pieces: the last one must not wait until the client has acknowledged the first (40 ms).
+    .tcp_nodelay(true)
     .client_request_timeout(Duration::from_millis(u64::from(server.header_timeout_ms)))
     // actix's limit is for each worker.
     .max_connections((server.connections_max as usize).div_ceil(workers))

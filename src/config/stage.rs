@@ -32,7 +32,7 @@ mod tests {
     #[test]
     fn each_stages_file_is_known_as_that_stage() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
-        for number in [0, 1] {
+        for number in [0, 1, 2, 3] {
             let files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
             let name = |path: &std::path::Path| path.file_name().unwrap().to_string_lossy().into_owned();
             let path = files.into_iter().find(|path| name(path).starts_with(&format!("{number}-"))).unwrap();

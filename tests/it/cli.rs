@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::balancer::free_address;
 use crate::process::{Process, emporium, run, text};
 
 #[test]
@@ -221,6 +222,32 @@ fn a_signal_stops_it_gracefully() {
         process.signal(name);
         assert_eq!(process.wait().code(), Some(0), "SIG{name}");
     }
+}
+
+#[test]
+fn health_tells_whether_it_is_alive_and_whether_it_takes_requests() {
+    let folder = TempDir::new().unwrap();
+    let internal = free_address().to_string();
+    let command = || {
+        let mut command = emporium(folder.path());
+        // At all addresses, as in a container.
+        command.env("EMPORIUM__SERVER__INTERNAL_LISTEN", internal.replace("127.0.0.1", "0.0.0.0"));
+        command.env("EMPORIUM__SERVER__DRAIN_MS", "5000");
+        command
+    };
+    let health = |arguments: &[&str]| command().arg("health").args(arguments).output().unwrap();
+    let nobody = health(&[]);
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(text(&nobody.stderr).contains(&internal), "{}", text(&nobody.stderr));
+    let mut process = Process::start(&mut command());
+    assert!(health(&[]).status.success() && health(&["--ready"]).status.success());
+    process.signal("TERM");
+    let start = std::time::Instant::now();
+    while health(&["--ready"]).status.success() {
+        assert!(start.elapsed().as_secs() < 4, "it is still ready");
+    }
+    assert!(health(&[]).status.success(), "who finishes what there is is alive");
+    assert_eq!(process.wait().code(), Some(0));
 }
 
 #[test]
