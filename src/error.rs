@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 mod fault;
 
 pub use fault::Fault;
+pub(crate) use fault::schema as fault_code;
 
 macro_rules! error_codes {
     ($($variant:ident $code:literal $status:literal $retry:literal $title:literal;)*) => {
@@ -87,7 +88,7 @@ impl fmt::Display for ErrorCode {
 pub struct FieldError {
     /// JSON Pointer (RFC 6901) into the request's body, as `/lines/0/quantity`; for a query parameter, its name.
     pub pointer: String,
-    #[schema(schema_with = fault::schema)]
+    #[schema(schema_with = fault_code)]
     pub code: String,
     /// What is wrong and what is allowed, in English.
     pub message: String,

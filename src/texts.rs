@@ -74,7 +74,12 @@ pub(crate) fn grouped(digits: &str) -> String {
 impl Texts {
     /// What is wrong with a value; in the module's English where it has no code of its own.
     pub(crate) fn fault(&self, fault: &FieldError) -> String {
-        self.find(&format!("fault-{}", fault.code), &fill(&fault.arguments)).unwrap_or_else(|| fault.message.clone())
+        self.coded(&fault.code, &fault.arguments, &fault.message)
+    }
+
+    /// The same of a fault that stands elsewhere than in a request: by its code, its arguments and its English.
+    pub(crate) fn coded(&self, code: &str, arguments: &Map<String, Value>, message: &str) -> String {
+        self.find(&format!("fault-{code}"), &fill(arguments)).unwrap_or_else(|| message.to_owned())
     }
 
     /// Why something was refused: by its reason where it has one, by its code otherwise.
@@ -205,6 +210,25 @@ mod tests {
         let full = Problem::conflict(&Fault::AddressesFull { max: 50 });
         let text = texts.problem("conflict", &full.extra, 0).unwrap();
         assert_eq!(text, "At most 50 addresses can be kept. Please delete one first.");
+    }
+
+    #[test]
+    fn a_fault_of_a_row_is_told_with_what_stands_there() {
+        let texts = Texts::load(Locale::EnUs);
+        let told = |fault: Fault| texts.fault(&FieldError::new("Variant Price", fault));
+        let price = |decimals| told(Fault::NotPrice { text: "1,5".to_owned(), decimals });
+        assert_eq!(price(2), "“1,5” is not a price: a number with at most 2 decimals, after a point.");
+        assert_eq!(price(0), "“1,5” is not a price: a number without decimals.");
+        let cells = |count| told(Fault::CellCount { count, columns: 1_400 });
+        assert_eq!(cells(1), "This row has one cell; the header has 1,400.");
+        assert_eq!(cells(0), "This row has 0 cells; the header has 1,400.");
+        let by = |separator: &str| told(Fault::NotByCommas { separator: separator.to_owned() });
+        assert!(
+            by("tabs").starts_with("The columns of the file seem to be separated by tabs. Please save it with commas")
+        );
+        assert!(by("semicolons").starts_with("The columns of the file seem to be separated by semicolons. Please"));
+        let words = "unknown field `titel`".to_owned();
+        assert_eq!(told(Fault::WrongMember { words }), "This cannot be read: unknown field `titel`.");
     }
 
     /// The last words of the names of all fields that pages name by a literal.

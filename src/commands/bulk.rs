@@ -85,10 +85,11 @@ impl ImportWatch for Terminal {
     }
 }
 
+/// A fault for people, and behind it its code and arguments for programs.
 fn told(fault: &RowFault) -> String {
-    match fault.column.as_str() {
-        "" => format!("line {}: {}", fault.line, fault.message),
-        column => format!("line {}, {column}: {}", fault.line, fault.message),
+    match fault.arguments.is_empty() {
+        true => format!("{fault} ({})", fault.code),
+        false => format!("{fault} ({} {})", fault.code, serde_json::Value::from(fault.arguments.clone())),
     }
 }
 

@@ -99,7 +99,7 @@ struct Faults;
 #[async_trait]
 impl ImportWatch for Faults {
     async fn batch(&mut self, _: &ImportProgress, faults: Vec<RowFault>) -> Result<bool, InventoryError> {
-        faults.iter().for_each(|fault| eprintln!("line {}, {}: {}", fault.line, fault.column, fault.message));
+        faults.iter().for_each(|fault| eprintln!("{fault}"));
         Ok(true)
     }
 }

@@ -126,6 +126,43 @@ faults! {
     EventPosition      "event_position"       "is below 0; take the position of the last event seen";
     NoLocation         "no_location"          "There is no active location to which the quantities could go. Make one first: with POST /api/v1/locations, or by the import of a JSONL file with the line {{\"type\":\"location\",\"code\":\"MAIN\",\"name\":\"Main\"}}.";
     JobEnded           "job_ended"            "The job has ended, so it cannot be cancelled.";
+
+    // Rows of a file. What stands in a cell, and words of the readers, are cut to a bounded length.
+    EmptyFile          "empty_file"           "the file is empty; its first row must name the columns";
+    Utf16              "utf16"                "the file is in UTF-16; it must be in UTF-8";
+    NotByCommas        "not_by_commas"        { separator: String } "the columns of the file seem to be separated by {separator}; a CSV must have commas between them, and a point in its prices, as 12.50";
+    NoColumn           "no_column"            "the file has no such column; is it a product CSV?";
+    ColumnTwice        "column_twice"         "the file has this column twice";
+    NotJsonl           "not_jsonl"            "the file does not begin with a JSON object; is it JSONL?";
+    OpenRow            "open_row"             { mib: usize } "the row that begins here is longer than {mib} MiB; is a quote not closed?";
+    LongLine           "long_line"            { mib: usize } "is longer than {mib} MiB";
+    NotUtf8            "not_utf8"             "is not UTF-8";
+    NotJson            "not_json"             { words: String, column: usize } "is not valid JSON: {words} at column {column}";
+    WrongMember        "wrong_member"         { words: String } "{words}";
+    LineType           "line_type"            { text: String } "is {text:?}; must be product, category or location";
+    CellCount          "cell_count"           { count: usize, columns: usize } "has {count} cells; the header has {columns}";
+    NotWhole           "not_whole"            { text: String } "{text:?} is not a whole number from 0 on";
+    NotPrice           "not_price"            { text: String, decimals: u32 } "{text:?} is not a price: a number with at most {decimals} decimals";
+    NotFlag            "not_flag"             { text: String } "{text:?} is neither true nor false";
+    NotStatus          "not_status"           { text: String } "{text:?} is not one of active, draft, archived";
+    NotPolicy          "not_policy"           { text: String } "{text:?} is neither deny nor continue";
+    OptionGap          "option_gap"           "has a name, but the option before it has none";
+    OptionsDiffer      "options_differ"       "differs from the names in the product's first row";
+    OptionNameless     "option_nameless"      "has a value, but the product's first row has no name for this option";
+    LeftOut            "left_out"             { line: u64 } "left out with its product, see line {line}";
+    ProductApart       "product_apart"        "stands in this file before; all of a product must stand together";
+    CodeBefore         "code_before"          "stands in this file before";
+    LocationTwice      "location_twice"       "stands twice for this SKU";
+    CategoryPath       "category_path"        "must be slugs with / between them, as men/tops: lower-case letters, digits and single hyphens";
+    NewProductNeeds    "new_product_needs"    "must be there for a new product";
+    NewSkuNeeds        "new_sku_needs"        "must be there for a new SKU";
+    SkuOfAnother       "sku_of_another"       { sku: String } "{sku:?} belongs to another product";
+    SkusTogether       "skus_together"        { count: usize, max: usize } "the product would have {count} SKUs; at most {max} are allowed";
+    SameSku            "same_sku"             "is the same SKU as another one of the file";
+    SkuOptionCount     "sku_option_count"     { sku: String, count: usize, options: usize } "the SKU {sku:?} has {count} values; the product has {options} options";
+    SkusAlike          "skus_alike"           { first: String, second: String } "the SKUs {first:?} and {second:?} have the same options";
+    UnitsPromised      "units_promised"       { count: i64 } "{count} units are promised to reservations";
+    ChangedByOthers    "changed_by_others"    "was changed by others again and again at the same time; import it once more";
 }
 
 /// Words for what has no code of its own.
@@ -142,7 +179,7 @@ impl From<&str> for Fault {
 }
 
 /// For the API's document.
-pub(super) fn schema() -> ObjectBuilder {
+pub(crate) fn schema() -> ObjectBuilder {
     let codes = Fault::CODES.iter().map(|(code, _)| *code);
     ObjectBuilder::new()
         .schema_type(Type::String)

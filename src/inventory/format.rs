@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 use std::io;
 
+use crate::error::{Fault, FieldError};
 use crate::inventory::{LocationAddress, ProductPatch, RowFault, SkuPatch};
 
 pub(super) mod csv;
@@ -15,6 +16,11 @@ pub(super) const ROW_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// More faults are not told of one product.
 const FAULTS_KEPT: usize = 20_000;
+
+/// So much is told of what stands in a cell or a member.
+const CHARACTERS_TOLD: usize = 40;
+/// And of what the reader of JSON says and of a pointer: both may hold any words of the file.
+const WORDS_TOLD: usize = 300;
 
 /// A location as a file has it.
 #[derive(Debug)]
@@ -60,14 +66,16 @@ pub(super) struct ImportProduct {
 }
 
 impl ImportProduct {
-    /// Notes that the value at this JSON Pointer is wrong. In a CSV, what stands in a SKU's own row leaves out that SKU alone.
-    pub(super) fn fault(&mut self, pointer: &str, message: impl Into<String>) {
-        let fault = self.source.fault(pointer, message);
-        match (csv::item_of(pointer), &self.source) {
-            (("skus", Some(index)), Source::Csv { .. }) if index < self.skus.len() => {
-                self.skus[index].is_faulty = true;
-            }
-            _ => self.fault_line = self.fault_line.or(Some(fault.line)),
+    /// Notes that a value of it is wrong. In a CSV, what stands in a SKU's own row leaves out that SKU alone.
+    pub(super) fn fault(&mut self, wrong: FieldError) {
+        let sku = match (csv::item_of(&wrong.pointer), &self.source) {
+            (("skus", Some(index)), Source::Csv { .. }) => self.skus.get_mut(index),
+            _ => None,
+        };
+        let fault = self.source.fault(wrong);
+        match sku {
+            Some(sku) => sku.is_faulty = true,
+            None => self.fault_line = self.fault_line.or(Some(fault.line)),
         }
         if self.faults.len() < FAULTS_KEPT {
             self.faults.push(fault);
@@ -97,9 +105,8 @@ impl ImportProduct {
     pub(super) fn left_out(&self, cause: u64, mut faults: Vec<RowFault>) -> Vec<RowFault> {
         if let Source::Csv { lines, .. } = &self.source {
             let told: HashSet<u64> = faults.iter().map(|fault| fault.line).collect();
-            let message = format!("left out with its product, see line {cause}");
             let others = lines.iter().filter(|line| !told.contains(line));
-            faults.extend(others.map(|line| RowFault { line: *line, column: String::new(), message: message.clone() }));
+            faults.extend(others.map(|line| RowFault::new(*line, "", Fault::LeftOut { line: cause })));
         }
         faults
     }
@@ -151,22 +158,25 @@ pub(super) enum Source {
 }
 
 impl Source {
-    /// A fault of the value at this JSON Pointer of the product.
-    pub(super) fn fault(&self, pointer: &str, message: impl Into<String>) -> RowFault {
-        let (line, column) = match self {
-            Source::Jsonl { line } => (*line, pointer.to_owned()),
+    /// Where in the file it is that a value of the product is wrong.
+    pub(super) fn fault(&self, mut wrong: FieldError) -> RowFault {
+        match self {
+            Source::Jsonl { line } => {
+                wrong.pointer = shown(&wrong.pointer, WORDS_TOLD);
+                RowFault::of(*line, wrong)
+            }
             Source::Csv { line, category_column, sku_lines, image_lines, option_columns, .. } => {
-                let (list, index) = csv::item_of(pointer);
+                let (list, index) = csv::item_of(&wrong.pointer);
                 let lines = match list {
                     "skus" => sku_lines,
                     "images" => image_lines,
                     _ => &vec![],
                 };
                 let line = index.and_then(|index| lines.get(index)).unwrap_or(line);
-                (*line, csv::column_of(pointer, *category_column, option_columns).to_owned())
+                wrong.pointer = csv::column_of(&wrong.pointer, *category_column, option_columns).to_owned();
+                RowFault::of(*line, wrong)
             }
-        };
-        RowFault { line, column, message: message.into() }
+        }
     }
 }
 
@@ -194,6 +204,22 @@ impl From<io::Error> for ReadError {
     fn from(error: io::Error) -> Self {
         ReadError::Io(error)
     }
+}
+
+/// What a file says, for a fault: of a bounded length, and without what databases and terminals take badly.
+fn shown(text: &str, max: usize) -> String {
+    let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    let mut shown: String = text.chars().take(max).map(plain).collect();
+    if text.chars().nth(max).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Does a file that begins so have two bytes for each character? Many programs then write a mark first; an ASCII character has one
+/// byte of 0 in any case.
+fn is_utf16(start: &[u8]) -> bool {
+    matches!(start, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, ..] | [_, 0, ..])
 }
 
 /// Reads a file of either format.

@@ -257,6 +257,7 @@ diesel::table! {
         started_at -> Nullable<sql::Instant>,
         alive_until -> Nullable<sql::Instant>,
         finished_at -> Nullable<sql::Instant>,
+        fault -> Nullable<sql::Json>,
     }
 }
 
@@ -270,6 +271,8 @@ diesel::table! {
         line -> BigInt,
         column_name -> Text,
         message -> Text,
+        code -> Text,
+        arguments -> sql::Json,
     }
 }
 

@@ -162,6 +162,8 @@ fn told(faults: &[RowFault]) -> Vec<String> {
 /// Each of the expected beginnings stands at the same place of the list.
 fn assert_told(faults: &[RowFault], expected: &[&str]) {
     let told = told(faults);
+    let uncoded: Vec<_> = faults.iter().filter(|fault| matches!(&*fault.code, "other" | "malformed")).collect();
+    assert!(uncoded.is_empty(), "a page would tell these in English: {uncoded:#?}");
     let fits = told.len() == expected.len() && told.iter().zip(expected).all(|(told, start)| told.starts_with(start));
     assert!(fits, "{told:#?} are not {expected:#?}");
 }
@@ -410,14 +412,41 @@ on_both! {
         assert!(html.starts_with("<p>a</p><a") && !html.contains("script"), "{html}");
     }
 
+    async fn a_file_in_utf_16_is_told_so(backend: Backend) {
+        let local = Local::with_location(backend).await;
+        let line = r#"{"type":"product","handle":"a","title":"A"}"#;
+        for (format, column, text) in [(BulkFormat::Csv, "Handle", "Handle,Title\na,A\n"), (BulkFormat::Jsonl, "", line)] {
+            for mark in ["", "\u{feff}"] {
+                let units = || format!("{mark}{text}").encode_utf16().collect::<Vec<_>>().into_iter();
+                let [little, big]: [Vec<u8>; 2] = [
+                    units().flat_map(u16::to_le_bytes).collect(),
+                    units().flat_map(u16::to_be_bytes).collect(),
+                ];
+                for file in [little, big] {
+                    let (end, _, faults) = local.import_with(&options(format), std::io::Cursor::new(file)).await;
+                    assert!(matches!(end, ImportEnd::Unreadable(_)), "{end:?}");
+                    assert_told(&faults, &[&format!("1 {column}: the file is in UTF-16; it must be in UTF-8")]);
+                }
+            }
+        }
+    }
+
     async fn what_is_no_file_of_the_format_is_one_fault(backend: Backend) {
         let local = Local::with_location(backend).await;
         let csv = "Title,Variant Price\nA,1\nB,2\n";
+        let by = |name| match name {
+            "tabs" => "1 Handle: the columns of the file seem to be separated by tabs; a CSV must have commas",
+            _ => "1 Handle: the columns of the file seem to be separated by semicolons; a CSV must have commas",
+        };
         let open_quote = format!("Handle,Title,Variant Price\na,A,1\nb,B,1\nc,\"C,2\n{}", "c,C,1\n".repeat(2_000_000));
         for (format, file, expected) in [
             (BulkFormat::Csv, csv, "1 Handle: the file has no such column"),
             (BulkFormat::Csv, "", "1 Handle: the file is empty"),
             (BulkFormat::Csv, "Handle,Title,title\n", "1 Title: the file has this column twice"),
+            (BulkFormat::Csv, "\u{feff}Handle;Title;Variant Price\r\na;A;1,50\r\n", by("semicolons")),
+            (BulkFormat::Csv, "\"Title\";\"Body (HTML)\";\"handle\"\na;\"b, c\";d\n", by("semicolons")),
+            (BulkFormat::Csv, "Handle\tTitle\na\tA\n", by("tabs")),
+            (BulkFormat::Csv, "Title;x,Handles\n", "1 Handle: the file has no such column"),
             (BulkFormat::Jsonl, csv, "1 : the file does not begin with a JSON object"),
             (BulkFormat::Csv, &open_quote, "4 : the row that begins here is longer than 8 MiB"),
         ] {

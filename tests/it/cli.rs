@@ -372,6 +372,7 @@ fn a_bad_row_is_told_with_line_and_column_and_the_exit_code_says_so() {
     assert_eq!(output.status.code(), Some(1));
     let told = text(&output.stderr);
     assert!(told.contains(&format!("line {line}")) && told.contains("price/amount"), "{told}");
+    assert!(told.contains(" (out_of_range {\"max\":") && told.contains(",\"value\":-"), "{told}");
     let unknown = run(folder.path(), &["import", "goods.xlsx"]);
     assert_eq!(unknown.status.code(), Some(1));
 }

@@ -139,6 +139,13 @@ on_both! {
             let (status, page) = read(app.request_as(&staff, Method::GET, &next).send().await.unwrap()).await;
             assert_eq!(status, 200, "{page}");
             lines.extend(page["items"].as_array().unwrap().iter().map(|fault| fault["line"].as_i64().unwrap()));
+            let first = &page["items"][0];
+            let told = serde_json::json!({
+                "line": first["line"], "column": "Variant Price", "code": "not_price",
+                "message": "\"x\" is not a price: a number with at most 2 decimals",
+                "arguments": { "text": "x", "decimals": 2 },
+            });
+            assert_eq!(first, &told);
             let Some(cursor) = page["next_cursor"].as_str() else { break };
             next = format!("{place}/faults?limit=2&cursor={cursor}");
         }
@@ -226,10 +233,46 @@ on_both! {
             let done = ended(&app, &staff, &place).await;
             assert_eq!((done["state"].as_str(), done["message"].as_str()), (Some("failed"), Some(message)), "{done}");
         }
-        let answer = send(&app, &staff, "?format=csv").send().await.unwrap();
-        let place = answer.headers()["location"].to_str().unwrap().to_owned();
-        let done = ended(&app, &staff, &place).await;
-        assert_eq!(done["message"], "line 1, Handle: the file is empty; its first row must name the columns");
+        for (file, code, message) in [
+            ("", "empty_file", "line 1, Handle: the file is empty; its first row must name the columns"),
+            ("Handle;Title\n", "not_by_commas", "line 1, Handle: the columns of the file seem to be separated by semicolons"),
+        ] {
+            let answer = send(&app, &staff, "?format=csv").body(file).send().await.unwrap();
+            let place = answer.headers()["location"].to_str().unwrap().to_owned();
+            let done = ended(&app, &staff, &place).await;
+            assert!(done["message"].as_str().unwrap().starts_with(message), "{done}");
+            assert_eq!((&done["fault"]["line"], &done["fault"]["code"]), (&Value::from(1), &Value::from(code)));
+            let (_, faults) = read(app.request_as(&staff, Method::GET, &format!("{place}/faults")).send().await.unwrap()).await;
+            assert_eq!(faults["items"], serde_json::json!([done["fault"]]));
+        }
+    }
+
+    async fn any_words_of_a_file_can_be_kept(backend: Backend) {
+        let local = Local::open(backend).await;
+        let long = "x".repeat(1_000);
+        let lines = [
+            r#"{"type":"product","handle":"a","title":"A","t\u0000":1}"#.to_owned(),
+            r#"{"type":"product","handle":"b","title":"B","attributes":{"b\u0000":"c"}}"#.to_owned(),
+            r#"{"type":"product","handle":"c","title":"C","attributes":{"c\u0000":1}}"#.to_owned(),
+            r#"{"type":"t\u0000"}"#.to_owned(),
+            format!(r#"{{"type":"product","handle":"d","title":"D","{long}":1}}"#),
+        ];
+        let id = start(&local, options(BulkFormat::Jsonl), lines.join("\n").as_bytes()).await;
+        assert!(local.inventory.job_run_next().await.unwrap());
+        let done = job(&local, id).await;
+        assert_eq!((done.state, done.message.as_str(), done.report.rows_failed), (JobState::Succeeded, "", 5));
+        let faults = local.inventory.job_faults(id, JobQuery::default()).await.unwrap().unwrap().items;
+        let told: Vec<_> = faults.iter().map(|fault| (fault.code.as_str(), fault.column.as_str())).collect();
+        let long = format!("/{}…", &long[..299]);
+        assert_eq!(told, [
+            ("wrong_member", "/t\u{fffd}"),
+            ("control_character", "/attributes/b\u{fffd}"),
+            ("wrong_member", "/attributes/c\u{fffd}"),
+            ("line_type", "/type"),
+            ("wrong_member", &long),
+        ]);
+        assert_eq!(faults[3].arguments["text"], "t\u{fffd}");
+        assert!(faults[4].message.chars().count() < 310, "{}", faults[4].message);
     }
 
     async fn exports_are_streamed(backend: Backend) {

@@ -370,6 +370,55 @@ fn deliveries_of_before_are_kept_until_the_inventory_was_asked() {
     }
 }
 
+/// What was wrong with a row, as it is kept.
+#[derive(QueryableByName, PartialEq, Debug)]
+struct KeptFault {
+    #[diesel(sql_type = Text)]
+    message: String,
+    #[diesel(sql_type = Text)]
+    code: String,
+    #[diesel(sql_type = sql::Json)]
+    arguments: sql::JsonValue,
+}
+
+#[test]
+fn faults_of_before_keep_their_words() {
+    let mut on_sqlite = emporium::db::Connection::Sqlite(SqliteConnection::establish(":memory:").unwrap());
+    let url = postgres().database();
+    let mut on_postgres = emporium::db::Connection::Postgres(PgConnection::establish(&url).unwrap());
+    for (conn, dialect) in [(&mut on_sqlite, "sqlite"), (&mut on_postgres, "postgres")] {
+        let up = apply_before(conn, &mut migrations(dialect, "inventory").into_iter(), "coded_row_faults");
+        let (id, time) = match dialect {
+            "sqlite" => ("x'019345f07c1e7d3a9b512f1c8a0b6c5d'", "1"),
+            _ => ("'019345f0-7c1e-7d3a-9b51-2f1c8a0b6c5d'", "'2026-11-24T12:00:00Z'"),
+        };
+        let fault = |seq, words: &str| {
+            format!(
+                "INSERT INTO job_errors (job_id, seq, line, column_name, message) VALUES ({id}, {seq}, 2, 'Title', '{words}');"
+            )
+        };
+        conn.batch_execute(&format!(
+            "INSERT INTO jobs (id, kind, state, actor, params, result, created_at)
+             VALUES ({id}, 'import', 'failed', 'staff', '{{}}', '{{}}', {time}); {}",
+            fault(0, "is \"odd\" \\ äöü")
+        ))
+        .unwrap();
+        conn.batch_execute(&up).unwrap();
+        // A process of the version before goes on for a while, and knows of no codes.
+        conn.batch_execute(&fault(1, "is late")).unwrap();
+        let kept: Vec<KeptFault> =
+            diesel::sql_query("SELECT message, code, arguments FROM job_errors ORDER BY seq").load(conn).unwrap();
+        let other = |message: &str, arguments| KeptFault {
+            message: message.to_owned(),
+            code: "other".to_owned(),
+            arguments: sql::JsonValue(arguments),
+        };
+        let odd = "is \"odd\" \\ äöü";
+        let expected = [other(odd, serde_json::json!({ "words": odd })), other("is late", serde_json::json!({}))];
+        assert_eq!(kept, expected, "{dialect}");
+    }
+}
+
 fn assert_filled(conn: &mut emporium::db::Connection) {
     let mut count = |condition: &str| seed::number(conn, &format!("SELECT COUNT(*) FROM {condition}"));
     let sold = "title = 'Shirt' AND option1 = 'S' AND option2 = 'Red' AND option3 = '' AND price_amount = 1000

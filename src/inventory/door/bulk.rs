@@ -1,11 +1,15 @@
 //! Import, export, and the jobs that carry them.
 
+use std::fmt;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::call::{Answer, Call};
 use crate::clock::{Id, Time};
+use crate::error::{Fault, FieldError, fault_code};
 use crate::inventory::InventoryError;
 use crate::page::Page;
 
@@ -38,7 +42,36 @@ pub struct RowFault {
     pub line: u64,
     /// The column's name (CSV) or the value's JSON Pointer (JSONL); empty: the row as a whole.
     pub column: String,
+    #[schema(schema_with = fault_code)]
+    pub code: String,
+    /// What is wrong and what is allowed, in English.
     pub message: String,
+    /// The numbers and words of the message, by their names.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = Object, required = false)]
+    pub arguments: Map<String, Value>,
+}
+
+impl RowFault {
+    pub(in crate::inventory) fn new(line: u64, column: impl Into<String>, fault: Fault) -> Self {
+        RowFault::of(line, FieldError::new(column, fault))
+    }
+
+    /// What is wrong with a value of this line; its pointer is the column.
+    pub(in crate::inventory) fn of(line: u64, wrong: FieldError) -> Self {
+        let FieldError { pointer, code, message, arguments } = wrong;
+        RowFault { line, column: pointer, code, message, arguments }
+    }
+}
+
+/// In English, on one line.
+impl fmt::Display for RowFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.column.as_str() {
+            "" => write!(f, "line {}: {}", self.line, self.message),
+            column => write!(f, "line {}, {column}: {}", self.line, self.message),
+        }
+    }
 }
 
 /// How far an import is, or how it ended.
@@ -85,6 +118,8 @@ pub struct Job {
     pub report: ImportReport,
     /// Why it failed.
     pub message: String,
+    /// Where its file could not be read on, if that is why it failed.
+    pub fault: Option<RowFault>,
     pub actor: String,
     pub created_at: Time,
     pub started_at: Option<Time>,

@@ -10,11 +10,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CategoryPath, ImportCategory, ImportLocation, ImportProduct, ImportSku, ImportStock, Item, Piece, ROW_BYTES_MAX,
-    ReadError, Source,
+    CHARACTERS_TOLD, CategoryPath, ImportCategory, ImportLocation, ImportProduct, ImportSku, ImportStock, Item, Piece,
+    ROW_BYTES_MAX, ReadError, Source, WORDS_TOLD, is_utf16, shown,
 };
 use crate::call::some_or_null;
-use crate::error::json_pointer;
+use crate::error::{Fault, FieldError, json_pointer};
 use crate::inventory::{Image, LocationAddress, Money, ProductPatch, ProductStatus, RowFault, SkuPatch};
 
 #[derive(Serialize, Deserialize)]
@@ -145,6 +145,10 @@ impl<R: Read> Reader<R> {
         self.bytes += length as u64;
         Ok(length)
     }
+
+    fn unreadable(&self, fault: Fault) -> ReadError {
+        ReadError::Fault(RowFault::new(self.line, "", fault))
+    }
 }
 
 /// Reads on to the end of the line; gives the number of bytes.
@@ -181,20 +185,15 @@ impl<R: Read> super::Reader for Reader<R> {
             self.rows += 1;
             let is_first = self.rows == 1;
             let piece = match length > ROW_BYTES_MAX {
-                true => Err(format!("is longer than {} MiB", ROW_BYTES_MAX / 1024 / 1024).into()),
+                true => Err(of_line(Fault::LongLine { mib: ROW_BYTES_MAX / 1024 / 1024 })),
                 false => parse(bytes, self.line),
             };
             return match piece {
                 Ok(item) => Ok(Some(Ok(item))),
                 // What does not begin with a JSON object is another format, and a fault for each line would say less.
-                Err(_) if is_first && bytes[0] != b'{' => Err(ReadError::Fault(RowFault {
-                    line: self.line,
-                    column: String::new(),
-                    message: "the file does not begin with a JSON object; is it JSONL?".to_owned(),
-                })),
-                Err(Wrong { pointer, message }) => {
-                    Ok(Some(Err(vec![RowFault { line: self.line, column: pointer, message }])))
-                }
+                Err(_) if is_first && is_utf16(bytes) => Err(self.unreadable(Fault::Utf16)),
+                Err(_) if is_first && bytes[0] != b'{' => Err(self.unreadable(Fault::NotJsonl)),
+                Err(wrong) => Ok(Some(Err(vec![RowFault::of(self.line, wrong)]))),
             };
         }
     }
@@ -208,16 +207,9 @@ impl<R: Read> super::Reader for Reader<R> {
     }
 }
 
-/// What is wrong with a line.
-struct Wrong {
-    pointer: String,
-    message: String,
-}
-
-impl From<String> for Wrong {
-    fn from(message: String) -> Self {
-        Wrong { pointer: String::new(), message }
-    }
+/// What is wrong with a line as a whole.
+fn of_line(fault: Fault) -> FieldError {
+    FieldError::new("", fault)
 }
 
 #[derive(Deserialize)]
@@ -226,8 +218,8 @@ struct Kind<'a> {
     kind: Cow<'a, str>,
 }
 
-fn parse(bytes: &[u8], line: u64) -> Result<Item, Wrong> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())?;
+fn parse(bytes: &[u8], line: u64) -> Result<Item, FieldError> {
+    let text = std::str::from_utf8(bytes).map_err(|_| of_line(Fault::NotUtf8))?;
     match kind(text)?.as_ref() {
         "product" => Ok(Item::Product(product(read(text)?, line))),
         "category" => {
@@ -238,16 +230,12 @@ fn parse(bytes: &[u8], line: u64) -> Result<Item, Wrong> {
             let LocationLine { code, name, address, priority, active, .. } = read(text)?;
             Ok(Item::Location(ImportLocation { line, code, name, address, priority, active }))
         }
-        other => {
-            let other: String = other.chars().take(40).collect();
-            let message = format!("is {other:?}; must be product, category or location");
-            Err(Wrong { pointer: "/type".to_owned(), message })
-        }
+        other => Err(FieldError::new("/type", Fault::LineType { text: shown(other, CHARACTERS_TOLD) })),
     }
 }
 
 /// The line's `type`. It mostly stands first: then it is read without a look at the rest.
-fn kind(text: &str) -> Result<Cow<'_, str>, Wrong> {
+fn kind(text: &str) -> Result<Cow<'_, str>, FieldError> {
     let first = text.strip_prefix("{\"type\":\"").and_then(|rest| rest.split_once('"'));
     match first {
         Some((kind, _)) if !kind.contains('\\') => Ok(Cow::Borrowed(kind)),
@@ -264,21 +252,32 @@ impl<'de> Deserialize<'de> for KindOnly {
     }
 }
 
-fn read<T: DeserializeOwned>(text: &str) -> Result<T, Wrong> {
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, FieldError> {
     // Telling the path costs time, so a line is only read with it when something is wrong.
     serde_json::from_str(text).or_else(|_| {
         let mut reader = serde_json::Deserializer::from_str(text);
         let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let text = error.inner().to_string();
-            let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message).to_owned();
+            let pointer = shown(&json_pointer(error.path()), WORDS_TOLD);
             match error.inner().classify() {
-                serde_json::error::Category::Data => Wrong { pointer: json_pointer(error.path()), message },
-                _ => format!("is not valid JSON: {message} at column {}", error.inner().column()).into(),
+                serde_json::error::Category::Data => {
+                    FieldError::new(pointer, Fault::WrongMember { words: words(error.inner()) })
+                }
+                _ => not_json(error.inner()),
             }
         })?;
-        reader.end().map_err(|error| Wrong::from(format!("is not valid JSON: {error}")))?;
+        reader.end().map_err(|error| not_json(&error))?;
         Ok(value)
     })
+}
+
+fn not_json(error: &serde_json::Error) -> FieldError {
+    of_line(Fault::NotJson { words: words(error), column: error.column() })
+}
+
+/// What the reader of JSON says, without the place: a line is read by itself.
+fn words(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    shown(text.rsplit_once(" at line ").map_or(text.as_str(), |(words, _)| words), WORDS_TOLD)
 }
 
 fn product(line: ProductLine, number: u64) -> ImportProduct {

@@ -23,6 +23,7 @@ struct JobRow {
     done: i64,
     result: JsonValue,
     message: String,
+    fault: Option<JsonValue>,
     created_at: Time,
     started_at: Option<Time>,
     finished_at: Option<Time>,
@@ -38,6 +39,7 @@ impl JobRow {
             done: self.done,
             report: self.result.read("jobs.result")?,
             message: self.message,
+            fault: self.fault.map(|fault| fault.read("jobs.fault")).transpose()?,
             actor: self.actor,
             created_at: self.created_at,
             started_at: self.started_at,
@@ -247,19 +249,42 @@ pub(in crate::inventory) fn job_progress(
     Ok(())
 }
 
+/// How a job ended.
+#[derive(Clone)]
+pub(in crate::inventory) struct JobEnd {
+    pub(in crate::inventory) state: JobState,
+    pub(in crate::inventory) message: String,
+    pub(in crate::inventory) fault: Option<RowFault>,
+}
+
+impl JobEnd {
+    pub(in crate::inventory) fn new(state: JobState, message: impl Into<String>) -> Self {
+        JobEnd { state, message: message.into(), fault: None }
+    }
+
+    /// From this row on the file could not be read.
+    pub(in crate::inventory) fn unreadable(fault: RowFault) -> Self {
+        JobEnd { fault: Some(fault.clone()), ..JobEnd::new(JobState::Failed, fault.to_string()) }
+    }
+}
+
 /// Ends a job that runs and is ours.
 pub(in crate::inventory) fn job_end(
     conn: &mut Connection,
     id: Id,
     held_until: Time,
-    state: JobState,
-    message: &str,
+    end: &JobEnd,
     now: Time,
 ) -> QueryResult<bool> {
     let ours =
         jobs::table.filter(jobs::id.eq(id)).filter(jobs::state.eq(RUNNING)).filter(jobs::alive_until.eq(held_until));
     let ended = diesel::update(ours)
-        .set((jobs::state.eq(state_text(state)), jobs::message.eq(message), jobs::finished_at.eq(Some(now))))
+        .set((
+            jobs::state.eq(state_text(end.state)),
+            jobs::message.eq(&end.message),
+            jobs::fault.eq(end.fault.as_ref().map(JsonValue::of)),
+            jobs::finished_at.eq(Some(now)),
+        ))
         .execute(conn)?;
     Ok(ended > 0)
 }
@@ -299,6 +324,8 @@ struct FaultValues<'a> {
     line: i64,
     column_name: &'a str,
     message: &'a str,
+    code: &'a str,
+    arguments: JsonValue,
 }
 
 /// Adds faults of a job, of which `first` is the number of the first.
@@ -316,10 +343,36 @@ pub(in crate::inventory) fn faults_insert(
             line: fault.line as i64,
             column_name: &fault.column,
             message: &fault.message,
+            code: &fault.code,
+            arguments: JsonValue::of(&fault.arguments),
         })
         .collect();
     insert_many!(conn, job_errors::table, &values);
     Ok(())
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = job_errors)]
+struct FaultRow {
+    seq: i64,
+    line: i64,
+    column_name: String,
+    message: String,
+    code: String,
+    arguments: JsonValue,
+}
+
+impl FaultRow {
+    fn fault(self) -> QueryResult<(i64, RowFault)> {
+        let fault = RowFault {
+            line: i64::max(self.line, 0) as u64,
+            column: self.column_name,
+            code: self.code,
+            message: self.message,
+            arguments: self.arguments.read("job_errors.arguments")?,
+        };
+        Ok((self.seq, fault))
+    }
 }
 
 /// The faults after the one of number `after`, with their numbers.
@@ -329,13 +382,12 @@ pub(in crate::inventory) fn fault_list(
     after: i64,
     limit: i64,
 ) -> QueryResult<Vec<(i64, RowFault)>> {
-    let rows: Vec<(i64, i64, String, String)> = job_errors::table
+    let rows: Vec<FaultRow> = job_errors::table
         .filter(job_errors::job_id.eq(job_id))
         .filter(job_errors::seq.gt(after))
         .order(job_errors::seq)
         .limit(limit)
-        .select((job_errors::seq, job_errors::line, job_errors::column_name, job_errors::message))
+        .select(FaultRow::as_select())
         .load(conn)?;
-    let fault = |(seq, line, column, message)| (seq, RowFault { line: i64::max(line, 0) as u64, column, message });
-    Ok(rows.into_iter().map(fault).collect())
+    rows.into_iter().map(FaultRow::fault).collect()
 }

@@ -279,6 +279,9 @@ job-line = Line
 job-column = Column
 job-row = (the whole row)
 job-message = What is wrong
+# Why a file could not be read on.
+job-line-fault = Line { $line }: { $text }
+job-column-fault = Line { $line }, { $column }: { $text }
 count-products-created = Products created
 count-products-updated = Products updated
 count-products-unchanged = Products unchanged

@@ -90,6 +90,58 @@ fault-event_position = This is not a position.
 fault-no_location = There is no location yet to which the quantities could go. Please make one first.
 fault-job_ended = The job has ended, so it cannot be stopped.
 
+# Rows of a file. The line and the column stand beside it; what is in quotes is what stands in the file.
+fault-empty_file = The file is empty. Its first row must name the columns.
+fault-utf16 = The file is in UTF-16. Please save it as UTF-8 (in Excel: “CSV UTF-8”).
+fault-not_by_commas = The columns of the file seem to be separated by { $separator ->
+    [tabs] tabs
+   *[semicolons] semicolons
+}. Please save it with commas between them, and with a point in prices, such as 12.50.
+fault-no_column = The file has no such column. Is it a CSV of products?
+fault-column_twice = The file has this column twice.
+fault-not_jsonl = The file does not begin with a JSON object. Is it JSONL?
+fault-open_row = The row that begins here is longer than { $mib } MiB. Is a quote not closed?
+fault-long_line = This line is longer than { $mib } MiB.
+fault-not_utf8 = This is not UTF-8. Please save the file as UTF-8 (in Excel: “CSV UTF-8”).
+fault-not_json = This is not valid JSON, at column { $column }: { $words }.
+fault-wrong_member = This cannot be read: { $words }.
+fault-line_type = “{ $text }” is not known; it must be product, category or location.
+fault-cell_count = This row has { $count ->
+    [one] one cell
+   *[other] { $count } cells
+}; the header has { $columns }.
+fault-not_whole = “{ $text }” is not a whole number from 0 on.
+fault-not_price = { $decimals ->
+    [0] “{ $text }” is not a price: a number without decimals.
+   *[other] “{ $text }” is not a price: a number with at most { $decimals } decimals, after a point.
+}
+fault-not_flag = “{ $text }” is neither true nor false.
+fault-not_status = “{ $text }” is not one of active, draft, archived.
+fault-not_policy = “{ $text }” is neither deny nor continue.
+fault-option_gap = This option has a name, but the one before it has none.
+fault-options_differ = These names differ from those in the first row of the product.
+fault-option_nameless = This option has a value, but no name in the first row of the product.
+fault-left_out = Left out with its product: see line { $line }.
+fault-product_apart = This product is in the file before. All of a product must stand together.
+fault-code_before = This code is in the file before.
+fault-location_twice = This location is there twice for the same variant.
+fault-category_path = Please write small letters, digits and single hyphens, with slashes between the levels, such as men/tops.
+fault-new_product_needs = A new product needs this.
+fault-new_sku_needs = A new variant needs this.
+fault-sku_of_another = { $sku } belongs to another product.
+fault-skus_together = The product would have { $count } variants; at most { $max } are allowed.
+fault-same_sku = This is the same variant as another one of the file.
+fault-sku_option_count = { $sku } has { $count ->
+    [one] one value
+   *[other] { $count } values
+}; the product has { $options ->
+    [one] one option
+   *[other] { $options } options
+}.
+fault-skus_alike = { $first } and { $second } have the same options.
+fault-units_promised = { $count } are promised already, so there cannot be fewer.
+fault-changed_by_others = Others changed this again and again at the same time. Please import it once more.
+
 # What fields are called above a form
 label-active = Active
 label-alt = Description of the picture

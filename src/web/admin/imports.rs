@@ -122,6 +122,24 @@ struct Page<'a> {
     next: Option<String>,
 }
 
+impl Page<'_> {
+    fn told(&self, fault: &RowFault) -> String {
+        self.shell.site.texts.coded(&fault.code, &fault.arguments, &fault.message)
+    }
+
+    /// Why the job failed.
+    fn failure(&self) -> String {
+        let Some(fault) = &self.shown.job.fault else { return self.shown.job.message.clone() };
+        let key = if fault.column.is_empty() { "job-line-fault" } else { "job-column-fault" };
+        let fill = [
+            ("line", (fault.line as i64).into()),
+            ("column", fault.column.as_str().into()),
+            ("text", self.told(fault).into()),
+        ];
+        self.shell.site.texts.say(key, &fill)
+    }
+}
+
 pub(super) async fn list(shell: Shell, request: HttpRequest) -> ApiResult {
     show_list(&shell, &Form::default(), Form::of_query(&request).optional("cursor")).await
 }

@@ -1,7 +1,7 @@
 //! Import and export.
 
 use super::*;
-use crate::seed::{connect, number};
+use crate::seed::{connect, execute, number};
 
 const CSV: &str = "Handle,Title,Option1 Name,Option1 Value,Variant SKU,Variant Price,Variant Inventory Qty,Colour of the box\n\
     bowl,Bowl,Size,Small,BOWL-S,12.00,5,red\n\
@@ -56,6 +56,7 @@ on_both! {
         assert_eq!(upload(&staff, body).await.location, sent.location, "a double click begins one import");
         let seen = ended(&staff, &sent.location).await;
         seen.has("check only").has("Nothing was changed").has("Colour of the box").has("Variant Price").has("<td class=\"n\">3</td>");
+        seen.has("<td>“cheap” is not a price: a number with at most 2 decimals, after a point.</td>");
         let inventory = &app.shop.modules.inventory;
         assert!(inventory.product_get(ProductKey::from("plate")).await.unwrap().is_none());
 
@@ -72,6 +73,25 @@ on_both! {
         let refused = staff.post(&format!("{}/cancel", sent.location), &form).await;
         assert_eq!(refused.status, 409);
         refused.has("The job has ended");
+    }
+
+    async fn a_file_that_cannot_be_read_is_told_in_the_shops_words(backend: Backend) {
+        let (app, _) = shop(backend).await;
+        let staff = Browser::of(&app, Role::Staff).await;
+        let form = staff.get("/admin/imports").await.form("/admin/imports");
+        let fields = ["form_token", "key"].map(|name| (name, form.get(name)));
+        let sent = upload(&staff, multipart(&fields, "goods.csv", &CSV.replace(',', ";"))).await;
+        let seen = ended(&staff, &sent.location).await;
+        let told = "The columns of the file seem to be separated by semicolons. Please save it with commas between them,";
+        seen.has(&format!("<p class=\"fault\">Line 1, Handle: {told}")).has(&format!("<td>{told}"));
+
+        // What a version before wrote has its English words alone.
+        let mut conn = connect(&app);
+        let old = r#"UPDATE jobs SET message = 'line 1: odd job', fault = NULL;
+            UPDATE job_errors SET message = 'odd row', code = 'other', arguments = '{"words":"odd row"}'"#;
+        execute(&mut conn, old);
+        let seen = staff.get(&sent.location).await;
+        seen.has("<p class=\"fault\">line 1: odd job</p>").has("<td>odd row</td>");
     }
 
     async fn an_upload_without_its_token_keeps_nothing(backend: Backend) {

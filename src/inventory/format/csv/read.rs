@@ -6,7 +6,8 @@ use group::Group;
 
 use super::record::Records;
 use super::{Column, is_known, unguarded};
-use crate::inventory::format::{FAULTS_KEPT, Piece, ReadError};
+use crate::error::Fault;
+use crate::inventory::format::{CHARACTERS_TOLD, FAULTS_KEPT, Piece, ReadError, is_utf16, shown};
 use crate::inventory::{Money, ProductStatus, RowFault};
 use crate::money;
 
@@ -50,11 +51,9 @@ impl<R: Read> Reader<R> {
 }
 
 fn read_header<R: Read>(records: &mut Records<R>) -> Result<Header, ReadError> {
-    let fault = |line, column: Column, message: &str| {
-        ReadError::Fault(RowFault { line, column: column.name().to_owned(), message: message.to_owned() })
-    };
+    let wrong = |line, column: Column, fault| ReadError::Fault(RowFault::new(line, column.name(), fault));
     if !records.advance()? {
-        return Err(fault(1, Column::Handle, "the file is empty; its first row must name the columns"));
+        return Err(wrong(1, Column::Handle, Fault::EmptyFile));
     }
     let mut header = Header { places: [None; Column::ALL.len()], width: records.len() };
     for index in 0..records.len() {
@@ -63,12 +62,29 @@ fn read_header<R: Read>(records: &mut Records<R>) -> Result<Header, ReadError> {
         if let Some(&column) = found
             && header.places[column as usize].replace(index).is_some()
         {
-            return Err(fault(records.line(), column, "the file has this column twice"));
+            return Err(wrong(records.line(), column, Fault::ColumnTwice));
         }
     }
     match header.place(Column::Handle) {
         Some(_) => Ok(header),
-        None => Err(fault(records.line(), Column::Handle, "the file has no such column; is it a product CSV?")),
+        None => Err(wrong(records.line(), Column::Handle, why_no_handle(records))),
+    }
+}
+
+/// What is wrong with a header that, cut at its commas, names no handle. Spreadsheets write other separators in many countries, and
+/// then a comma in prices; such files are not taken, as nobody could tell what `1.000` is in them.
+fn why_no_handle<R: Read>(header: &Records<R>) -> Fault {
+    let cells = || (0..header.len()).map(|index| header.cell(index).unwrap_or_default());
+    if cells().next().is_some_and(is_utf16) {
+        return Fault::Utf16;
+    }
+    let is_handle = |name: &str| name.trim_matches(['"', ' ']).eq_ignore_ascii_case(Column::Handle.name());
+    let separator = [(';', "semicolons"), ('\t', "tabs")]
+        .into_iter()
+        .find(|(separator, _)| cells().any(|cell| String::from_utf8_lossy(cell).split(*separator).any(is_handle)));
+    match separator {
+        Some((_, name)) => Fault::NotByCommas { separator: name.to_owned() },
+        None => Fault::NoColumn,
     }
 }
 
@@ -133,8 +149,8 @@ impl<R: Read> Row<'_, R> {
         self.records.line()
     }
 
-    fn fault(&mut self, column: &str, message: impl Into<String>) {
-        self.faults.push(RowFault { line: self.line(), column: column.to_owned(), message: message.into() });
+    fn fault(&mut self, column: &str, fault: Fault) {
+        self.faults.push(RowFault::new(self.line(), column, fault));
     }
 
     /// Spreadsheets leave rows of nothing but commas.
@@ -145,7 +161,7 @@ impl<R: Read> Row<'_, R> {
     fn handle(&mut self) -> Option<String> {
         let handle = self.text(Column::Handle)?.trim().to_owned();
         if handle.is_empty() {
-            self.fault(Column::Handle.name(), "must not be empty");
+            self.fault(Column::Handle.name(), Fault::Empty);
             return None;
         }
         Some(handle)
@@ -156,7 +172,7 @@ impl<R: Read> Row<'_, R> {
         match std::str::from_utf8(cell) {
             Ok(text) => Some(unguarded(text).to_owned()),
             Err(_) => {
-                self.fault(column.name(), "is not UTF-8");
+                self.fault(column.name(), Fault::NotUtf8);
                 None
             }
         }
@@ -171,7 +187,7 @@ impl<R: Read> Row<'_, R> {
         let text = self.filled(column)?;
         let number = money::parse(&text, 0);
         if number.is_none() {
-            self.fault(column.name(), format!("{} is not a whole number from 0 on", shown(&text)));
+            self.fault(column.name(), Fault::NotWhole { text: told(&text) });
         }
         number
     }
@@ -181,8 +197,7 @@ impl<R: Read> Row<'_, R> {
         let decimals = money::decimals(self.currency);
         let amount = money::parse(&text, decimals);
         if amount.is_none() {
-            let message = format!("{} is not a price: a number with at most {decimals} decimals", shown(&text));
-            self.fault(column.name(), message);
+            self.fault(column.name(), Fault::NotPrice { text: told(&text), decimals });
         }
         Some(Money { amount: amount?, currency: self.currency.to_owned() })
     }
@@ -193,7 +208,7 @@ impl<R: Read> Row<'_, R> {
             "true" => Some(true),
             "false" => Some(false),
             _ => {
-                self.fault(column.name(), format!("{} is neither true nor false", shown(&text)));
+                self.fault(column.name(), Fault::NotFlag { text: told(&text) });
                 None
             }
         }
@@ -211,17 +226,14 @@ impl<R: Read> Row<'_, R> {
             "draft" => Some(ProductStatus::Draft),
             "archived" => Some(ProductStatus::Archived),
             _ => {
-                self.fault(Column::Status.name(), format!("{} is not one of active, draft, archived", shown(&text)));
+                self.fault(Column::Status.name(), Fault::NotStatus { text: told(&text) });
                 None
             }
         }
     }
 }
 
-/// What stands in a cell, for a message.
-fn shown(text: &str) -> String {
-    match text.char_indices().nth(40) {
-        Some((end, _)) => format!("{:?}…", &text[..end]),
-        None => format!("{text:?}"),
-    }
+/// What stands in a cell, for a fault.
+fn told(text: &str) -> String {
+    shown(text, CHARACTERS_TOLD)
 }

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 
 use csv_core::ReadRecordResult;
 
+use crate::error::Fault;
 use crate::inventory::RowFault;
 use crate::inventory::format::{ROW_BYTES_MAX, ReadError};
 
@@ -62,11 +63,8 @@ impl<R: Read> Records<R> {
                 ReadRecordResult::End => return Ok(false),
             }
             if self.bytes - start > ROW_BYTES_MAX as u64 {
-                let message = format!(
-                    "the row that begins here is longer than {} MiB; is a quote not closed?",
-                    ROW_BYTES_MAX / 1024 / 1024
-                );
-                return Err(ReadError::Fault(RowFault { line: self.line, column: String::new(), message }));
+                let fault = Fault::OpenRow { mib: ROW_BYTES_MAX / 1024 / 1024 };
+                return Err(ReadError::Fault(RowFault::new(self.line, "", fault)));
             }
         }
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::plan::{HomeLocation, Known, Plan, plan};
 use crate::clock::{Id, Time};
 use crate::db::Connection;
+use crate::error::Fault;
 use crate::inventory::format::{ImportCategory, ImportLocation, ImportProduct};
 use crate::inventory::service::catalogue::category::{CATEGORIES_MAX, category_log};
 use crate::inventory::service::catalogue::location::{LOCATIONS_MAX, location_log};
@@ -110,8 +111,7 @@ fn write_locations(
     for line in lines {
         let old = known.get(&line.code);
         if old.is_none() && known.len() as i64 >= LOCATIONS_MAX {
-            let message = format!("there are {LOCATIONS_MAX} locations, the most there can be");
-            outcome.faults.push(RowFault { line: line.line, column: "/code".to_owned(), message });
+            outcome.faults.push(RowFault::new(line.line, "/code", Fault::LocationsFull { max: LOCATIONS_MAX }));
             continue;
         }
         let mut location = old.cloned().unwrap_or_else(|| new_location(&line.code, now));

@@ -14,7 +14,7 @@ use super::plan::HomeLocation;
 use super::read::{Piece, read};
 use crate::call::Call;
 use crate::db::{Connection, DbError};
-use crate::error::Fault;
+use crate::error::{Fault, FieldError};
 use crate::inventory::format::ReadError;
 use crate::inventory::service::LocalInventory;
 use crate::inventory::store::location;
@@ -165,8 +165,7 @@ impl Run<'_> {
             }
             let goes_on = match self.step(&batch, index..index + 1, &goal, until_here.clone()).await {
                 Err(error) if is_race(&error) => {
-                    let message = "was changed by others again and again at the same time; import it once more";
-                    let fault = entry.product.source.fault("", message);
+                    let fault = entry.product.source.fault(FieldError::new("", Fault::ChangedByOthers));
                     until_here.extend(entry.product.left_out(fault.line, vec![fault]));
                     self.step(&batch, 0..0, &goal, until_here).await?
                 }

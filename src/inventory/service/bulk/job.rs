@@ -11,7 +11,7 @@ use crate::db::{Connection, DbError, Failure, Lease};
 use crate::error::Fault;
 use crate::inventory::service::idempotency::once;
 use crate::inventory::service::{LocalInventory, limit, position};
-use crate::inventory::store::job::{self as store, Claim};
+use crate::inventory::store::job::{self as store, Claim, JobEnd};
 use crate::inventory::{
     ImportOptions, ImportReport, InventoryError, Job, JobQuery, JobState, PIECE_BYTES_MAX, RowFault,
 };
@@ -161,16 +161,13 @@ impl LocalInventory {
         let input = self.job_input(&job);
         let result = self.import_from(progress, &Call::by(&job.actor), &options, input, Log::Job(&mut hold)).await;
         let (held_until, cancelled) = (hold.held_until, hold.state == Some(JobState::Cancelled));
-        let (state, message) = match result {
-            Ok((ImportEnd::Complete, _)) => (JobState::Succeeded, String::new()),
-            Ok((ImportEnd::Unreadable(fault), _)) => {
-                let column = if fault.column.is_empty() { String::new() } else { format!(", {}", fault.column) };
-                (JobState::Failed, format!("line {}{column}: {}", fault.line, fault.message))
-            }
+        let end = match result {
+            Ok((ImportEnd::Complete, _)) => JobEnd::new(JobState::Succeeded, ""),
+            Ok((ImportEnd::Unreadable(fault), _)) => JobEnd::unreadable(fault),
             Ok((ImportEnd::Broken(error), _)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                (JobState::Failed, "the input is not whole".to_owned())
+                JobEnd::new(JobState::Failed, "the input is not whole")
             }
-            Ok((ImportEnd::Stopped, _)) if cancelled => (JobState::Cancelled, String::new()),
+            Ok((ImportEnd::Stopped, _)) if cancelled => JobEnd::new(JobState::Cancelled, ""),
             // Jobs are stopped.
             Ok((ImportEnd::Stopped, _)) if hold.state == Some(JobState::Running) => {
                 self.hand_back(job.id, held_until).await?;
@@ -184,11 +181,11 @@ impl LocalInventory {
                 return Err(InventoryError::Conflict(words.into()));
             }
             Err(error) if is_passing(&error) => return Err(error),
-            Err(InventoryError::Db(error)) => (JobState::Failed, error.problem().detail),
-            Err(error) => (JobState::Failed, error.to_string()),
+            Err(InventoryError::Db(error)) => JobEnd::new(JobState::Failed, error.problem().detail),
+            Err(error) => JobEnd::new(JobState::Failed, error.to_string()),
         };
-        tracing::info!(job = %job.id, ?state, %message, "import ends");
-        self.end_job(job.id, held_until, state, message).await?;
+        tracing::info!(job = %job.id, state = ?end.state, message = %end.message, "import ends");
+        self.end_job(job.id, held_until, end).await?;
         Ok(true)
     }
 
@@ -213,12 +210,10 @@ impl LocalInventory {
         Ok(())
     }
 
-    async fn end_job(&self, id: Id, held_until: Time, state: JobState, message: String) -> Result<(), InventoryError> {
-        let now = self.clock.now();
+    async fn end_job(&self, id: Id, held_until: Time, end: JobEnd) -> Result<(), InventoryError> {
+        let (now, state) = (self.clock.now(), end.state);
         if state != JobState::Cancelled {
-            let end = move |conn: &mut _| {
-                Ok::<_, InventoryError>(store::job_end(conn, id, held_until, state, &message, now)?)
-            };
+            let end = move |conn: &mut _| Ok::<_, InventoryError>(store::job_end(conn, id, held_until, &end, now)?);
             if !patiently(|| self.db.write(end.clone())).await? {
                 return Ok(());
             }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::clock::{Id, Time};
 use crate::error::{Fault, FieldError};
 use crate::inventory::format::{ImportProduct, ImportSku, ImportStock};
+use crate::inventory::service::catalogue::category::CATEGORIES_MAX;
 use crate::inventory::service::catalogue::{product, sku};
 use crate::inventory::service::validate::product::{drop_no_option, without_no_option};
 use crate::inventory::store::search::Words;
@@ -72,7 +73,7 @@ pub(super) fn plan<'a>(
     };
     let (mut rest, mut told) = (import.clone(), vec![]);
     for _ in 0..PLANS_MAX {
-        wrong.into_iter().for_each(|FieldError { pointer, message, .. }| rest.fault(&pointer, message));
+        wrong.into_iter().for_each(|wrong| rest.fault(wrong));
         let faults;
         (rest, faults) = rest.sound().map_err(|faults| [told.clone(), faults].concat())?;
         told.extend(faults);
@@ -82,8 +83,7 @@ pub(super) fn plan<'a>(
         };
     }
     // Each time that SKUs are left out, others are wrong because of it.
-    let wrong: Vec<RowFault> =
-        wrong.into_iter().map(|wrong| rest.source.fault(&wrong.pointer, wrong.message)).collect();
+    let wrong: Vec<RowFault> = wrong.into_iter().map(|wrong| rest.source.fault(wrong)).collect();
     let cause = wrong.first().map_or(0, |fault| fault.line);
     Err([told, rest.left_out(cause, wrong)].concat())
 }
@@ -145,7 +145,7 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    fn fault(&mut self, pointer: &str, fault: impl Into<Fault>) {
+    fn fault(&mut self, pointer: &str, fault: Fault) {
         self.faults.push(FieldError::new(pointer, fault));
     }
 
@@ -153,7 +153,7 @@ impl Planner<'_> {
     fn values(&mut self, before: Option<&Product>) -> Product {
         let ImportProduct { handle, values, category, .. } = self.import;
         if before.is_none() && values.title.is_none() {
-            self.fault("/title", "must be there for a new product");
+            self.fault("/title", Fault::NewProductNeeds);
         }
         let mut product = before.cloned().unwrap_or_else(|| new_product(handle, self.now));
         let mut patch = ProductPatch { options: None, ..values.clone() };
@@ -166,18 +166,15 @@ impl Planner<'_> {
         if let Some(category) = category {
             let id = category.as_ref().map(|category| self.known.categories.get(&category.path).copied());
             if id == Some(None) {
-                self.fault("/category", "cannot be made: there are as many categories as there can be");
+                self.fault("/category", Fault::CategoriesFull { max: CATEGORIES_MAX });
             }
             product.category_id = id.flatten();
         }
         // It refuses only another number of options, which the patch no longer has.
-        match product::patched(product, patch) {
-            Ok(product) => product,
-            Err(error) => {
-                self.fault("", error.to_string());
-                new_product(handle, self.now)
-            }
-        }
+        product::patched(product, patch).unwrap_or_else(|wrong| {
+            self.faults.push(wrong);
+            new_product(handle, self.now)
+        })
     }
 
     /// Gives the product its SKUs of the file, those that it has not behind those that it has; gives the index of each.
@@ -204,10 +201,10 @@ impl Planner<'_> {
             position += 1;
             let owner = self.known.owners.get(&line.code);
             if owner.is_some_and(|owner| *owner != product.id) {
-                self.fault(&format!("/skus/{number}/code"), format!("{:?} belongs to another product", line.code));
+                self.fault(&format!("/skus/{number}/code"), Fault::SkuOfAnother { sku: line.code.clone() });
             }
             if line.values.price.is_none() {
-                self.fault(&format!("/skus/{number}/price"), "must be there for a new SKU");
+                self.fault(&format!("/skus/{number}/price"), Fault::NewSkuNeeds);
             }
             targets.push(product.skus.len());
             product.skus.push(merged(new_sku(&line.code, product.id, position, self.now), line));
@@ -219,26 +216,23 @@ impl Planner<'_> {
     fn check_skus(&mut self, product: &Product, targets: &[usize]) {
         let count = product.options.len();
         if product.skus.len() > SKUS_MAX {
-            let message = format!("the product would have {} SKUs; at most {SKUS_MAX} are allowed", product.skus.len());
-            self.fault("/skus", message);
+            self.fault("/skus", Fault::SkusTogether { count: product.skus.len(), max: SKUS_MAX });
         }
         let mut by_options: HashMap<&[String], usize> = HashMap::new();
         let mut numbers = vec![None; product.skus.len()];
         for (number, target) in targets.iter().enumerate() {
             if numbers[*target].replace(number).is_some() {
-                self.fault(&format!("/skus/{number}"), "is the same SKU as another one of the file");
+                self.fault(&format!("/skus/{number}"), Fault::SameSku);
             }
         }
         for (index, sku) in product.skus.iter().enumerate() {
             let pointer = numbers[index].map_or("/options".to_owned(), |number| format!("/skus/{number}/options"));
             if sku.options.len() != count {
-                let message =
-                    format!("the SKU {:?} has {} values; the product has {count} options", sku.code, sku.options.len());
-                self.fault(&pointer, message);
+                let (code, values) = (sku.code.clone(), sku.options.len());
+                self.fault(&pointer, Fault::SkuOptionCount { sku: code, count: values, options: count });
             } else if let Some(other) = by_options.insert(&sku.options, index) {
-                let message =
-                    format!("the SKUs {:?} and {:?} have the same options", product.skus[other].code, sku.code);
-                self.fault(&pointer, message);
+                let (first, second) = (product.skus[other].code.clone(), sku.code.clone());
+                self.fault(&pointer, Fault::SkusAlike { first, second });
             }
         }
     }
@@ -256,7 +250,7 @@ impl Planner<'_> {
                 let Some((code, location)) = self.location(stock) else {
                     // A dry run does not make the locations that the file has.
                     if !stock.location_is_declared {
-                        self.fault(&format!("/skus/{number}/stock/{place}/location"), "there is no such location");
+                        self.fault(&format!("/skus/{number}/stock/{place}/location"), Fault::NoSuchLocation);
                     }
                     continue;
                 };
@@ -289,7 +283,7 @@ impl Planner<'_> {
                         Some(index) => format!("/skus/{number}/stock/{index}/on_hand"),
                         None => format!("/skus/{number}/backorder_limit"),
                     };
-                    self.fault(&pointer, format!("{promised} units are promised to reservations"));
+                    self.fault(&pointer, Fault::UnitsPromised { count: promised });
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use sha2::{Digest, Sha256};
 
-use crate::error::FieldError;
+use crate::error::Fault;
 use crate::inventory::format::{CategoryPath, ImportCategory, ImportLocation, ImportProduct, ImportSku, Item};
 use crate::inventory::service::catalogue::{category, location};
 use crate::inventory::service::validate::product::{product_patch, without_no_option};
@@ -73,8 +73,7 @@ impl Preparer {
         if faults.is_empty() {
             return Ok(prepared);
         }
-        let fault = |FieldError { pointer, message, .. }| RowFault { line, column: pointer, message };
-        Err(faults.into_iter().map(fault).collect())
+        Err(faults.into_iter().map(|wrong| RowFault::of(line, wrong)).collect())
     }
 
     fn location(&mut self, location: &mut ImportLocation, faults: &mut Faults) {
@@ -94,7 +93,7 @@ impl Preparer {
         let mut faults = Faults::default();
         faults.slug("/handle", &product.handle);
         if !self.handles.insert(self.hasher.hash_one(&product.handle)) {
-            faults.add("/handle", "stands in this file before; all of a product must stand together");
+            faults.add("/handle", Fault::ProductApart);
         }
         product_patch(&mut product.values, &mut faults);
         if let Some(Some(path)) = &mut product.category {
@@ -113,15 +112,15 @@ impl Preparer {
                 found.extend(faults.into_vec());
             }
         }
-        for FieldError { pointer, message, .. } in found {
-            product.fault(&pointer, message);
+        for wrong in found {
+            product.fault(wrong);
         }
     }
 
     fn sku(&mut self, sku: &mut ImportSku, faults: &mut Faults) {
         faults.sku_code("/code", &sku.code);
         if !self.codes.insert(self.hasher.hash_one(&sku.code)) {
-            faults.add("/code", "stands in this file before");
+            faults.add("/code", Fault::CodeBefore);
         }
         sku_patch(&mut sku.values, &self.currency, faults);
         faults.count("/stock", sku.stock.len(), STOCK_MAX);
@@ -133,7 +132,7 @@ impl Preparer {
                     stock.location_is_declared = self.locations.contains(code);
                 }
                 if !seen.insert(&stock.location) {
-                    faults.add("/location", "stands twice for this SKU");
+                    faults.add("/location", Fault::LocationTwice);
                 }
                 for (pointer, value) in
                     [("/on_hand", stock.on_hand), ("/safety", stock.safety), ("/incoming", stock.incoming)]
@@ -180,12 +179,12 @@ fn check_path(category: &mut CategoryPath, faults: &mut Faults) {
 }
 
 fn check_slugs(path: &str, faults: &mut Faults) {
-    if path.split('/').count() as i64 > category::DEPTH_MAX {
-        return faults.add("", format!("has too many levels; the tree has at most {}", category::DEPTH_MAX));
+    let depth = path.split('/').count() as i64;
+    if depth > category::DEPTH_MAX {
+        return faults.add("", Fault::CategoryTooDeep { depth, max: category::DEPTH_MAX });
     }
     if !path.split('/').all(validate::is_slug) {
-        let message = "must be slugs with / between them, as men/tops: lower-case letters, digits and single hyphens";
-        faults.add("", message);
+        faults.add("", Fault::CategoryPath);
     }
 }
 

@@ -6,7 +6,7 @@ use super::{check_claimed, explain};
 use crate::call::{Answer, Call, Version};
 use crate::clock::{Id, Time};
 use crate::db::{Connection, DbError};
-use crate::error::Fault;
+use crate::error::{Fault, FieldError};
 use crate::inventory::service::LocalInventory;
 use crate::inventory::service::change::product_fields;
 use crate::inventory::service::idempotency::once;
@@ -77,7 +77,8 @@ impl LocalInventory {
         self.write_named(false, move |conn, _| {
             let old = claim(conn, &key, now)?;
             check_claimed(expected, &old)?;
-            let mut product = patched(old.clone(), patch.clone())?;
+            let mut product =
+                patched(old.clone(), patch.clone()).map_err(|wrong| InventoryError::Invalid(vec![wrong]))?;
             if product.handle != old.handle {
                 check_handle(conn, &product.handle)?;
                 handle_left(conn, &old.handle, product.id, now)?;
@@ -231,7 +232,7 @@ fn first_version(new: NewProduct, now: Time) -> Product {
 }
 
 /// The product with what the patch changes.
-pub(in crate::inventory::service) fn patched(old: Product, patch: ProductPatch) -> Result<Product, InventoryError> {
+pub(in crate::inventory::service) fn patched(old: Product, patch: ProductPatch) -> Result<Product, FieldError> {
     let mut skus = old.skus;
     let mut options = patch.options.clone().unwrap_or(old.options);
     if patch.options.is_some() {
@@ -239,7 +240,7 @@ pub(in crate::inventory::service) fn patched(old: Product, patch: ProductPatch) 
         validate::product::drop_no_option(&mut options, skus.iter_mut().map(|sku| &mut sku.options));
         if skus.iter().any(|sku| sku.options.len() != options.len()) {
             let fault = Fault::OptionNames { count: options.len(), kept: count };
-            return Err(InventoryError::invalid("/options", fault));
+            return Err(FieldError::new("/options", fault));
         }
     }
     Ok(Product {

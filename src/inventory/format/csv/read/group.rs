@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::io::Read;
 
-use super::{Row, shown};
+use super::{Row, told};
+use crate::error::{Fault, FieldError};
 use crate::inventory::format::csv::{Column, OPTION_NAMES, OPTION_VALUES, split_tags};
 use crate::inventory::format::{CategoryPath, ImportProduct, ImportSku, ImportStock, Item, Source};
 use crate::inventory::{Image, NO_OPTION, ProductPatch, SKUS_MAX, SkuPatch};
@@ -61,8 +62,7 @@ impl Group {
             lines.push(row.line());
         }
         if row.records.len() != row.header.width {
-            let message = format!("has {} cells; the header has {}", row.records.len(), row.header.width);
-            row.fault("", message);
+            row.fault("", Fault::CellCount { count: row.records.len(), columns: row.header.width });
             // Of a later row nobody can tell what it is; but the product's own values stand in the first.
             return if is_first {
                 self.is_faulty(row.line())
@@ -144,13 +144,13 @@ impl Group {
         let names: Vec<String> = OPTION_NAMES.map(|column| row.filled(column).unwrap_or_default()).to_vec();
         let count = names.iter().take_while(|name| !name.is_empty()).count();
         if let Some(gap) = names.iter().skip(count).position(|name| !name.is_empty()) {
-            row.fault(OPTION_NAMES[count + gap].name(), "has a name, but the option before it has none");
+            row.fault(OPTION_NAMES[count + gap].name(), Fault::OptionGap);
         }
         let names = names[..count].to_vec();
         if is_first {
             self.options = Some(names);
         } else if count > 0 && self.options.as_ref() != Some(&names) {
-            row.fault(Column::Option1Name.name(), "differs from the names in the product's first row");
+            row.fault(Column::Option1Name.name(), Fault::OptionsDiffer);
         }
     }
 
@@ -165,7 +165,7 @@ impl Group {
         }
         let policy = row.filled(Column::Policy).map(|text| text.to_ascii_lowercase());
         if let Some(text) = policy.as_deref().filter(|text| !matches!(*text, "deny" | "continue")) {
-            row.fault(Column::Policy.name(), format!("{} is neither deny nor continue", shown(text)));
+            row.fault(Column::Policy.name(), Fault::NotPolicy { text: told(text) });
         }
         let sku = ImportSku {
             code,
@@ -236,7 +236,7 @@ impl Group {
             sku.values.options = Some(kept.iter().map(|index| values[*index].clone()).collect());
         }
         for pointer in wrong {
-            self.product.fault(&pointer, "has a value, but the product's first row has no name for this option");
+            self.product.fault(FieldError::new(pointer, Fault::OptionNameless));
         }
         if let Source::Csv { option_columns, .. } = &mut self.product.source {
             option_columns.clone_from(&kept);
