@@ -137,7 +137,7 @@ fn run(
 ) -> Result<Shop, StartError> {
     let Listeners { public, internal, address, internal_address } = listeners;
     let readiness = Readiness::new(phase);
-    let gate = web::Data::new(Gate::new(modules.user.clone(), rules(), &config.server));
+    let gate = web::Data::new(Gate::new(modules.user.clone(), rules(), &config.server, clock.clone()));
     let (stop, stopped) = watch::channel(false);
 
     let board = Board::new(clock.clone(), readiness.clone());

@@ -20,6 +20,7 @@ pub mod gate;
 pub mod health;
 pub mod observe;
 pub mod pace;
+mod rate;
 mod strict;
 pub mod traffic;
 mod unread;

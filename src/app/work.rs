@@ -1,5 +1,6 @@
 //! Work that no request asks for. The modules see to it that of several equal processes one does it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web;
@@ -11,9 +12,11 @@ use super::{Modules, deliveries};
 use crate::clock::SharedClock;
 use crate::config::Config;
 use crate::http::gate::Gate;
+use crate::inventory::{Inventory, InventoryError};
 use crate::web::Site;
 
-/// So often what others may have to take over is looked at.
+const SECOND: Duration = Duration::from_secs(1);
+/// So often is looked at what needs no haste, but may have to be taken over.
 const OFTEN: Duration = Duration::from_secs(10);
 
 /// Begins all of it; it ends when `stopped` says so.
@@ -28,59 +31,68 @@ pub(super) fn start(
 ) -> Vec<JoinHandle<()>> {
     let Modules { inventory, user, .. } = modules.clone();
     let sweep = Duration::from_millis(u64::from(config.inventory.sweep_interval_ms));
-    let second = Duration::from_secs(1);
-    let (inventory_sweep, inventory_jobs, inventory_orders) = (inventory.clone(), inventory.clone(), inventory.clone());
-    let jobs_stopped = stopped.clone();
-    let (user_mail, user_orders, inventory_tidy, user_tidy) = (user.clone(), user.clone(), inventory, user);
-    vec![
+    let (holds, jobs, orders, goods) = (inventory.clone(), inventory.clone(), inventory.clone(), inventory);
+    let (mail, buyers, accounts) = (user.clone(), user.clone(), user);
+    let (is_stopped, shared_gate) = (stopped.clone(), gate.clone());
+    let mut all = vec![
         board.every(sweep, stopped, "sweep of expired holds", move || {
-            let inventory = inventory_sweep.clone();
-            async move { inventory.reservation_sweep(500).await.map(|count| count == 500) }
+            let holds = holds.clone();
+            async move { holds.reservation_sweep(500).await.map(|count| count == 500) }
         }),
-        board.every(second, stopped, "jobs", move || {
-            let (inventory, mut stopped, site) = (inventory_jobs.clone(), jobs_stopped.clone(), site.clone());
-            async move {
-                let mut run = inventory.job_run_next();
-                tokio::select! {
-                    more = &mut run => {
-                        // An import makes categories.
-                        if matches!(more, Ok(true)) {
-                            site.forget_menu();
-                        }
-                        return more;
-                    }
-                    _ = stopped.wait_for(|stopped| *stopped) => {}
-                }
-                // A job takes long: what is left of it is for whoever asks next.
-                inventory.jobs_stop().await;
-                run.await
-            }
-        }),
-        board.every(second, stopped, "mail", move || {
-            let user = user_mail.clone();
-            async move { user.mail_send_next().await }
+        board.every(SECOND, stopped, "jobs", move || run_jobs(jobs.clone(), site.clone(), is_stopped.clone())),
+        board.every(SECOND, stopped, "mail", move || {
+            let mail = mail.clone();
+            async move { mail.mail_send_next().await }
         }),
         board.every(OFTEN, stopped, "deliveries", move || {
-            let (inventory, user, now) = (inventory_orders.clone(), user_orders.clone(), clock.now());
+            let (orders, buyers, now) = (orders.clone(), buyers.clone(), clock.now());
             async move {
-                let more = deliveries::settle(&*inventory, &*user, now).await;
+                let more = deliveries::settle(&*orders, &*buyers, now).await;
                 if matches!(more, Ok(true)) {
                     // After an upgrade all there are are due, and checkouts write to the same databases.
-                    tokio::time::sleep(second).await;
+                    tokio::time::sleep(SECOND).await;
                 }
                 more
             }
         }),
         board.every(OFTEN, stopped, "tidying", move || {
-            let (inventory, user, gate) = (inventory_tidy.clone(), user_tidy.clone(), gate.clone());
+            let (goods, accounts, gate) = (goods.clone(), accounts.clone(), gate.clone());
             async move {
                 gate.tidy();
-                if let Err(error) = user.tidy().await {
+                if let Err(error) = accounts.tidy().await {
                     tracing::warn!(%error, "tidying the user module failed");
                 }
                 // A full batch: there is more.
-                inventory.tidy().await.map(|rows| rows >= 1_000)
+                goods.tidy().await.map(|rows| rows >= 1_000)
             }
         }),
-    ]
+    ];
+    if config.server.nodes > 1 {
+        all.push(board.every(SECOND, stopped, "rates of clients", move || {
+            let gate = shared_gate.clone();
+            async move { gate.share().await.map(|()| false) }
+        }));
+    }
+    all
+}
+
+/// Runs the next job. When the shop stops, what is left of it is for whoever asks next: a job takes long.
+async fn run_jobs(
+    inventory: Arc<dyn Inventory>,
+    site: web::Data<Site>,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<bool, InventoryError> {
+    let mut run = inventory.job_run_next();
+    tokio::select! {
+        more = &mut run => {
+            // An import makes categories.
+            if matches!(more, Ok(true)) {
+                site.forget_menu();
+            }
+            return more;
+        }
+        _ = stopped.wait_for(|stopped| *stopped) => {}
+    }
+    inventory.jobs_stop().await;
+    run.await
 }

@@ -1,7 +1,6 @@
 //! Who may pass: tells who is calling, keeps each client to its rate, and holds every route against the access table.
 
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use actix_web::body::{EitherBody, MessageBody};
@@ -10,19 +9,19 @@ use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, web};
-use governor::middleware::StateInformationMiddleware;
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use serde_json::json;
 
 use super::ApiError;
 use super::browser::{is_file, is_own, is_page};
 use super::cookie::{Cookies, SESSION};
 use super::health::{Phase, Readiness, not_yet};
+use super::rate::Rate;
 use super::{routed_path, routed_pattern};
 use crate::call::{Caller, Role, Scope};
+use crate::clock::SharedClock;
 use crate::config::ServerConfig;
 use crate::error::{ErrorCode, Problem};
-use crate::user::User;
+use crate::user::{User, UserError};
 
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +38,7 @@ pub type Rule = (&'static str, &'static str, Access);
 pub struct Gate {
     user: Arc<dyn User>,
     rules: Vec<Rule>,
-    rate: DefaultKeyedRateLimiter<String, StateInformationMiddleware>,
-    /// By network, before a token is looked up: whoever guesses tokens must not keep the database busy.
-    tokens: DefaultKeyedRateLimiter<String>,
+    rate: Rate,
     policy: String,
     public_url: String,
     cookies: Cookies,
@@ -60,36 +57,27 @@ impl ClientAddress {
     }
 }
 
-/// How many tokens one network may show for each request that one client may send: an office shares one address.
-const CLIENTS_PER_NETWORK: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
-
 impl Gate {
-    pub fn new(user: Arc<dyn User>, rules: Vec<Rule>, config: &ServerConfig) -> Self {
-        // Both are checked to be at least 1.
-        let per_minute = NonZeroU32::new(config.rate_limit_per_minute).unwrap_or(NonZeroU32::MIN);
-        let burst = NonZeroU32::new(config.rate_limit_burst).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::per_minute(per_minute).allow_burst(burst);
+    pub fn new(user: Arc<dyn User>, rules: Vec<Rule>, config: &ServerConfig, clock: SharedClock) -> Self {
         Gate {
             user,
             rules,
-            rate: RateLimiter::keyed(quota).with_middleware(),
-            tokens: RateLimiter::keyed(
-                Quota::per_minute(per_minute.saturating_mul(CLIENTS_PER_NETWORK))
-                    .allow_burst(burst.saturating_mul(CLIENTS_PER_NETWORK)),
-            ),
+            rate: Rate::new(config, clock),
             public_url: config.public_url.clone(),
             cookies: Cookies::of(config),
-            policy: format!("\"default\";q={per_minute};w=60"),
+            policy: format!("\"default\";q={};w=60", config.rate_limit_per_minute),
             trusted_proxies: config.trusted_proxies.clone(),
         }
     }
 
     /// Forgets clients that have been quiet; called from time to time so that the table stays small.
     pub fn tidy(&self) {
-        self.rate.retain_recent();
-        self.rate.shrink_to_fit();
-        self.tokens.retain_recent();
-        self.tokens.shrink_to_fit();
+        self.rate.tidy();
+    }
+
+    /// Tells the other processes how often clients asked, and learns it of them.
+    pub async fn share(&self) -> Result<(), UserError> {
+        self.rate.share(&*self.user).await
     }
 
     async fn identify(&self, request: &ServiceRequest) -> Result<Caller, Problem> {
@@ -109,22 +97,6 @@ impl Gate {
         caller.ok_or_else(|| {
             Problem::new(ErrorCode::Unauthenticated, "The token is unknown, ended or too old: sign in again.")
         })
-    }
-
-    /// Counts the request against its client. Gives the `RateLimit` header, or the seconds to wait.
-    fn rate(&self, client: String) -> Result<String, u64> {
-        match self.rate.check_key(&client) {
-            Ok(snapshot) => {
-                let left = snapshot.remaining_burst_capacity();
-                let refill = snapshot.quota().replenish_interval().as_secs_f64();
-                Ok(format!("\"default\";r={left};t={}", refill.ceil()))
-            }
-            Err(refused) => {
-                use governor::clock::Clock;
-                let wait = refused.wait_time_from(governor::clock::DefaultClock::default().now());
-                Err(wait.as_secs() + 1)
-            }
-        }
     }
 
     fn authorize(&self, request: &ServiceRequest, caller: &Caller) -> Result<(), Error> {
@@ -194,7 +166,7 @@ impl Gate {
             true => self.cookies.read(request.request(), SESSION).is_some(),
             false => request.headers().contains_key(header::AUTHORIZATION),
         };
-        if shows_token && self.tokens.check_key(&network).is_err() {
+        if shows_token && !self.rate.takes_token(&network) {
             return Passage { caller: None, rate: None, refusal: Some(too_many(1)) };
         }
         let identified = self.identify(request).await;
@@ -203,7 +175,7 @@ impl Gate {
             // Whoever shows a wrong token is counted by address, like everybody unknown.
             _ => network,
         };
-        let (rate, refusal) = match (self.rate(client), &identified) {
+        let (rate, refusal) = match (self.rate.count(client), &identified) {
             (Err(wait), _) => (None, Some(too_many(wait))),
             (Ok(rate), Ok(caller)) => (Some(rate), self.authorize(request, caller).err()),
             (Ok(rate), Err(problem)) => (Some(rate), Some(ApiError(problem.clone()).into())),

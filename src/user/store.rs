@@ -9,6 +9,7 @@ pub(super) mod login_throttle;
 pub(super) mod mail;
 pub(super) mod one_time_token;
 pub(super) mod profile;
+pub(super) mod rate_count;
 pub(super) mod session;
 pub(super) mod signing_key;
 pub(super) mod tidy;

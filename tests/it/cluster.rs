@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use emporium::app::{self, Shop, StartError};
 use emporium::call::Role;
-use emporium::clock::SystemClock;
+use emporium::clock::{Clock, SystemClock};
 use emporium::config::{Config, DEFAULT, Secret};
 use emporium::db::{Database, DbError};
 use emporium::user::Registration;
@@ -176,6 +176,32 @@ async fn a_key_and_a_wrong_password_count_on_every_node() {
         refused += u32::from(shop.try_login(n % 3, "ann@example.com", "wrong").await.status() == 429);
     }
     assert!(refused > 0, "two tries at each of three nodes are six tries");
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_has_one_rate_at_all_nodes_together() {
+    let shop = Cluster::start(3, |config| {
+        (config.server.rate_limit_per_minute, config.server.rate_limit_burst) = (1, 40);
+    })
+    .await;
+    let staff = shop.token("staff@example.com", Role::Staff).await;
+    let second = || SystemClock.now().micros() / 1_000_000 % 60;
+    if second() > 40 {
+        // What follows belongs into one minute.
+        tokio::time::sleep(Duration::from_secs(61 - second() as u64)).await;
+    }
+    let ask = async |node: usize| shop.request(node, Method::GET, "/api/v1/products").send().await.unwrap();
+    for n in 0..75 {
+        assert_eq!(ask(n % 3).await.status(), 200, "each node alone gives 41");
+    }
+    for node in 0..3 {
+        let refused = within(10, async || Some(ask(node).await).filter(|answer| answer.status() == 429)).await;
+        let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=60).contains(&wait), "{wait}");
+    }
+    // Another client is not held up by this one.
+    assert_eq!(shop.call(0, &staff, Method::GET, "me", Value::Null).await.0, 200);
     shop.stop().await;
 }
 

@@ -123,6 +123,7 @@ const DISTRIBUTED: &[(&str, &str)] = &[
     ("audit_log", "subject"),
     ("login_throttle", "key"),
     ("mails", "id"),
+    ("rate_counts", "client"),
     ("cart_lines", "user_id"),
     ("deliveries", "user_id"),
 ];

@@ -360,6 +360,7 @@ system-work-last = Last run
 system-work-took = Took
 system-work-error = Last error
 system-work-sweep-of-expired-holds = Giving back expired holds
+system-work-rates-of-clients = Sharing how often clients ask
 system-work-jobs = Imports
 system-work-mail = Sending mail
 system-work-deliveries = Forgetting the addresses of checkouts that were left

@@ -195,6 +195,9 @@ pub trait Auth: Send + Sync {
     async fn password_forgotten(&self, origin: &Origin, forgotten: PasswordForgotten) -> Result<(), UserError>;
     /// Sets the password and ends all sessions; logs nobody in.
     async fn password_reset(&self, origin: &Origin, reset: PasswordReset) -> Result<(), UserError>;
+    /// Counts requests of clients in the minute that begins at `minute`, which came to the caller's process: each client once, in the
+    /// order of their names. Gives for each how many there are, of all processes together.
+    async fn rate_counts_add(&self, minute: Time, counts: Vec<(String, i64)>) -> Result<Vec<(String, i64)>, UserError>;
     /// Sends the next mail that is due; gives whether there was one.
     async fn mail_send_next(&self) -> Result<bool, UserError>;
 }

@@ -197,8 +197,12 @@ impl LocalUser {
         let now = self.clock.now();
         let mut total = 0;
         let failures = now.minus_seconds(self.config.throttle.forget_hours * 3_600);
-        let old: [(store::tidy::Forget, Time); 3] =
-            [(store::tidy::sessions, now), (store::tidy::one_time_tokens, now), (store::tidy::throttle, failures)];
+        let old: [(store::tidy::Forget, Time); 4] = [
+            (store::tidy::sessions, now),
+            (store::tidy::one_time_tokens, now),
+            (store::tidy::throttle, failures),
+            (store::tidy::rate_counts, now.minus_seconds(120)),
+        ];
         for (forget, end) in old {
             for _ in 0..TIDY_ROUNDS {
                 let count = self.db.write(move |conn| {

@@ -4,8 +4,9 @@ use async_trait::async_trait;
 
 use super::LocalUser;
 use crate::call::{Call, Caller, Role};
-use crate::clock::Id;
+use crate::clock::{Id, Time};
 use crate::config::Secret;
+use crate::user::store::rate_count::rate_counts_add;
 use crate::user::*;
 
 mod attempt;
@@ -94,6 +95,10 @@ impl Auth for LocalUser {
 
     async fn password_reset(&self, origin: &Origin, reset: PasswordReset) -> Result<(), UserError> {
         self.reset_use(origin, reset).await
+    }
+
+    async fn rate_counts_add(&self, minute: Time, counts: Vec<(String, i64)>) -> Result<Vec<(String, i64)>, UserError> {
+        self.db.write(move |conn| Ok(rate_counts_add(conn, minute, &counts)?)).await
     }
 
     async fn mail_send_next(&self) -> Result<bool, UserError> {

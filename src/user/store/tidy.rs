@@ -32,6 +32,17 @@ pub(in crate::user) fn one_time_tokens(conn: &mut Connection, end: Time, limit: 
     .execute(conn)
 }
 
+/// Counts of requests in minutes that began before `end`.
+pub(in crate::user) fn rate_counts(conn: &mut Connection, end: Time, limit: i64) -> QueryResult<usize> {
+    diesel::sql_query(
+        "DELETE FROM rate_counts WHERE (client, minute) IN \
+         (SELECT client, minute FROM rate_counts WHERE minute <= $1 ORDER BY minute LIMIT $2)",
+    )
+    .bind::<sql::Instant, _>(end)
+    .bind::<BigInt, _>(limit)
+    .execute(conn)
+}
+
 /// What the throttle knows of those who did not fail, and were not to wait, after `end`.
 pub(in crate::user) fn throttle(conn: &mut Connection, end: Time, limit: i64) -> QueryResult<usize> {
     diesel::sql_query(

@@ -37,7 +37,7 @@ on_both! {
         // The memory of this process, in the unit that fits it.
         assert!(page.has(" MiB</dd>") || page.has(" GiB</dd>"), "{}", page.body);
         page.says("_coded_row_faults</code>");
-        page.says("_kept_deliveries</code>");
+        page.says("_rate_counts</code>");
         page.says("<code>inventory.holder_units_max</code></th><td class=\"n\">500</td>");
         page.says("Files in a folder, not sent");
         assert_eq!(page.body.matches(">Up</span>").count(), 2);
