@@ -60,8 +60,8 @@ pub enum StartError {
 pub struct Modules {
     pub inventory: Arc<dyn Inventory>,
     pub user: Arc<dyn User>,
-    /// The inventory's and the user module's.
-    databases: [Database; 2],
+    /// The inventory's and the user module's, whose leases are this process's.
+    pub databases: [Database; 2],
 }
 
 /// Opens the databases, brings them up to date where the configuration says so, and builds each module.

@@ -41,7 +41,7 @@ impl Local {
 
     /// The inventory of a shop that runs.
     pub(crate) fn beside(app: &TestApp) -> Local {
-        let [db, _] = app::databases(&app.config).unwrap();
+        let [db, _] = app.shop.modules.databases.clone();
         let inventory = inventory::local(db, Arc::new(app.clock.clone()), app.config.inventory.clone());
         Local { inventory, clock: app.clock.clone(), config: app.config.clone(), _folder: None }
     }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use emporium::app;
 use emporium::call::{Call, IdempotencyKey};
 use emporium::clock::{Clock, Id, SystemClock, Time};
 use emporium::config::Config;
@@ -70,7 +69,7 @@ impl Warehouse {
             seed::location(&mut conn, location);
         }
         let clock = Frozen(Arc::new(AtomicI64::new(SystemClock.now().micros())));
-        let [db, _] = app::databases(&app.config).unwrap();
+        let [db, _] = app.shop.modules.databases.clone();
         let inventory = local(db, Arc::new(clock.clone()), app.config.inventory.clone());
         Warehouse { app, conn, clock, inventory }
     }
