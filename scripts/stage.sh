@@ -119,8 +119,8 @@ images() {
 
 passwords() {
   mkdir -p -m 0700 "$state" "$EMPORIUM_SECRETS"
-  for module in inventory user; do
-    local file=$EMPORIUM_SECRETS/$module.password
+  for role in owner inventory user; do
+    local file=$EMPORIUM_SECRETS/$role.password
     # Read by another user in the container; outside, the folder keeps everybody out.
     [ -e "$file" ] || (od -An -N24 -tx1 /dev/urandom | tr -d ' \n' >"$file" && chmod 0444 "$file")
   done

@@ -165,6 +165,10 @@ impl Config {
         if self.server.nodes > 1 {
             self.validate_cluster(&mut check);
         }
+        for (module, database, migrate) in self.migrating() {
+            let message = "must be false where database.owner is named: `emporium migrate` runs as the owner";
+            check.that(&format!("{module}.migrate_on_start"), !migrate || database.owner.is_none(), message);
+        }
         check.that(
             "log.level",
             self.log.level.parse::<tracing_subscriber::EnvFilter>().is_ok(),
@@ -178,12 +182,17 @@ impl Config {
 }
 
 impl Config {
-    /// What several processes cannot have.
-    fn validate_cluster(&self, check: &mut Check) {
-        for (module, database, migrate) in [
+    /// Each module's database, and whether a start migrates it.
+    fn migrating(&self) -> [(&'static str, &DatabaseConfig, bool); 2] {
+        [
             ("inventory", &self.inventory.database, self.inventory.migrate_on_start),
             ("user", &self.user.database, self.user.migrate_on_start),
-        ] {
+        ]
+    }
+
+    /// What several processes cannot have.
+    fn validate_cluster(&self, check: &mut Check) {
+        for (module, database, migrate) in self.migrating() {
             let is_shared = matches!(database.url, DatabaseUrl::Postgres(_));
             let message = "is an SQLite file, which is on one machine and lets one process write at a time: \
                            with server.nodes > 1 it must be postgres://...";
@@ -217,8 +226,18 @@ impl InventoryConfig {
 const LISTS: [&str; 1] = ["server.trusted_proxies"];
 
 /// Last names of settings that are texts of any kind. They are taken as they are: the password 007 is not the number 7.
-const TEXTS: [&str; 8] =
-    ["shop_name", "welcome", "password", "password_file", "username", "host", "path", "tls_root_cert"];
+const TEXTS: [&str; 10] = [
+    "shop_name",
+    "welcome",
+    "password",
+    "password_file",
+    "username",
+    "host",
+    "path",
+    "tls_root_cert",
+    "owner",
+    "owner_password_file",
+];
 
 /// What the file says, and over it what the environment says.
 fn read(text: &str, environment: HashMap<String, String>) -> Result<Value, config::ConfigError> {

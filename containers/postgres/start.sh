@@ -1,5 +1,5 @@
 #!/bin/bash
-# Makes the shop's database at the first start, then serves it: by TLS alone, to one role for each module.
+# Makes the shop's database at the first start, then serves it: by TLS alone, to the tables' owner and one role for each module.
 set -euo pipefail
 PATH=$(echo /usr/lib/postgresql/*/bin):$PATH
 kept=/var/lib/postgresql/kept
@@ -17,16 +17,19 @@ certificate() {
   rmdir "$folder"
 }
 
-# Each role may make its own schema in the one database, and nothing else.
+# The owner may make the modules' schemas in the one database; the others may do what he lets them.
 roles() {
   psql -q -v ON_ERROR_STOP=1 -h "$kept/new" -d postgres <<'SQL'
+\set owner `cat /run/secrets/owner_password`
 \set inventory `cat /run/secrets/inventory_password`
 \set user `cat /run/secrets/user_password`
+CREATE ROLE emporium_owner LOGIN PASSWORD :'owner';
 CREATE ROLE emporium_inventory LOGIN PASSWORD :'inventory';
 CREATE ROLE emporium_user LOGIN PASSWORD :'user';
 CREATE DATABASE emporium;
 REVOKE ALL ON DATABASE emporium FROM PUBLIC;
-GRANT CONNECT, CREATE ON DATABASE emporium TO emporium_inventory, emporium_user;
+GRANT CONNECT, CREATE ON DATABASE emporium TO emporium_owner;
+GRANT CONNECT ON DATABASE emporium TO emporium_inventory, emporium_user;
 SQL
 }
 
@@ -36,7 +39,7 @@ make() {
   initdb -D "$kept/new" --auth=peer --encoding=UTF8 --locale=C.UTF-8 --data-checksums >/dev/null
   cat >"$kept/new/pg_hba.conf" <<'RULES'
 local   all       postgres                                peer
-hostssl emporium  emporium_inventory,emporium_user  all   scram-sha-256
+hostssl emporium  emporium_owner,emporium_inventory,emporium_user  all  scram-sha-256
 RULES
   pg_ctl -D "$kept/new" -w -s -o "-c listen_addresses= -c unix_socket_directories=$kept/new" start
   roles

@@ -30,16 +30,28 @@ pub(crate) async fn migrate(config: Config, status: bool) -> Result<ExitCode, Fa
     if status {
         must_be_there(&config)?;
     }
-    let [inventory_db, user_db] = app::databases(&config)?;
+    // As their owner, where one is named.
+    let mut as_owner = config.clone();
+    let mut users = [None, None];
+    for (database, user) in [&mut as_owner.inventory.database, &mut as_owner.user.database].into_iter().zip(&mut users)
+    {
+        if !status && let Some((owners, role)) = database.as_owner().map_err(Failure::Other)? {
+            (*database, *user) = (owners, Some(role));
+        }
+    }
+    let [inventory_db, user_db] = app::databases(&as_owner)?;
     let modules: [(&str, Database, &'static Migrations); 2] =
         [("inventory", inventory_db, &inventory::MIGRATIONS), ("user", user_db, &user::MIGRATIONS)];
     let mut missing = 0;
-    for (module, db, migrations) in modules {
+    for ((module, db, migrations), user) in modules.into_iter().zip(users) {
         let failed = |error| Failure::Other(format!("the {module} module's database: {error}"));
         let names = match status {
             true => db.pending_migrations(migrations).await.map_err(failed)?,
             false => db.migrate(migrations).await.map_err(failed)?,
         };
+        if let Some(user) = user {
+            db.grant(&user).await.map_err(failed)?;
+        }
         let word = if status { "missing" } else { "applied" };
         names.iter().for_each(|name| println!("{module}: {word} {name}"));
         if names.is_empty() {

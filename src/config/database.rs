@@ -16,6 +16,12 @@ pub struct DatabaseConfig {
     pub password_file: Option<PathBuf>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
+    /// The role of `emporium migrate`, where it is another one: it makes the tables, and lets the role of `url` use them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// The file that holds its password; read by `migrate` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_password_file: Option<PathBuf>,
     pub pool_size: u32,
     pub pool_wait_ms: u32,
     pub queue_max: u32,
@@ -38,6 +44,30 @@ impl DatabaseConfig {
         self.password.as_ref().map(Secret::expose)
     }
 
+    /// The same database as its owner reaches it, and the role that is to use what he makes; `None`: nobody but that role is named.
+    pub fn as_owner(&self) -> Result<Option<(DatabaseConfig, String)>, String> {
+        let (Some(owner), DatabaseUrl::Postgres(url)) = (&self.owner, &self.url) else { return Ok(None) };
+        let unnamed = || "database.owner: database.url must name the role that uses the tables, as postgres://ROLE@...";
+        let (scheme, rest) = url.split_once("://").ok_or_else(unnamed)?;
+        let (login, place) = rest.split_once('@').ok_or_else(unnamed)?;
+        let mut faults = vec![];
+        let mut config = DatabaseConfig {
+            url: DatabaseUrl::Postgres(format!("{scheme}://{owner}@{place}")),
+            password: None,
+            ..self.clone()
+        };
+        super::read_secret(
+            "database.owner_password_file",
+            &self.owner_password_file,
+            &mut config.password,
+            &mut faults,
+        );
+        match faults.first() {
+            Some(fault) => Err(fault.to_string()),
+            None => Ok(Some((config, login.split(':').next().unwrap_or_default().to_owned()))),
+        }
+    }
+
     pub(super) fn validate(&self, key: &str, check: &mut Check) {
         check.range(&format!("{key}.pool_size"), self.pool_size, 1, 1_000);
         check.range(&format!("{key}.pool_wait_ms"), self.pool_wait_ms, 1, 60_000);
@@ -49,6 +79,7 @@ impl DatabaseConfig {
             DatabaseUrl::Sqlite(_) => {
                 check.that(&format!("{key}.tls"), self.tls == Tls::Disable, "must be \"disable\" for SQLite");
                 check.that(&format!("{key}.password"), self.password.is_none(), "SQLite takes no password");
+                check.that(&format!("{key}.owner"), self.owner.is_none(), "an SQLite file has no roles");
             }
             DatabaseUrl::Postgres(_) if matches!(self.tls, Tls::VerifyCa | Tls::VerifyFull) => {
                 let fault = self.root_cert_fault().unwrap_or_default();

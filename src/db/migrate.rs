@@ -64,6 +64,18 @@ impl Database {
         }
     }
 
+    /// Lets a role use all of the module's tables, and change none of their forms.
+    pub async fn grant(&self, role: &str) -> Result<(), DbError> {
+        let (schema, role) = (self.name, role.replace('"', "\"\""));
+        self.write(move |conn| {
+            Ok(conn.batch_execute(&format!(
+                "GRANT USAGE ON SCHEMA {schema} TO \"{role}\";
+                 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO \"{role}\";"
+            ))?)
+        })
+        .await
+    }
+
     /// The table of leases, and the module's schema, where they are not there yet.
     async fn prepare_leases(&self) -> Result<(), DbError> {
         let name = self.name;

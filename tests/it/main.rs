@@ -26,6 +26,7 @@ mod outside;
 mod oversell;
 mod process;
 mod reservation;
+mod roles;
 mod schema;
 mod seed;
 mod stages;
