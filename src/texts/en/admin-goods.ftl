@@ -280,6 +280,7 @@ job-column = Column
 job-row = (the whole row)
 job-message = What is wrong
 # Why a file could not be read on.
+job-other-fault = The import could not go on. The shop’s log tells more: { $text }
 job-line-fault = Line { $line }: { $text }
 job-column-fault = Line { $line }, { $column }: { $text }
 count-products-created = Products created

@@ -129,7 +129,9 @@ impl Page<'_> {
 
     /// Why the job failed.
     fn failure(&self) -> String {
-        let Some(fault) = &self.shown.job.fault else { return self.shown.job.message.clone() };
+        let job = &self.shown.job;
+        // Nothing that staff could mend in the file: the message is for the log's readers.
+        let Some(fault) = &job.fault else { return self.shell.t1("job-other-fault", "text", &job.message) };
         let key = if fault.column.is_empty() { "job-line-fault" } else { "job-column-fault" };
         let fill = [
             ("line", (fault.line as i64).into()),

@@ -38,6 +38,7 @@ impl Place {
         for module in ["INVENTORY", "USER"] {
             let key = |name: &str| format!("EMPORIUM__{module}__DATABASE__{name}");
             command.env(key("URL"), &self.database).env(key("TLS"), "disable").env(key("PASSWORD_FILE"), "password");
+            command.env(key("OWNER"), "emporium").env(key("OWNER_PASSWORD_FILE"), "password");
             // Many tests at once make a slow machine.
             command.env(key("POOL_WAIT_MS"), "10000");
         }
