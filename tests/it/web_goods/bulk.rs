@@ -91,7 +91,7 @@ on_both! {
             UPDATE job_errors SET message = 'odd row', code = 'other', arguments = '{"words":"odd row"}'"#;
         execute(&mut conn, old);
         let seen = staff.get(&sent.location).await;
-        seen.has("<p class=\"fault\">line 1: odd job</p>").has("<td>odd row</td>");
+        seen.has("The import could not go on. The shop’s log tells more: line 1: odd job</p>").has("<td>odd row</td>");
     }
 
     async fn an_upload_without_its_token_keeps_nothing(backend: Backend) {
