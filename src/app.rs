@@ -170,14 +170,14 @@ impl Shop {
         tokio::time::sleep(Duration::from_millis(u64::from(self.config.drain_ms))).await;
         // Nobody listens any more when all background work has ended by itself.
         let _ = self.stop.send(true);
+        let limit = Duration::from_secs(u64::from(self.config.shutdown_timeout_seconds));
+        let end = tokio::time::Instant::now() + limit;
         for (handle, server) in self.servers {
             handle.stop(true).await;
             if let Ok(Err(error)) = server.await {
                 tracing::error!(%error, "the server ended with an error");
             }
         }
-        let limit = Duration::from_secs(u64::from(self.config.shutdown_timeout_seconds));
-        let end = tokio::time::Instant::now() + limit;
         for mut task in self.background {
             match tokio::time::timeout_at(end, &mut task).await {
                 Ok(Ok(())) => {}

@@ -32,7 +32,10 @@ impl Database {
         self.prepare_leases().await?;
         let mut applied = vec![];
         while !self.pending_migrations(migrations).await?.is_empty() {
-            match self.leased(WORK, |lease| self.migrate_all(migrations, lease)).await {
+            let result = self.leased(WORK, |lease| self.migrate_all(migrations, lease)).await;
+            // Whoever mends what failed need not wait for the lease's end; where this fails too, the first error says more.
+            drop(self.leases_release(Some(WORK)).await);
+            match result {
                 Ok(Some(names)) => applied.extend(names),
                 Ok(None) | Err(DbError::Fenced(_) | DbError::Timeout(_)) => {
                     tracing::info!(module = self.name, "another process migrates; waiting for it");

@@ -297,7 +297,7 @@ impl Lane {
 
     /// A connection of this era.
     fn connection(&self) -> Result<r2d2::PooledConnection<Manager>, DbError> {
-        let end = Instant::now() + self.wait;
+        let mut end = Instant::now() + self.wait;
         loop {
             // There is a permit for each connection, so a wait here means that none can be made.
             let left = end.saturating_duration_since(Instant::now());
@@ -309,6 +309,8 @@ impl Lane {
             pooled.broken = true;
             if is_of_today {
                 self.begin_era(pooled.era);
+                // However long it took to find out: a new one has its own time.
+                end = Instant::now() + self.wait;
             }
         }
     }
