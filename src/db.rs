@@ -19,17 +19,21 @@ use crate::error::{ErrorCode, Problem};
 mod backup;
 mod connection;
 mod lease;
+mod line;
 mod migrate;
 mod pool;
+mod priority;
 pub mod sql;
 mod state;
 
 pub use connection::{AnyConnection as Connection, MultiBackend};
 pub use lease::Lease;
 use lease::Leases;
+use line::Limits;
 pub use migrate::Migrations;
 pub use pool::LaneState;
 use pool::{Lane, Manager};
+pub use priority::{Priority, Ticket};
 pub use state::ServerState;
 
 /// Why the database did not do what was asked.
@@ -177,6 +181,7 @@ impl Database {
     /// Prepares the pools; connects when first used, except that an SQLite file is made if it is not there.
     pub fn open(name: &'static str, config: &DatabaseConfig) -> Result<Self, DbError> {
         let manager = |read_only| Manager::new(name, config, read_only);
+        let limits = Limits::of(config);
         let (readers, writers) = match &config.url {
             DatabaseUrl::Sqlite(path) => {
                 make_private(path).map_err(|error| {
@@ -184,13 +189,12 @@ impl Database {
                 })?;
                 // SQLite lets one connection write at a time: writers wait their turn here, in order, instead of polling a lock.
                 // So this wait is the wait for the lock.
-                let writers = Lane::new(name, "write", manager(false), 1, config.lock_timeout_ms, config.queue_max);
-                let readers = manager(true);
-                (Lane::new(name, "read", readers, config.pool_size, config.pool_wait_ms, config.queue_max), writers)
+                let lock_timeout = Duration::from_millis(config.lock_timeout_ms.into());
+                let alone = Limits { turns: 1, wait: lock_timeout, ..limits };
+                (Lane::new(name, "read", manager(true), limits), Lane::new(name, "write", manager(false), alone))
             }
             DatabaseUrl::Postgres(_) => {
-                let lane =
-                    Lane::new(name, "primary", manager(false), config.pool_size, config.pool_wait_ms, config.queue_max);
+                let lane = Lane::new(name, "primary", manager(false), limits);
                 (lane.clone(), lane)
             }
         };

@@ -20,6 +20,7 @@ pub mod gate;
 pub mod health;
 pub mod observe;
 pub mod pace;
+mod priority;
 mod rate;
 mod strict;
 pub mod traffic;
@@ -33,7 +34,16 @@ pub fn routed_path(request: &ServiceRequest) -> &str {
 
 /// The pattern of the route that the request will reach; `None` where there is none.
 pub fn routed_pattern(request: &ServiceRequest) -> Option<String> {
-    request.resource_map().match_pattern(routed_path(request))
+    #[derive(Clone)]
+    struct Found(Option<String>);
+    // Two layers ask, and to look through all routes is not cheap.
+    let found = request.extensions().get::<Found>().cloned();
+    let Found(pattern) = found.unwrap_or_else(|| {
+        let found = Found(request.resource_map().match_pattern(routed_path(request)));
+        request.extensions_mut().insert(found.clone());
+        found
+    });
+    pattern
 }
 
 /// What a handler gives when it fails. The answer's body is written by [`observe`], which knows the request.

@@ -36,6 +36,35 @@ pub fn start_log(config: &LogConfig) {
 /// OpenTelemetry's buckets for `http.server.request.duration`, in seconds.
 const BUCKETS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 
+/// What is counted, and what it means. Names are those of OpenTelemetry's conventions as Prometheus writes them, where there are such
+/// (<https://opentelemetry.io/docs/specs/semconv/>).
+const ABOUT: &[(Kind, &str, &str)] = &[
+    (Kind::Histogram, "http_server_request_duration_seconds", "How long requests took."),
+    (Kind::Gauge, "db_client_connection_count", "Connections to a database, by pool and state."),
+    (Kind::Gauge, "db_client_connection_max", "The most connections that a pool may have."),
+    (Kind::Gauge, "db_client_connection_pending_requests", "Callers who wait for a connection."),
+    (Kind::Histogram, "db_client_connection_wait_time_seconds", "How long callers waited for a connection."),
+    (Kind::Histogram, "db_client_connection_use_time_seconds", "How long connections were held."),
+    (
+        Kind::Counter,
+        "emporium_db_pool_refused_total",
+        "Callers who got no connection: too many came, or it took too long.",
+    ),
+    (Kind::Counter, "emporium_db_transaction_retries_total", "Transactions that were run again."),
+    (Kind::Counter, "emporium_rate_limited_total", "Requests above their client's rate."),
+    (Kind::Counter, "emporium_reservations_total", "Reservations, by what became of them."),
+    (Kind::Counter, "emporium_stock_changes_total", "Changes of stock, by their kind."),
+    (Kind::Counter, "emporium_jobs_total", "Jobs that ended, by how."),
+    (Kind::Counter, "emporium_logins_total", "Log-ins, by their outcome."),
+    (Kind::Counter, "emporium_mails_total", "Mails, by what became of them."),
+];
+
+enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
 /// Begins to collect metrics; one recorder a process.
 pub fn start_metrics() -> PrometheusHandle {
     static RECORDER: std::sync::OnceLock<PrometheusHandle> = std::sync::OnceLock::new();
@@ -47,6 +76,13 @@ pub fn start_metrics() -> PrometheusHandle {
                 .build_recorder();
             let handle = recorder.handle();
             metrics::set_global_recorder(recorder).expect("this is the only recorder");
+            for (kind, name, about) in ABOUT {
+                match kind {
+                    Kind::Counter => metrics::describe_counter!(*name, *about),
+                    Kind::Gauge => metrics::describe_gauge!(*name, *about),
+                    Kind::Histogram => metrics::describe_histogram!(*name, *about),
+                }
+            }
             handle
         })
         .clone()

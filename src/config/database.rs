@@ -24,6 +24,7 @@ pub struct DatabaseConfig {
     pub owner_password_file: Option<PathBuf>,
     pub pool_size: u32,
     pub pool_wait_ms: u32,
+    pub overload_wait_ms: u32,
     pub queue_max: u32,
     pub connect_timeout_seconds: u32,
     pub statement_timeout_ms: u32,
@@ -71,6 +72,7 @@ impl DatabaseConfig {
     pub(super) fn validate(&self, key: &str, check: &mut Check) {
         check.range(&format!("{key}.pool_size"), self.pool_size, 1, 1_000);
         check.range(&format!("{key}.pool_wait_ms"), self.pool_wait_ms, 1, 60_000);
+        check.range(&format!("{key}.overload_wait_ms"), self.overload_wait_ms, 1, self.pool_wait_ms);
         check.range(&format!("{key}.queue_max"), self.queue_max, 1, 100_000);
         check.range(&format!("{key}.connect_timeout_seconds"), self.connect_timeout_seconds, 2, 60);
         check.range(&format!("{key}.statement_timeout_ms"), self.statement_timeout_ms, 100, 3_600_000);

@@ -13,7 +13,7 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Text};
 
-use super::{Connection, Database, DbError, Failure};
+use super::{Connection, Database, DbError, Failure, Priority, Ticket};
 
 /// A lease that is not renewed ends after this: then another process takes the work over.
 const SECONDS: u64 = 10;
@@ -95,7 +95,8 @@ impl Database {
         }
         let asked = Instant::now();
         let (holder, old) = (leases.holder.clone(), before.and_then(|known| known.lease));
-        let lease = self.write(move |conn| hold(conn, name, &holder, old)).await?;
+        let hold = self.write(move |conn| hold(conn, name, &holder, old));
+        let lease = Ticket::new(Priority::Vital).hold(hold).await?;
         if lease.is_some() && old != lease {
             tracing::info!(work = name, epoch = lease.map(|lease| lease.epoch), "this process does it from now on");
         }

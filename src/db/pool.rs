@@ -9,10 +9,11 @@ use diesel::connection::SimpleConnection;
 use diesel::r2d2::R2D2Connection;
 use diesel::sql_types::Text;
 use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection};
-use tokio::sync::Semaphore;
+use metrics::Histogram;
 use tracing::Span;
 use url::form_urlencoded::byte_serialize;
 
+use super::line::{Limits, Line, Turn};
 use super::{Connection, DbError, Failure};
 use crate::config::{DatabaseConfig, DatabaseUrl};
 
@@ -171,17 +172,22 @@ const ERA_MIN: Duration = Duration::from_secs(1);
 /// A connection that lay idle as long is asked whether it is still there: after a pause of the server the first call finds a new one.
 const IDLE_TRUSTED: Duration = Duration::from_secs(1);
 
+/// OpenTelemetry's name for the pool, as for the metrics themselves.
+const POOL: &str = "db_client_connection_pool_name";
+
 /// A pool and the line before it: so many callers run, so many wait for at most the pool's wait, the rest is told to come back.
 pub(super) struct Lane {
-    labels: [(&'static str, &'static str); 2],
+    name: &'static str,
+    /// Under which it stands in the metrics, as `inventory.primary`.
+    pool_name: String,
+    wait_seconds: Histogram,
+    use_seconds: Histogram,
     pool: r2d2::Pool<Manager>,
     fault: Fault,
     era: Arc<AtomicU64>,
     /// When this era began; `None`: with the first connection.
     begun: Mutex<Option<Instant>>,
-    running: Arc<Semaphore>,
-    waiting: Semaphore,
-    queue_max: u32,
+    line: Arc<Line>,
     wait: Duration,
 }
 
@@ -198,33 +204,29 @@ pub struct LaneState {
 }
 
 impl Lane {
-    pub(super) fn new(
-        module: &'static str,
-        lane: &'static str,
-        manager: Manager,
-        size: u32,
-        wait_ms: u32,
-        queue_max: u32,
-    ) -> Arc<Self> {
-        let wait = Duration::from_millis(u64::from(wait_ms));
+    pub(super) fn new(module: &'static str, lane: &'static str, manager: Manager, limits: Limits) -> Arc<Self> {
+        let wait = limits.wait;
         let (fault, era) = (manager.fault.clone(), manager.era.clone());
         let pool = r2d2::Pool::builder()
-            .max_size(size)
+            .max_size(limits.turns)
             .min_idle(Some(0))
             .connection_timeout(wait)
             // Asking each one before each use costs a third of all reads: [`Lane::connection`] asks those that lay idle.
             .test_on_check_out(false)
             .error_handler(Box::new(LogErrors(module)))
             .build_unchecked(manager);
+        let pool_name = format!("{module}.{lane}");
+        let histogram = |name| metrics::histogram!(name, POOL => pool_name.clone());
         Arc::new(Lane {
-            labels: [("module", module), ("lane", lane)],
+            name: lane,
+            wait_seconds: histogram("db_client_connection_wait_time_seconds"),
+            use_seconds: histogram("db_client_connection_use_time_seconds"),
+            pool_name,
             pool,
             fault,
             era,
             begun: Mutex::default(),
-            running: Arc::new(Semaphore::new(size as usize)),
-            waiting: Semaphore::new(queue_max as usize),
-            queue_max,
+            line: Line::new(limits),
             wait,
         })
     }
@@ -236,11 +238,11 @@ impl Lane {
         E: Failure,
         F: FnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
     {
-        let permit = self.admit().await?;
+        let turn = self.admit().await?;
         let lane = self.clone();
         let span = Span::current();
         let task = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
+            let _turn = turn;
             span.in_scope(|| lane.with_connection(work))
         });
         match task.await {
@@ -252,30 +254,23 @@ impl Lane {
         }
     }
 
-    async fn admit(&self) -> Result<tokio::sync::OwnedSemaphorePermit, DbError> {
+    async fn admit(&self) -> Result<Turn, DbError> {
         let start = Instant::now();
-        let permit = match self.running.clone().try_acquire_owned() {
-            Ok(permit) => Some(permit),
-            Err(_) => match self.waiting.try_acquire() {
-                Ok(_place) => tokio::time::timeout(self.wait, self.running.clone().acquire_owned())
-                    .await
-                    .ok()
-                    .and_then(Result::ok),
-                Err(_) => None,
-            },
-        };
-        metrics::histogram!("emporium_db_pool_wait_seconds", &self.labels).record(start.elapsed().as_secs_f64());
-        permit.ok_or_else(|| {
-            metrics::counter!("emporium_db_pool_refused_total", &self.labels).increment(1);
-            DbError::Busy
-        })
+        let rank = self.line.rank();
+        let turn = self.line.turn(rank).await;
+        self.wait_seconds.record(start.elapsed().as_secs_f64());
+        if turn.is_err() {
+            let (pool, priority) = (self.pool_name.clone(), rank.priority.as_str());
+            metrics::counter!("emporium_db_pool_refused_total", POOL => pool, "priority" => priority).increment(1);
+        }
+        turn
     }
 
     fn with_connection<T, E: Failure>(&self, work: impl FnOnce(&mut Connection) -> Result<T, E>) -> Result<T, E> {
         let mut pooled = self.connection()?;
         let start = Instant::now();
         let result = work(&mut pooled.connection);
-        metrics::histogram!("emporium_db_connection_use_seconds", &self.labels).record(start.elapsed().as_secs_f64());
+        self.use_seconds.record(start.elapsed().as_secs_f64());
         if let Err(error) = &result
             && error.db().is_some_and(DbError::is_of_connection)
         {
@@ -299,7 +294,7 @@ impl Lane {
     fn connection(&self) -> Result<r2d2::PooledConnection<Manager>, DbError> {
         let mut end = Instant::now() + self.wait;
         loop {
-            // There is a permit for each connection, so a wait here means that none can be made.
+            // There is a turn for each connection, so a wait here means that none can be made.
             let left = end.saturating_duration_since(Instant::now());
             let mut pooled = self.pool.get_timeout(left).map_err(|_timeout| self.unreachable())?;
             let is_of_today = pooled.era == self.era.load(Ordering::Relaxed);
@@ -325,20 +320,24 @@ impl Lane {
     pub(super) fn state(&self) -> LaneState {
         let state = self.pool.state();
         LaneState {
-            lane: self.labels[1].1,
+            lane: self.name,
             size: self.pool.max_size(),
             idle: state.idle_connections,
             used: state.connections.saturating_sub(state.idle_connections),
-            waiting: self.queue_max.saturating_sub(self.waiting.available_permits() as u32),
+            waiting: u32::try_from(self.line.waiting()).unwrap_or(u32::MAX),
         }
     }
 
     pub(super) fn report(&self) {
         let state = self.state();
-        let [module, lane] = self.labels;
+        let pool = || self.pool_name.clone();
         for (name, count) in [("idle", state.idle), ("used", state.used)] {
-            metrics::gauge!("emporium_db_pool_connections", &[module, lane, ("state", name)]).set(f64::from(count));
+            let gauge =
+                metrics::gauge!("db_client_connection_count", POOL => pool(), "db_client_connection_state" => name);
+            gauge.set(f64::from(count));
         }
+        metrics::gauge!("db_client_connection_max", POOL => pool()).set(f64::from(state.size));
+        metrics::gauge!("db_client_connection_pending_requests", POOL => pool()).set(f64::from(state.waiting));
     }
 }
 

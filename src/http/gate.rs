@@ -14,12 +14,14 @@ use serde_json::json;
 use super::ApiError;
 use super::browser::{is_file, is_own, is_page};
 use super::cookie::{Cookies, SESSION};
-use super::health::{Phase, Readiness, not_yet};
+use super::health::{Readiness, not_yet};
+use super::priority::{priority, streamed};
 use super::rate::Rate;
 use super::{routed_path, routed_pattern};
 use crate::call::{Caller, Role, Scope};
 use crate::clock::SharedClock;
 use crate::config::ServerConfig;
+use crate::db::Ticket;
 use crate::error::{ErrorCode, Problem};
 use crate::user::{User, UserError};
 
@@ -206,7 +208,7 @@ fn too_many(wait: u64) -> Error {
 
 /// The middleware: identify, count, authorize; then the route. Health checks pass: they tell of this process alone; and so do
 /// files, of which a page has many.
-pub async fn gate<B: MessageBody>(
+pub async fn gate<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
@@ -215,10 +217,20 @@ pub async fn gate<B: MessageBody>(
     let Some(gate) = gate.filter(|_| !passes(routed_path(&request))) else {
         return Ok(next.call(request).await?.map_into_left_body());
     };
-    let is_waiting = |readiness: &web::Data<Readiness>| readiness.phase() == Phase::Waiting;
-    if request.app_data::<web::Data<Readiness>>().is_some_and(is_waiting) {
+    if request.app_data::<web::Data<Readiness>>().is_some_and(|readiness| !readiness.serves()) {
         return Ok(request.into_response(Error::from(ApiError(not_yet())).error_response()).map_into_right_body());
     }
+    let ticket = Ticket::new(priority(&request));
+    let response = ticket.clone().hold(pass(gate, request, next)).await?;
+    Ok(streamed(response, ticket))
+}
+
+/// Judges a request, and lets it pass or not.
+async fn pass<B: MessageBody>(
+    gate: web::Data<Gate>,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     let address = gate.client_address(&request);
     request.extensions_mut().insert(ClientAddress(address));
     let is_page = is_page(routed_path(&request));

@@ -2,6 +2,7 @@
 //! for all processes must not make a balancer take all of them away.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::{HttpResponse, web};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -13,7 +14,10 @@ use crate::error::{ErrorCode, Problem};
 
 /// Does this process take requests? Not before its databases are as it needs them, and not when it is told to stop.
 #[derive(Clone)]
-pub struct Readiness(Arc<watch::Sender<Phase>>);
+pub struct Readiness {
+    phase: Arc<watch::Sender<Phase>>,
+    was_ready: Arc<AtomicBool>,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
@@ -26,17 +30,26 @@ pub enum Phase {
 
 impl Readiness {
     pub fn new(phase: Phase) -> Self {
-        Readiness(Arc::new(watch::Sender::new(phase)))
+        let was_ready = Arc::new(AtomicBool::new(phase == Phase::Ready));
+        Readiness { phase: Arc::new(watch::Sender::new(phase)), was_ready }
     }
 
     pub fn phase(&self) -> Phase {
-        *self.0.borrow()
+        *self.phase.borrow()
+    }
+
+    /// Does it serve those who come? Once it was ready, until its end.
+    pub fn serves(&self) -> bool {
+        self.was_ready.load(Ordering::Acquire)
     }
 
     /// Goes on to a later phase.
     pub fn advance(&self, to: Phase) {
-        self.0.send_if_modified(|phase| {
+        self.phase.send_if_modified(|phase| {
             let is_later = *phase < to;
+            if is_later && to == Phase::Ready {
+                self.was_ready.store(true, Ordering::Release);
+            }
             *phase = to.max(*phase);
             is_later
         });
@@ -45,7 +58,7 @@ impl Readiness {
     /// Returns once the databases were as they should be; never, where the process stops before.
     pub async fn ready(&self) {
         // The sender is ours, so it is there.
-        let _ = self.0.subscribe().wait_for(|phase| *phase == Phase::Ready).await;
+        let _ = self.phase.subscribe().wait_for(|phase| *phase == Phase::Ready).await;
     }
 }
 

@@ -278,13 +278,19 @@ fn record(seen: &Seen, status: StatusCode, user: &str) {
         traffic.record(status, took);
     }
     let took = took.as_secs_f64();
-    let labels = [("method", seen.method.clone()), ("route", seen.route.clone()), ("status", status.to_string())];
+    let labels = [
+        ("http_request_method", seen.method.clone()),
+        ("http_route", seen.route.clone()),
+        ("http_response_status_code", status.to_string()),
+    ];
     metrics::histogram!("http_server_request_duration_seconds", &labels).record(took);
-    let (method, route) = (&seen.method, &seen.route);
-    tracing::info!(
-        target: "emporium::access",
-        %method, %route, status, ms = took * 1_000.0, user, "{method} {route} {status}"
-    );
+    let (method, route, ms) = (&seen.method, &seen.route, took * 1_000.0);
+    const LOG: &str = "emporium::access";
+    // A balancer asks each second, several times.
+    match matches!(&*seen.routed, "/livez" | "/readyz") {
+        true => tracing::debug!(target: LOG, %method, %route, status, ms, user, "{method} {route} {status}"),
+        false => tracing::info!(target: LOG, %method, %route, status, ms, user, "{method} {route} {status}"),
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::clock::{SharedClock, Time};
 use crate::config::ServerConfig;
+use crate::db::DbError;
 use crate::user::{User, UserError};
 
 /// How many tokens one network may show for each request that one client may send: an office shares one address.
@@ -93,7 +94,12 @@ impl Rate {
         let Some(shared) = &self.shared else { return Ok(()) };
         let Some((minute, counts)) = shared.news() else { return Ok(()) };
         let told = counts.clone();
-        shared.learn(minute, &told, user.rate_counts_add(minute, counts).await?);
+        let sums = match user.rate_counts_add(minute, counts).await {
+            // They may have been added: better forgotten than counted twice.
+            Err(UserError::Db(DbError::OutcomeUnknown(_))) => vec![],
+            sums => sums?,
+        };
+        shared.learn(minute, &told, sums);
         Ok(())
     }
 
@@ -132,11 +138,12 @@ impl Shared {
         let minute = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let begin = minute.begin?;
         let new = minute.clients.iter().filter(|(_, count)| count.new > 0);
-        let mut new: Vec<(String, i64)> = new.map(|(client, count)| (client.clone(), count.new)).collect();
+        let mut new: Vec<(&String, i64)> = new.map(|(client, count)| (client, count.new)).collect();
         if new.len() > TOLD_MAX {
             new.select_nth_unstable_by_key(TOLD_MAX, |(_, count)| std::cmp::Reverse(*count));
             new.truncate(TOLD_MAX);
         }
+        let mut new: Vec<(String, i64)> = new.into_iter().map(|(client, count)| (client.clone(), count)).collect();
         new.sort_unstable();
         (!new.is_empty()).then_some((begin, new))
     }

@@ -272,10 +272,11 @@ async fn the_metrics_are_internal_and_bounded() {
     let text =
         reqwest::get(format!("http://{}/metrics", app.shop.internal_address)).await.unwrap().text().await.unwrap();
     for part in [
-        "http_server_request_duration_seconds_bucket{method=\"GET\",route=\"/api/v1/categories\",status=\"200\",le=\"0.005\"}",
-        "emporium_db_pool_connections{module=\"inventory\",lane=\"read\",state=\"idle\"}",
-        "emporium_db_pool_wait_seconds_count{module=\"inventory\",lane=\"read\"}",
-        "route=\"unmatched\"",
+        "http_server_request_duration_seconds_bucket{http_request_method=\"GET\",http_route=\"/api/v1/categories\",\
+         http_response_status_code=\"200\",le=\"0.005\"}",
+        "db_client_connection_count{db_client_connection_pool_name=\"inventory.read\",db_client_connection_state=\"idle\"}",
+        "db_client_connection_wait_time_seconds_count{db_client_connection_pool_name=\"inventory.read\"}",
+        "http_route=\"unmatched\"",
     ] {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }

@@ -23,6 +23,7 @@ mod journeys;
 mod listing;
 mod openapi;
 mod outside;
+mod overload;
 mod oversell;
 mod process;
 mod reservation;

@@ -1,0 +1,430 @@
+//! The line before a pool: so many callers have a connection each, the others wait by their rank, and where more come than can be
+//! served, those who came for the least are told at once.
+//!
+//! Overload is told by how long the oldest of a row waits: when for a whole [`INTERVAL`] nobody waited less than [`TARGET`], the line
+//! does not come from a burst but from more callers than connections (CoDel: Nichols and Jacobson, "Controlling Queue Delay", ACM
+//! Queue 2012). Then the newest of a row goes first, since the oldest will soon give up anyway, and those who have waited for a limit
+//! are turned away (Maurer, "Fail at Scale", ACM Queue 2015: adaptive LIFO and controlled delay). Sales stay in the order in which
+//! they came, and wait for as long as the pool's wait.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::DbError;
+use super::priority::Rank;
+use crate::config::DatabaseConfig;
+
+const TARGET: Duration = Duration::from_millis(5);
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long one waits, and how many do.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    /// So many have their turn at the same time.
+    pub(super) turns: u32,
+    /// So many wait.
+    pub(super) queue_max: usize,
+    /// Everybody waits so long at most,
+    pub(super) wait: Duration,
+    /// and under overload those who are shed.
+    pub(super) overload_wait: Duration,
+}
+
+impl Limits {
+    /// Of a pool that is configured so.
+    pub(super) fn of(config: &DatabaseConfig) -> Limits {
+        Limits {
+            turns: config.pool_size,
+            queue_max: config.queue_max as usize,
+            wait: Duration::from_millis(config.pool_wait_ms.into()),
+            overload_wait: Duration::from_millis(config.overload_wait_ms.into()),
+        }
+    }
+}
+
+pub(super) struct Line {
+    number: u32,
+    limits: Limits,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// Turns that nobody has.
+    free: u32,
+    rows: [Row; Rank::COUNT],
+}
+
+/// Those of one rank who wait, in the order in which they came.
+#[derive(Default)]
+struct Row {
+    waiters: VecDeque<Waiter>,
+    delay: Delay,
+}
+
+struct Waiter {
+    since: Instant,
+    turn: oneshot::Sender<Turn>,
+}
+
+/// The right to a connection; when it is dropped, the next in line has it.
+pub(super) struct Turn(Option<Arc<Line>>);
+
+impl Line {
+    pub(super) fn new(limits: Limits) -> Arc<Line> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let state = Mutex::new(State { free: limits.turns, rows: Default::default() });
+        Arc::new(Line { number: NEXT.fetch_add(1, Ordering::Relaxed), limits, state })
+    }
+
+    /// The rank that the work under way has here.
+    pub(super) fn rank(&self) -> Rank {
+        Rank::of_this(self.number)
+    }
+
+    /// Waits for a turn. [`DbError::Busy`]: too many wait, or it did not come in time.
+    pub(super) async fn turn(self: &Arc<Self>, rank: Rank) -> Result<Turn, DbError> {
+        let entered = self.lock().enter(rank, &self.limits, Instant::now());
+        let turn = match entered {
+            Entered::Goes => Turn(Some(self.clone())),
+            Entered::Waits(turn) => match tokio::time::timeout(self.limits.wait, turn).await {
+                Ok(Ok(turn)) => turn,
+                // Nobody gave it a turn in time, or it was turned away.
+                Err(_) | Ok(Err(_)) => return Err(DbError::Busy),
+            },
+            Entered::IsFull => return Err(DbError::Busy),
+        };
+        Rank::had_turn(self.number);
+        Ok(turn)
+    }
+
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().waiting()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let Some(line) = self.0.take() else { return };
+        loop {
+            let Some(next) = line.lock().leave(&line.limits, Instant::now()) else { return };
+            match next.turn.send(Turn(Some(line.clone()))) {
+                Ok(()) => return,
+                // It has just given up.
+                Err(mut turn) => turn.0 = None,
+            }
+        }
+    }
+}
+
+enum Entered {
+    Goes,
+    Waits(oneshot::Receiver<Turn>),
+    IsFull,
+}
+
+impl State {
+    fn waiting(&self) -> usize {
+        self.rows.iter().map(|row| row.waiters.len()).sum()
+    }
+
+    fn enter(&mut self, rank: Rank, limits: &Limits, now: Instant) -> Entered {
+        let row = &mut self.rows[rank.row()];
+        if self.free > 0 {
+            self.free -= 1;
+            row.delay.note(Duration::ZERO, now);
+            return Entered::Goes;
+        }
+        self.rows.iter_mut().for_each(Row::forget_gone);
+        if self.rows[rank.row()].is_full(rank, limits)
+            || (self.waiting() >= limits.queue_max && !self.turn_away_below(rank))
+        {
+            return Entered::IsFull;
+        }
+        let (sender, receiver) = oneshot::channel();
+        self.rows[rank.row()].waiters.push_back(Waiter { since: now, turn: sender });
+        Entered::Waits(receiver)
+    }
+
+    /// Turns away the oldest of the least rank that is shed, if that is less than `rank`.
+    fn turn_away_below(&mut self, rank: Rank) -> bool {
+        let mut below = Rank::all().rev().take_while(|other| *other > rank).filter(|other| other.is_shed());
+        below.any(|other| self.rows[other.row()].waiters.pop_front().is_some())
+    }
+
+    /// A turn has ended: gives it to the next in line, or to nobody.
+    fn leave(&mut self, limits: &Limits, now: Instant) -> Option<Waiter> {
+        for rank in Rank::all() {
+            let row = &mut self.rows[rank.row()];
+            row.forget_gone();
+            row.note(now);
+            if rank.is_shed() {
+                row.shed(limits.overload_wait, now);
+            }
+        }
+        let next = Rank::all().find_map(|rank| self.rows[rank.row()].next(rank));
+        if next.is_none() {
+            self.free += 1;
+        }
+        next
+    }
+}
+
+impl Row {
+    /// Those who gave up: all wait equally long, so they stand at the beginning.
+    fn forget_gone(&mut self) {
+        while self.waiters.front().is_some_and(|waiter| waiter.turn.is_closed()) {
+            self.waiters.pop_front();
+        }
+    }
+
+    fn note(&mut self, now: Instant) {
+        if let Some(oldest) = self.waiters.front() {
+            self.delay.note(now.saturating_duration_since(oldest.since), now);
+        }
+    }
+
+    fn shed(&mut self, after: Duration, now: Instant) {
+        let is_late = |waiter: &Waiter| now.saturating_duration_since(waiter.since) > after;
+        while self.delay.is_overload && self.waiters.front().is_some_and(is_late) {
+            self.waiters.pop_front();
+        }
+    }
+
+    /// Under overload no more wait than may soon have a turn; the others are told at once, which costs the least.
+    fn is_full(&self, rank: Rank, limits: &Limits) -> bool {
+        rank.is_shed() && self.delay.is_overload && self.waiters.len() >= limits.turns as usize
+    }
+
+    fn next(&mut self, rank: Rank) -> Option<Waiter> {
+        match rank.is_shed() && self.delay.is_overload {
+            true => self.waiters.pop_back(),
+            false => self.waiters.pop_front(),
+        }
+    }
+}
+
+/// The least delay of an interval, and whether the last one's was too long.
+#[derive(Default)]
+struct Delay {
+    interval: Option<Interval>,
+    is_overload: bool,
+}
+
+struct Interval {
+    end: Instant,
+    least: Duration,
+}
+
+impl Delay {
+    fn note(&mut self, delay: Duration, now: Instant) {
+        match &mut self.interval {
+            Some(interval) if now < interval.end => interval.least = interval.least.min(delay),
+            last => {
+                // Of one that ended long ago nothing is known any more.
+                let is_last = |interval: &Interval| now < interval.end + INTERVAL;
+                self.is_overload = last.as_ref().is_some_and(|interval| is_last(interval) && interval.least > TARGET);
+                *last = Some(Interval { end: now + INTERVAL, least: delay });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Priority::{self, *};
+    use super::*;
+
+    const LIMITS: Limits =
+        Limits { turns: 3, queue_max: 8, wait: Duration::from_secs(1), overload_wait: Duration::from_millis(20) };
+
+    /// Turns that others have from the start; and a clock.
+    struct Bench {
+        state: State,
+        now: Instant,
+        waiting: Vec<(&'static str, oneshot::Receiver<Turn>)>,
+    }
+
+    impl Bench {
+        fn new() -> Bench {
+            Bench { state: State { free: 0, rows: Default::default() }, now: Instant::now(), waiting: vec![] }
+        }
+
+        fn pass(&mut self, ms: u64) {
+            self.now += Duration::from_millis(ms);
+        }
+
+        fn enter(&mut self, name: &'static str, priority: Priority, is_new: bool) {
+            match self.state.enter(Rank { priority, is_new }, &LIMITS, self.now) {
+                Entered::Waits(turn) => self.waiting.push((name, turn)),
+                Entered::Goes | Entered::IsFull => panic!("{name} does not wait"),
+            }
+        }
+
+        /// Ends a turn: who goes next, and who was turned away.
+        fn leave(&mut self) -> (Option<&'static str>, Vec<&'static str>) {
+            let next = self.state.leave(&LIMITS, self.now).map(|next| drop(next.turn.send(Turn(None))));
+            let (mut goes, mut refused) = (None, vec![]);
+            self.waiting.retain_mut(|(name, turn)| match turn.try_recv() {
+                Ok(_turn) => {
+                    goes = Some(*name);
+                    false
+                }
+                Err(oneshot::error::TryRecvError::Closed) => {
+                    refused.push(*name);
+                    false
+                }
+                Err(oneshot::error::TryRecvError::Empty) => true,
+            });
+            assert_eq!(next.is_some(), goes.is_some());
+            (goes, refused)
+        }
+
+        /// Somebody waits at all times, and nobody for less than the target, for as long as it takes to be called overload.
+        fn overload(&mut self, priority: Priority) {
+            for _ in 0..30 {
+                self.enter("flood", priority, true);
+                self.pass(8);
+                self.leave();
+            }
+        }
+    }
+
+    #[test]
+    fn each_rank_goes_before_the_next() {
+        let mut bench = Bench::new();
+        bench.enter("search", Rest, true);
+        bench.enter("look", Browse, true);
+        bench.enter("next look", Browse, true);
+        bench.enter("sale", Sale, true);
+        bench.enter("look, begun", Browse, false);
+        bench.enter("lease", Vital, true);
+        bench.enter("sale, begun", Sale, false);
+        let order: Vec<_> = (0..8).map(|_| bench.leave()).collect();
+        let names = ["lease", "sale, begun", "sale", "look, begun", "look", "next look", "search"];
+        assert_eq!(order[..7], names.map(|name| (Some(name), vec![])));
+        assert_eq!((order[7].0, bench.state.free), (None, 1));
+    }
+
+    #[test]
+    fn a_burst_is_served_whole_and_in_order() {
+        let mut bench = Bench::new();
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+        names.iter().for_each(|name| bench.enter(name, Browse, true));
+        for name in names {
+            bench.pass(10);
+            assert_eq!(bench.leave(), (Some(name), vec![]));
+        }
+    }
+
+    #[test]
+    fn under_overload_the_newest_goes_first_and_the_late_are_told() {
+        let mut bench = Bench::new();
+        bench.overload(Browse);
+        bench.enter("late", Browse, true);
+        bench.pass(10);
+        bench.enter("old", Browse, true);
+        bench.pass(6);
+        bench.enter("new", Browse, true);
+        bench.pass(6);
+        let more = bench.state.enter(Rank { priority: Browse, is_new: true }, &LIMITS, bench.now);
+        assert!(matches!(more, Entered::IsFull), "as many wait as have a turn");
+        assert_eq!(bench.leave(), (Some("new"), vec!["late"]));
+        assert_eq!(bench.leave(), (Some("old"), vec![]));
+        // Once nobody waits, it is over.
+        assert_eq!(bench.leave(), (None, vec![]));
+        bench.pass(300);
+        let rank = Rank { priority: Browse, is_new: true };
+        assert!(matches!(bench.state.enter(rank, &LIMITS, bench.now), Entered::Goes));
+        bench.enter("first", Browse, true);
+        bench.enter("second", Browse, true);
+        bench.pass(30);
+        assert_eq!(bench.leave(), (Some("first"), vec![]));
+    }
+
+    #[test]
+    fn a_sale_keeps_its_place_whatever_the_overload() {
+        let mut bench = Bench::new();
+        bench.overload(Sale);
+        bench.enter("first", Sale, true);
+        bench.enter("look, begun", Browse, false);
+        bench.pass(500);
+        bench.enter("second", Sale, true);
+        assert_eq!(bench.leave(), (Some("first"), vec![]));
+        assert_eq!(bench.leave(), (Some("second"), vec![]));
+        assert_eq!(bench.leave(), (Some("look, begun"), vec![]));
+    }
+
+    #[test]
+    fn others_are_shed_while_sales_take_all_turns() {
+        let mut bench = Bench::new();
+        bench.enter("look", Browse, true);
+        for _ in 0..30 {
+            bench.enter("sale", Sale, true);
+            bench.pass(8);
+            let (goes, refused) = bench.leave();
+            assert_eq!(goes, Some("sale"));
+            if refused == ["look"] {
+                return;
+            }
+        }
+        panic!("the look was never told that its turn will not come");
+    }
+
+    #[test]
+    fn a_full_line_makes_room_for_a_sale() {
+        let mut bench = Bench::new();
+        for _ in 0..7 {
+            bench.enter("look", Browse, true);
+        }
+        bench.enter("search", Rest, true);
+        let enters = |bench: &mut Bench, priority| {
+            let rank = Rank { priority, is_new: true };
+            !matches!(bench.state.enter(rank, &LIMITS, bench.now), Entered::IsFull)
+        };
+        assert!(!enters(&mut bench, Rest));
+        assert!(enters(&mut bench, Sale));
+        assert_eq!(bench.state.waiting(), 8);
+        let search = bench.waiting.pop().unwrap().1.try_recv();
+        assert!(matches!(search, Err(oneshot::error::TryRecvError::Closed)), "the least was turned away");
+        // Those who gave up take no room.
+        bench.waiting.clear();
+        assert!(enters(&mut bench, Rest));
+        assert_eq!(bench.state.waiting(), 1);
+    }
+
+    async fn poll<F: Future + Unpin>(mut future: F) -> std::task::Poll<F::Output> {
+        std::future::poll_fn(|context| std::task::Poll::Ready(std::pin::Pin::new(&mut future).poll(context))).await
+    }
+
+    #[tokio::test]
+    async fn a_turn_is_never_lost() {
+        let line = Line::new(Limits { turns: 1, ..LIMITS });
+        let rank = Rank { priority: Browse, is_new: true };
+        let first = line.turn(rank).await.unwrap();
+        let mut gives_up = Box::pin(line.turn(rank));
+        let mut waits = Box::pin(line.turn(rank));
+        assert!(poll(&mut gives_up).await.is_pending());
+        assert!(poll(&mut waits).await.is_pending());
+        // It was given the turn, and is dropped before it looks.
+        drop(first);
+        drop(gives_up);
+        let second = waits.await.unwrap();
+        // One that has given up already is passed over.
+        let mut gone = Box::pin(line.turn(rank));
+        assert!(poll(&mut gone).await.is_pending());
+        drop((gone, second));
+        assert_eq!(line.lock().free, 1);
+        let _third = line.turn(rank).await.unwrap();
+        let patience = tokio::time::timeout(Duration::from_secs(5), line.turn(rank)).await;
+        assert!(matches!(patience, Ok(Err(DbError::Busy))), "it waits for no longer than the limit");
+    }
+}

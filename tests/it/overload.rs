@@ -1,0 +1,93 @@
+//! More requests than the shop can serve: sales go through, who only looks is told at once, and it is over when the load is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use emporium::call::Role;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::seed;
+use crate::testapp::{Backend, TestApp, read};
+
+/// A shop with one connection, and a thing that never runs out; and a staff member's token.
+async fn narrow(backend: Backend) -> (TestApp, String) {
+    let app = TestApp::start_with(backend, |config| {
+        seed::quiet(config);
+        config.inventory.database.pool_size = 1;
+        // A sale may wait, as long as the machine is slow.
+        config.inventory.database.pool_wait_ms = 60_000;
+    })
+    .await;
+    let staff = app.token("staff@example.com", Role::Staff).await;
+    let sku = json!({ "code": "A", "price": { "amount": 100, "currency": "USD" } });
+    let rows = json!([{ "sku": "A", "location": "MAIN", "delta": 1_000_000, "reason": "first" }]);
+    for (path, body) in [
+        ("products", json!({ "title": "A", "handle": "a", "status": "active", "skus": [sku] })),
+        ("locations", json!({ "code": "MAIN", "name": "Main" })),
+        ("stock/adjustments", json!({ "rows": rows })),
+    ] {
+        let request = app.request_as(&staff, Method::POST, &format!("/api/v1/{path}")).header("idempotency-key", path);
+        let (status, body) = read(request.json(&body).send().await.unwrap()).await;
+        assert!(status < 300, "{path}: {body}");
+    }
+    (app, staff)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sales_go_through_while_those_who_look_are_told_to_come_back() {
+    let (app, staff) = narrow(Backend::Postgres).await;
+    let app = Arc::new(app);
+    let ends = Arc::new(AtomicBool::new(false));
+    let (served, refused) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let lookers: Vec<_> = (0..64)
+        .map(|n| {
+            let (app, ends, served, refused) = (app.clone(), ends.clone(), served.clone(), refused.clone());
+            tokio::spawn(async move {
+                while !ends.load(Ordering::SeqCst) {
+                    let path = if n % 2 == 0 { "/products/a" } else { "/api/v1/products/a" };
+                    let answer = app.request(Method::GET, path).header("accept", "text/html").send().await.unwrap();
+                    match answer.status() {
+                        StatusCode::OK => served.fetch_add(1, Ordering::SeqCst),
+                        StatusCode::SERVICE_UNAVAILABLE => {
+                            assert!(answer.headers().contains_key("retry-after"));
+                            let text = answer.text().await.unwrap();
+                            assert!(text.contains("\"busy\"") || text.contains("The shop is very busy"), "{text}");
+                            refused.fetch_add(1, Ordering::SeqCst)
+                        }
+                        status => panic!("{status}"),
+                    };
+                }
+            })
+        })
+        .collect();
+    let start = Instant::now();
+    let mut sales = 0;
+    // Until there was overload, and some sales in it.
+    while sales < 30 || refused.load(Ordering::SeqCst) < 100 {
+        assert!(start.elapsed() < Duration::from_secs(120), "nobody was turned away");
+        let body = json!({ "lines": [{ "sku": "A", "quantity": 1 }] });
+        let sale = app.request_as(&staff, Method::POST, "/api/v1/reservations");
+        let (status, body) =
+            read(sale.header("idempotency-key", format!("sale-{sales}")).json(&body).send().await.unwrap()).await;
+        assert_eq!(status, 201, "a sale was turned away: {body}");
+        sales += 1;
+    }
+    assert!(served.load(Ordering::SeqCst) > 0, "those who look were not served at all");
+    ends.store(true, Ordering::SeqCst);
+    for looker in lookers {
+        looker.await.unwrap();
+    }
+
+    // The load is gone, and with it the overload.
+    for _ in 0..20 {
+        assert_eq!(app.request(Method::GET, "/products/a").send().await.unwrap().status(), 200);
+    }
+    let metrics = reqwest::get(format!("http://{}/metrics", app.shop.internal_address)).await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    let is_counted =
+        |line: &&str| line.starts_with("emporium_db_pool_refused_total") && line.contains("priority=\"browse\"");
+    assert!(metrics.lines().any(|line| is_counted(&line)), "what is shed is counted");
+    Arc::into_inner(app).unwrap().shop.stop().await;
+}
