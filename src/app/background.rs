@@ -66,7 +66,15 @@ impl Board {
 
     fn add(&self, name: &'static str, interval: Duration) -> usize {
         let mut works = self.works.lock().unwrap_or_else(PoisonError::into_inner);
-        works.push(WorkFacts { name, interval, runs: 0, last_run: None, took: Duration::ZERO, last_error: None });
+        works.push(WorkFacts {
+            name,
+            interval,
+            runs: 0,
+            last_run: None,
+            took: Duration::ZERO,
+            last_error: None,
+            is_here: true,
+        });
         works.len() - 1
     }
 

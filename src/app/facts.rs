@@ -10,10 +10,13 @@ use super::{Modules, inventory, user};
 use crate::clock::{SharedClock, Time};
 use crate::config::{Config, DatabaseConfig, DatabaseUrl, MailDelivery};
 use crate::db::{Database, Migrations};
-use crate::web::system::{DatabaseFacts, Facts, ModuleFacts, PoolFacts, ServerFacts, System};
+use crate::web::system::{DatabaseFacts, Facts, ModuleFacts, PoolFacts, ServerFacts, System, WorkFacts};
 
 /// A database that takes longer to answer is shown as one that does not.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Work that each process does for itself.
+const PROCESS_WORK: [&str; 1] = ["rates of clients"];
 
 /// This process.
 pub(super) struct Running {
@@ -28,6 +31,16 @@ impl Running {
     pub(super) fn new(config: &Config, modules: &Modules, board: Board, clock: SharedClock) -> Self {
         let (config, modules, started_at) = (config.clone(), modules.clone(), clock.now());
         Running { config, modules, board, clock, started_at }
+    }
+
+    /// All background work; it has the names of its leases.
+    fn work(&self) -> Vec<WorkFacts> {
+        let mut works = self.board.read();
+        for work in &mut works {
+            let of_each = PROCESS_WORK.contains(&work.name);
+            work.is_here = of_each || self.modules.databases.iter().any(|db| db.holds(work.name));
+        }
+        works
     }
 
     /// How a module runs that is at this place.
@@ -90,7 +103,7 @@ impl System for Running {
             modules: vec![inventory, user],
             replicas: about(&settings, "replicas"),
             caches: about(&settings, "cache"),
-            work: self.board.read(),
+            work: self.work(),
             mail,
             mail_to,
             limits: limits(&settings),

@@ -104,11 +104,10 @@ impl Database {
         Ok(lease)
     }
 
-    /// Does this process do this work, as far as it knows?
+    /// Was this work this process's when it last asked?
     pub fn holds(&self, name: &'static str) -> bool {
         let Some(leases) = &self.leases else { return true };
-        let alive = |known: Known| known.lease.is_some() && known.asked.elapsed() < Duration::from_secs(SECONDS);
-        leases.known(name).is_some_and(alive)
+        leases.known(name).is_some_and(|known| known.lease.is_some())
     }
 
     /// Lets go of one lease, so that others need not wait for its end; `None`: of all.

@@ -82,6 +82,8 @@ pub struct WorkFacts {
     /// How long the last run took.
     pub took: Duration,
     pub last_error: Option<(Time, String)>,
+    /// Does this process do it? Of what is done once in the shop one of several does.
+    pub is_here: bool,
 }
 
 /// Tells of the process. A part that is down is told as such: this never fails.

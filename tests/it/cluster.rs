@@ -348,3 +348,31 @@ fn an_sqlite_file_in_a_cluster_is_refused_with_the_reason() {
         assert!(told.iter().any(|fault| fault.starts_with(&format!("{module}.migrate_on_start: "))), "{told:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_about_the_system_says_which_process_does_what() {
+    let shop = Cluster::start(2, |_| {}).await;
+    let admin = shop.token("root@example.com", Role::Admin).await;
+    let page = async |node: usize| {
+        let request = shop.request(node, Method::GET, "/admin/system").header("cookie", format!("session={admin}"));
+        request.send().await.unwrap().text().await.unwrap()
+    };
+    // What each says of these: in this process, or in another one.
+    let told = async |node: usize| {
+        let page = page(node).await;
+        ["Giving back expired holds", "Imports", "Sending mail"].map(|work| {
+            let row = page.split_once(&format!("<th scope=\"row\">{work}</th><td>")).expect(&page).1;
+            row.split('<').next().unwrap().to_owned()
+        })
+    };
+    within(20, async || {
+        let (one, two) = (told(0).await, told(1).await);
+        let one_does_it = |(a, b): (&String, &String)| {
+            (a == "Yes" && b == "No, in another one") || (b == "Yes" && a == "No, in another one")
+        };
+        one.iter().zip(&two).all(one_does_it).then_some(())
+    })
+    .await;
+    assert!(page(0).await.contains("<code>config/2-cluster.toml</code>"));
+    shop.stop().await;
+}
