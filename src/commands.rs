@@ -3,4 +3,5 @@
 pub(crate) mod bulk;
 pub(crate) mod demo;
 pub(crate) mod health;
+pub(crate) mod moving;
 pub(crate) mod operate;

@@ -131,6 +131,13 @@ impl Config {
         Config::parse(&text, environment)
     }
 
+    /// Reads the file alone.
+    pub fn of_file(path: &Path) -> Result<Config, Vec<Fault>> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| vec![fault("", format!("cannot read {}: {error}", path.display()))])?;
+        Config::parse(&text, HashMap::new())
+    }
+
     /// Reads a configuration from its text and `EMPORIUM__...` variables.
     pub fn parse(text: &str, environment: HashMap<String, String>) -> Result<Config, Vec<Fault>> {
         let value = read(text, environment).map_err(|error| vec![fault("", error.to_string())])?;

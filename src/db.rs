@@ -21,6 +21,7 @@ mod connection;
 mod lease;
 mod line;
 mod migrate;
+mod moving;
 mod pool;
 mod priority;
 pub mod sql;
@@ -31,6 +32,7 @@ pub use lease::Lease;
 use lease::Leases;
 use line::Limits;
 pub use migrate::Migrations;
+pub use moving::{Move, MovedTable};
 pub use pool::LaneState;
 use pool::{Lane, Manager};
 pub use priority::{Priority, Ticket};
@@ -64,6 +66,9 @@ pub enum DbError {
     Migration(String),
     #[error("{0}")]
     Backup(String),
+    /// Why rows cannot be moved to another database.
+    #[error("{0}")]
+    Move(String),
     #[error("a database query failed: {0}")]
     Query(#[source] DieselError),
 }
@@ -118,7 +123,7 @@ impl DbError {
                 tracing::warn!(error = %self, "database timeout");
                 Problem::new(ErrorCode::Timeout, "The database took too long; try again shortly.").retry_after(1)
             }
-            DbError::Query(_) | DbError::Fenced(_) | DbError::Migration(_) | DbError::Backup(_) => {
+            DbError::Query(_) | DbError::Fenced(_) | DbError::Migration(_) | DbError::Backup(_) | DbError::Move(_) => {
                 tracing::error!(error = %self, "database query failed");
                 Problem::new(ErrorCode::Internal, "The error has been logged with this request's id.")
             }

@@ -59,6 +59,12 @@ enum Command {
         #[arg(long)]
         status: bool,
     },
+    /// Move everything from the databases of another configuration to those of this one, as from an SQLite file to PostgreSQL.
+    Move {
+        /// The configuration with the old databases, whose shop must be stopped.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+    },
     /// Import products: Shopify's product CSV, or emporium's JSONL. Safe to repeat: what is the same stays.
     Import {
         /// The file; its name's ending (.csv, .jsonl) tells the format. Bad rows are told and left out.
@@ -172,6 +178,7 @@ async fn run(command: Command, file: Option<&Path>) -> Result<ExitCode, Failure>
         Command::Check { print } => commands::operate::check(config()?, print),
         Command::Health { ready } => commands::health::health(&config()?, ready),
         Command::Migrate { status } => commands::operate::migrate(config()?, status).await,
+        Command::Move { from } => commands::moving::move_all(config()?, &from).await,
         Command::Backup { file } => commands::operate::backup(config()?, &file).await,
         Command::Openapi => commands::operate::openapi(),
         Command::Stock { command: StockCommand::Verify { repair } } => {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::r2d2::R2D2Connection;
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Text};
 use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection};
 use metrics::Histogram;
 use tracing::Span;
@@ -46,6 +46,7 @@ impl Manager {
     fn sqlite(&self, path: &std::path::Path) -> Result<Connection, DbError> {
         let mut conn = SqliteConnection::establish(&path.to_string_lossy())
             .map_err(|error| DbError::Unavailable(format!("SQLite file {}: {error}", path.display())))?;
+        refuse_moved(&mut conn, path)?;
         // Readers have the system's cache behind them; the writer's own holds what a large transaction changes.
         let cache_kib = if self.read_only { 8_000 } else { 32_000 };
         // WAL lets readers go on while one writes; FULL makes every commit outlive a power cut. Of an import's pages most change
@@ -99,6 +100,24 @@ impl Manager {
             add("password", password);
         }
         Ok(full)
+    }
+}
+
+/// A file whose rows were moved to another database is opened no more: a shop that began with it by mistake would sell twice.
+fn refuse_moved(conn: &mut SqliteConnection, path: &std::path::Path) -> Result<(), DbError> {
+    #[derive(QueryableByName)]
+    struct Version {
+        #[diesel(sql_type = BigInt)]
+        user_version: i64,
+    }
+    let version = diesel::sql_query("SELECT user_version FROM pragma_user_version").get_result::<Version>(conn)?;
+    match version.user_version {
+        super::moving::MOVED => Err(DbError::Unavailable(format!(
+            "what was in {} was moved to another database: start with that one's configuration. To open the file nevertheless, \
+             with what was in it then: sqlite3 FILE 'PRAGMA user_version = 0'",
+            path.display()
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -266,7 +285,10 @@ impl Lane {
         turn
     }
 
-    fn with_connection<T, E: Failure>(&self, work: impl FnOnce(&mut Connection) -> Result<T, E>) -> Result<T, E> {
+    pub(super) fn with_connection<T, E: Failure>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
         let mut pooled = self.connection()?;
         let start = Instant::now();
         let result = work(&mut pooled.connection);

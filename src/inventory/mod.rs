@@ -36,6 +36,31 @@ pub static MIGRATIONS: Migrations = Migrations {
     postgres: diesel_migrations::embed_migrations!("migrations/postgres/inventory"),
 };
 
+/// All tables but those of the words by which products are found, the parents first: as they are moved to another database.
+pub const TABLES: &[&str] = &[
+    "categories ORDER BY path",
+    "locations",
+    "products",
+    "product_tags",
+    "former_handles",
+    "former_paths",
+    "skus",
+    "stock",
+    "stock_ledger",
+    "holders",
+    "reservations",
+    "reservation_lines",
+    "idempotency_keys",
+    "outbox",
+    "outbox_head",
+    "changes",
+    "jobs",
+    "job_errors",
+    "job_inputs",
+];
+/// Those that have rows from the start.
+pub const TABLES_FILLED: &[&str] = &["outbox_head"];
+
 /// All that can go wrong in this module. Absence is not among it: what looks for one thing gives `Option`.
 #[derive(Debug, thiserror::Error)]
 pub enum InventoryError {

@@ -35,6 +35,24 @@ pub static MIGRATIONS: Migrations = Migrations {
     postgres: diesel_migrations::embed_migrations!("migrations/postgres/user"),
 };
 
+/// All tables, the parents first: as they are moved to another database.
+pub const TABLES: &[&str] = &[
+    "users",
+    "user_emails",
+    "credentials",
+    "sessions",
+    "one_time_tokens",
+    "addresses",
+    "cart_lines",
+    "deliveries",
+    "api_keys",
+    "audit_log",
+    "login_throttle",
+    "mails",
+    "rate_counts",
+    "signing_keys",
+];
+
 /// All that can go wrong in this module. Absence is not among it: what looks for one thing gives `Option`.
 #[derive(Debug, thiserror::Error)]
 pub enum UserError {

@@ -21,6 +21,7 @@ mod http;
 mod jobs;
 mod journeys;
 mod listing;
+mod moving;
 mod openapi;
 mod outside;
 mod overload;

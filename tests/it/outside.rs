@@ -116,7 +116,7 @@ impl Outside {
         Told::of(self.request(token, Method::POST, path).header("idempotency-key", key).json(body)).await
     }
 
-    async fn login(&self, email: &str, password: &str) -> String {
+    pub(crate) async fn login(&self, email: &str, password: &str) -> String {
         let body = json!({ "email": email, "password": password });
         let session = self.post("", "/auth/login", &body).await.expect(200);
         session["token"].as_str().unwrap().to_owned()

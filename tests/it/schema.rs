@@ -163,6 +163,13 @@ async fn every_table_has_its_place() {
     listed.sort_unstable();
     assert_eq!(tables, listed, "each table is distributed or copied, and says which");
 
+    // What a move to another database takes with it: all but what it makes anew, and who does which work.
+    let moved = emporium::inventory::TABLES.iter().chain(emporium::user::TABLES);
+    let mut moved: Vec<&str> = moved.map(|table| table.split(' ').next().unwrap()).collect();
+    moved.extend(["product_words", LEASES, LEASES]);
+    moved.sort_unstable();
+    assert_eq!(moved, tables);
+
     // A key to another table: to a copied one, or, where both are distributed, from key to key.
     let sql = "SELECT c.conrelid::regclass::text AS a, c.confrelid::regclass::text AS b,
                       string_agg(here.attname || '=' || there.attname, ',')::text AS c, count(*) AS n

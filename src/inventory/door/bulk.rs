@@ -166,6 +166,9 @@ pub trait Bulk: Send + Sync {
     /// Runs no job any more, until the process ends. The one that runs is handed back after the batch that it is at: whoever asks
     /// next, in another process, goes on with it at once.
     async fn jobs_stop(&self);
+    /// Makes the words anew by which some products are found, in the order of their handles from the one after `after` on; gives from
+    /// which it goes on, `None` after the last. For when all products have come from another database.
+    async fn words_rebuild(&self, after: String) -> Result<Option<String>, InventoryError>;
     /// A piece of all products with their stock, in the order of their handles; `after: None` begins (CSV: with the header).
     async fn export_chunk(&self, format: BulkFormat, after: Option<String>) -> Result<ExportChunk, InventoryError>;
     /// Forgets idempotency keys, events and finished jobs that are past their time: at most 1,000 rows of each table. Gives the

@@ -70,6 +70,10 @@ impl Bulk for LocalInventory {
         self.jobs_stopped.send_replace(true);
     }
 
+    async fn words_rebuild(&self, after: String) -> Result<Option<String>, InventoryError> {
+        self.rebuild_words(after).await
+    }
+
     async fn export_chunk(&self, format: BulkFormat, after: Option<String>) -> Result<ExportChunk, InventoryError> {
         self.export(format, after).await
     }

@@ -11,7 +11,9 @@ use crate::inventory::format::csv::{self, ExportRow};
 use crate::inventory::format::jsonl::{
     self, CategoryKind, CategoryLine, LocationKind, LocationLine, ProductKind, ProductLine, SkuLine, StockLine,
 };
+use crate::inventory::service::catalogue::product::words;
 use crate::inventory::service::{LocalInventory, position};
+use crate::inventory::store::search::words_put;
 use crate::inventory::store::stock::Levels;
 use crate::inventory::store::{bulk, location};
 use crate::inventory::{BulkFormat, Category, ExportChunk, InventoryError, Location, Product, Sku};
@@ -86,6 +88,20 @@ fn categories(conn: &mut Connection, after: &str) -> Result<ExportChunk, Invento
         jsonl::write(&mut bytes, &line);
     }
     Ok(chunk(bytes, Some(next)))
+}
+
+impl LocalInventory {
+    /// See [`crate::inventory::Bulk::words_rebuild`].
+    pub(super) async fn rebuild_words(&self, after: String) -> Result<Option<String>, InventoryError> {
+        let work = move |conn: &mut _| {
+            let products = bulk::products_after(conn, &after, PRODUCTS)?;
+            let all: Vec<_> = products.iter().map(|product| (product.id, words(product))).collect();
+            words_put(conn, &all)?;
+            let is_last = (products.len() as i64) < PRODUCTS;
+            Ok(products.last().filter(|_| !is_last).map(|last| last.handle.clone()))
+        };
+        self.db.write(work).await
+    }
 }
 
 /// What is known beside the products of a piece.

@@ -1,0 +1,194 @@
+//! `emporium move`: from SQLite to PostgreSQL and back, with all that a shop has.
+
+use std::path::Path;
+use std::process::Output;
+
+use emporium::config::DEFAULT;
+use reqwest::Method;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::outside::Outside;
+use crate::process::{Process, emporium, run, text};
+use crate::testapp::{PASSWORD, postgres, read};
+
+/// A configuration file like stage 0's, with this database.
+fn file(folder: &Path, name: &str, url: &str) -> String {
+    let path = folder.join(name);
+    let migrates = if url.starts_with("sqlite") { "true" } else { "false" };
+    let text = DEFAULT.replace("sqlite:data/emporium.db", url);
+    let text = text.replace("migrate_on_start = true", &format!("migrate_on_start = {migrates}"));
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// Runs a command with the databases at `url`.
+fn with(folder: &Path, url: &str, arguments: &[&str]) -> Output {
+    let mut command = emporium(folder);
+    for module in ["INVENTORY", "USER"] {
+        command.env(format!("EMPORIUM__{module}__DATABASE__URL"), url);
+        command.env(format!("EMPORIUM__{module}__MIGRATE_ON_START"), url.starts_with("sqlite").to_string());
+    }
+    command.args(arguments).output().unwrap()
+}
+
+fn serve(folder: &Path, url: &str) -> Process {
+    let mut command = emporium(folder);
+    for module in ["INVENTORY", "USER"] {
+        command.env(format!("EMPORIUM__{module}__DATABASE__URL"), url);
+    }
+    Process::start(&mut command)
+}
+
+/// All that can be read, as an administrator who logged in before sees it.
+async fn seen(shop: &Process, token: &str) -> Vec<(String, Value)> {
+    let http = reqwest::Client::new();
+    let get = async |path: &str| {
+        let request = http.request(Method::GET, shop.url(&format!("/api/v1/{path}"))).bearer_auth(token);
+        let (status, body) = read(request.send().await.unwrap()).await;
+        assert_eq!(status, 200, "{path}: {body}");
+        (path.to_owned(), body)
+    };
+    let mut all = vec![];
+    for path in [
+        "products?limit=100",
+        "products?q=mug",
+        "products?q=linen&limit=100&sort=-created_at",
+        "categories",
+        "locations",
+        "stock?limit=100",
+        "reservations?limit=100",
+        "events?limit=100",
+        "users?limit=100",
+        "audit-log?limit=100",
+        "change-log?limit=100",
+        "jobs",
+        "me",
+        "me/addresses",
+        "api-keys",
+    ] {
+        all.push(get(path).await);
+    }
+    let parts = |path: &str, member: &str| -> Vec<String> {
+        let (_, body) = all.iter().find(|(other, _)| other == path).unwrap();
+        let items = body["items"].as_array().unwrap_or_else(|| panic!("{path}: {body}"));
+        items.iter().map(|item| item[member].as_str().unwrap().to_owned()).collect()
+    };
+    let products = parts("products?limit=100", "handle").into_iter().map(|handle| format!("products/{handle}"));
+    let users = parts("users?limit=100", "id").into_iter().map(|id| format!("users/{id}"));
+    let orders = parts("reservations?limit=100", "id").into_iter().map(|id| format!("reservations/{id}"));
+    let ledgers = parts("stock?limit=100", "sku").into_iter().map(|sku| format!("stock/{sku}/ledger?limit=100"));
+    let paths: Vec<String> = products.chain(users).chain(orders).chain(ledgers).collect();
+    assert!(paths.len() > 60, "there is too little to prove anything: {}", paths.len());
+    for path in paths {
+        all.push(get(&path).await);
+    }
+    let export = http.get(shop.url("/api/v1/exports/products.jsonl")).bearer_auth(token).send().await.unwrap();
+    all.push(("export".to_owned(), export.text().await.unwrap().into()));
+    all
+}
+
+fn fails(output: &Output, told: &str) {
+    let errors = text(&output.stderr);
+    assert!(output.status.code() == Some(1) && errors.contains(told), "{errors}{}", text(&output.stdout));
+}
+
+fn succeeds(output: &Output, told: &str) {
+    let said = text(&output.stdout);
+    assert!(output.status.success() && said.contains(told), "{said}{}", text(&output.stderr));
+}
+
+/// An SQLite shop that has lived a little, and is open.
+async fn lived(folder: &Path) -> (Process, String) {
+    let goods = run(folder, &["sample", "--skus", "120"]);
+    std::fs::write(folder.join("goods.jsonl"), goods.stdout).unwrap();
+    succeeds(&run(folder, &["import", "goods.jsonl"]), "");
+    std::fs::write(folder.join("password"), PASSWORD).unwrap();
+    succeeds(&run(folder, &["user", "create-admin", "root@example.com", "--password-file", "password"]), "");
+    let shop = Process::start(&mut emporium(folder));
+    let outside = Outside::new(vec![shop.url("")], "root@example.com", PASSWORD);
+    outside.walk().await;
+    let token = outside.login("root@example.com", PASSWORD).await;
+    (shop, token)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_moves_to_postgres_and_back() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let (mut shop, token) = lived(folder).await;
+    let old = file(folder, "old.toml", &format!("sqlite:{}", folder.join("emporium.db").display()));
+    let url = postgres().database();
+    let there = |url: &str, from: &str| with(folder, url, &["move", "--from", from]);
+
+    // Nothing is moved to tables that are not there, nor out from under a shop that is open; nothing is half done.
+    fails(&there(&url, &old), "emporium migrate");
+    succeeds(&with(folder, &url, &["migrate"]), "applied");
+    fails(&there(&url, &old), "stop the shop first");
+    let before = seen(&shop, &token).await;
+    shop.signal("TERM");
+    assert!(shop.wait().success());
+
+    succeeds(&there(&url, &old), "Everything is there as it was.");
+    fails(&run(folder, &["serve"]), "was moved to another database");
+    fails(&there(&url, &old), "was moved to another database");
+    let mut shop = serve(folder, &url);
+    let after = seen(&shop, &token).await;
+    for (before, after) in before.iter().zip(&after) {
+        assert_eq!(before, after);
+    }
+
+    // And back, into a file that is not there yet.
+    let new = format!("sqlite:{}", folder.join("new.db").display());
+    let from = file(folder, "from.toml", &url);
+    fails(&there(&new, &from), "stop the shop first");
+    shop.signal("TERM");
+    assert!(shop.wait().success());
+    succeeds(&there(&new, &from), "Everything is there as it was.");
+    let shop = serve(folder, &new);
+    assert_eq!(seen(&shop, &token).await, before);
+    succeeds(&with(folder, &new, &["stock", "verify"]), "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_move_goes_on_where_it_was_broken_off_and_never_into_a_shop_that_has_begun() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let (mut shop, _) = lived(folder).await;
+    shop.signal("TERM");
+    assert!(shop.wait().success());
+    let old = file(folder, "old.toml", &format!("sqlite:{}", folder.join("emporium.db").display()));
+    let url = postgres().database();
+    succeeds(&with(folder, &url, &["migrate"]), "applied");
+    let name = url.rsplit_once('/').unwrap().1;
+    let there = |sql: &str| {
+        use diesel::connection::{Connection, SimpleConnection};
+        diesel::PgConnection::establish(&postgres().url("emporium", name)).unwrap().batch_execute(sql).unwrap();
+    };
+
+    // The second module cannot be written: the first one is there whole, the second one not at all, and the old shop as it was.
+    there(
+        "ALTER TABLE users.mails ADD CONSTRAINT nothing_comes CHECK (id IS NULL); \
+           ALTER TABLE users.sessions ADD CONSTRAINT none_either CHECK (user_id IS NULL)",
+    );
+    fails(&with(folder, &url, &["move", "--from", &old]), "the user module's data");
+    let mut again = Process::start(&mut emporium(folder));
+    again.signal("TERM");
+    assert!(again.wait().success());
+    there(
+        "ALTER TABLE users.mails DROP CONSTRAINT nothing_comes; ALTER TABLE users.sessions DROP CONSTRAINT none_either",
+    );
+    succeeds(&with(folder, &url, &["move", "--from", &old]), "inventory: was moved before");
+
+    // Into a shop that has begun, nothing is moved.
+    let begun = postgres().database();
+    let second = folder.join("second");
+    std::fs::create_dir(&second).unwrap();
+    succeeds(&run(&second, &["user", "create-admin", "other@example.com"]), "");
+    let second_url = format!("sqlite:{}", second.join("emporium.db").display());
+    let other = file(folder, "other.toml", &second_url);
+    succeeds(&with(folder, &begun, &["migrate"]), "applied");
+    succeeds(&with(folder, &begun, &["user", "create-admin", "root@example.com"]), "");
+    fails(&with(folder, &begun, &["move", "--from", &other]), "needs an empty one");
+    succeeds(&with(&second, &second_url, &["stock", "verify"]), "");
+}
