@@ -3,11 +3,17 @@
 # the same statements. Everything on this machine, in one run, in turns, so that the ratios hold when the machine's speed drifts.
 #
 #   scripts/bench.sh [SECONDS [ROUNDS [CONNECTIONS]]]      default: 5 3 16
+#   scripts/bench.sh overload [SECONDS]                    default: 20
+#
+# `overload` sends more than the shop can serve, whether or not it answers: 1, 2, 5 and 10 times what it can, for so many seconds each,
+# and looks how it does afterwards.
 #
 # Needs wrk, curl, and PostgreSQL's server and pgbench (Debian: wrk curl postgresql postgresql-contrib).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+mode=rates
+if [ "${1:-}" = overload ]; then mode=overload; shift; set -- "${1:-20}"; fi
 seconds=${1:-5} rounds=${2:-3} connections=${3:-16}
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/emporium/target}
 folder=$(mktemp -d -t emporium-bench-XXXXXX)
@@ -32,6 +38,7 @@ programs=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)
 cargo build --quiet --release --bins --examples
 emporium=$CARGO_TARGET_DIR/release/emporium
 bare=$CARGO_TARGET_DIR/release/examples/bare
+flood=$CARGO_TARGET_DIR/release/examples/flood
 
 # PostgreSQL does not run as root.
 as_server() { if [ "$(id -u)" = 0 ]; then setpriv --reuid postgres --regid postgres --clear-groups "$@"; else "$@"; fi; }
@@ -172,12 +179,10 @@ SQL
 "$emporium" sample --skus 2000 --seed 1 >"$folder/goods.jsonl"
 printf 'correct horse battery staple\n' >"$folder/password"
 
-for database in sqlite postgres; do
-  case $database in
-    sqlite) database_url=sqlite:$folder/emporium.db ;;
-    postgres) database_url=$url/shop ;;
-  esac
-  settings "$database_url"
+# Starts a shop with the goods, of which there is enough, and logs an administrator in.
+start_shop() { # DATABASE-URL
+  local name rows start
+  settings "$1"
   env "${shop_settings[@]}" "$emporium" import "$folder/goods.jsonl" >/dev/null
   # Two accounts: a person has at most 100 sessions, and the log-ins measured would end the one that reserves.
   for name in bench login; do
@@ -202,7 +207,58 @@ for database in sqlite postgres; do
   word=$(grep -m1 '"type":"product"' "$folder/goods.jsonl" | sed -E 's/.*"title":"([A-Za-z]+).*/\L\1/')
   reserve_lua "$folder/codes" "$token" >"$folder/reserve.lua"
   reserve_lua "$folder/one" "$token" >"$folder/reserve_one.lua"
-  [ $database = postgres ] && pgbench_scripts
+}
+
+figures_of() { # OF-WHAT
+  printf '\n%s, %s cores, %s; %s\n\n' \
+    "$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)" "$(nproc)" "$(date -u +%Y-%m-%d)" "$1"
+}
+
+memory() { awk '/VmRSS/ {printf "%d", $2 / 1024}' /proc/$shop/status; }
+
+load() { # BROWSERS-A-SECOND SALES-A-SECOND SECONDS; two lines of flood
+  printf '%s\tbrowse\tGET\t/products/%s\t\t\n%s\tsale\tPOST\t/api/v1/reservations\t%s\t{"holder":"{n}","lines":[{"sku":"%s","location":"MAIN","quantity":1}]}\n' \
+    "$1" "$handle" "$2" "$token" "$(cat "$folder/one")" >"$folder/kinds"
+  "$flood" $port_shop "$3" "$folder/kinds"
+}
+
+overload() {
+  local sales=20 rate=100 peak=0 ok output line times memory_before
+  start_shop "$url/shop"
+  load 100 $sales 3 >/dev/null
+  # What it can do: the rate is raised until less than 95 of 100 are served.
+  while :; do
+    output=$(load $rate $sales 5)
+    ok=$(awk -F'\t' '$1 == "browse" {print $3}' <<<"$output")
+    [ "$ok" -gt "$peak" ] && peak=$ok
+    [ $((ok * 100)) -ge $((rate * 95)) ] || break
+    rate=$((rate * 5 / 4))
+  done
+  figures_of "PostgreSQL and the load on the same machine; product pages, and $sales sales a second, for $seconds s each; peak: $peak pages a second."
+  echo "| offered | pages a second | share of the peak | p50 ms | p99 ms | sales served | p50 ms | p99 ms | memory MiB before, after |"
+  echo "|---|---|---|---|---|---|---|---|---|"
+  for times in 0.5 1 2 5 10; do
+    rate=$(awk "BEGIN {printf \"%d\", $peak * $times}")
+    memory_before=$(memory)
+    output=$(load "$rate" $sales "$seconds")
+    awk -F'\t' -v times=$times -v peak="$peak" -v before="$memory_before" -v after="$(memory)" '
+      $1 == "browse" { line = sprintf("| %s times: %d | %d | %.2f | %s | %s |", times, $2, $3, $3 / peak, $6, $7) }
+      $1 == "sale" { printf "%s %.1f%% | %s | %s | %d, %d |\n", line, 100 * $3 / $2, $6, $7, before, after }' <<<"$output"
+  done
+  printf '\nAfter it, at half the peak, second by second, pages served of those sent:'
+  for _ in 1 2 3 4 5; do
+    load $((peak / 2)) $sales 1 | awk -F'\t' '$1 == "browse" {printf " %d of %d;", $3, $2}'
+  done
+  echo
+}
+
+if [ $mode = overload ]; then overload; exit; fi
+
+for database in sqlite postgres; do
+  case $database in
+    sqlite) start_shop sqlite:$folder/emporium.db ;;
+    postgres) start_shop "$url/shop" && pgbench_scripts ;;
+  esac
   base=http://127.0.0.1:$port_shop/api/v1
   declare -A path=([product]="/products/$handle" [list]="/products?limit=20" [search]="/products?limit=20&q=$word")
   site=http://127.0.0.1:$port_shop
@@ -236,8 +292,7 @@ for database in sqlite postgres; do
   kill $shop; wait $shop 2>/dev/null || true
 done
 
-printf '\n%s, %s cores, %s; %s connections, %s rounds of %s s, medians of requests a second.\n\n' \
-  "$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)" "$(nproc)" "$(date -u +%Y-%m-%d)" "$connections" "$rounds" "$seconds"
+figures_of "$connections connections, $rounds rounds of $seconds s, medians of requests a second."
 sort "$results" | awk -F'\t' '
   { key = $1 FS $2 FS $3; values[key] = values[key] " " $4; count[key]++ }
   function median(key,   list, n) {
