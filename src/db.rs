@@ -106,7 +106,9 @@ impl DbError {
     pub fn problem(&self) -> Problem {
         match self {
             DbError::Busy => {
-                Problem::new(ErrorCode::Busy, "All database connections are in use; try again shortly.").retry_after(1)
+                let detail = "All database connections are in use; try again shortly.";
+                // Not the same for all, so that they do not come back together.
+                Problem::new(ErrorCode::Busy, detail).retry_after(rand::random_range(1..=3))
             }
             DbError::Unavailable(_) | DbError::Lost(_) | DbError::ReadOnly(_) => {
                 tracing::error!(error = %self, "database unavailable");
@@ -295,6 +297,11 @@ impl Database {
     /// So many connections the server gives to all processes together; `None`: it sets no limit.
     pub async fn connections_max(&self) -> Result<Option<i64>, DbError> {
         self.readers.run(state::connections_max).await
+    }
+
+    /// Would a new call of this priority that reads be turned away now? Asked before anything is done for it.
+    pub fn sheds(&self, priority: Priority) -> bool {
+        self.readers.sheds(priority)
     }
 
     /// Tells the metrics how the pools stand.

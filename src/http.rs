@@ -22,6 +22,7 @@ pub mod observe;
 pub mod pace;
 mod priority;
 mod rate;
+pub mod shed;
 mod strict;
 pub mod traffic;
 mod unread;
@@ -100,6 +101,23 @@ pub struct ProblemBody {
     #[serde(flatten)]
     #[schema(additional_properties)]
     pub extra: serde_json::Map<String, serde_json::Value>,
+}
+
+impl ProblemBody {
+    /// The body of a problem with the request for `path`, under whose `id` it stands in the log.
+    fn of(problem: Problem, path: &str, id: &str) -> ProblemBody {
+        ProblemBody {
+            kind: format!("urn:emporium:problem:{}", problem.code),
+            title: problem.code.title().to_owned(),
+            status: problem.code.status(),
+            detail: problem.detail,
+            instance: path.to_owned(),
+            code: problem.code.code().to_owned(),
+            errors: problem.errors,
+            request_id: id.to_owned(),
+            extra: problem.extra,
+        }
+    }
 }
 
 /// The answers that any route may give beside its own.

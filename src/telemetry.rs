@@ -40,7 +40,7 @@ const BUCKETS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75,
 /// (<https://opentelemetry.io/docs/specs/semconv/>).
 const ABOUT: &[(Kind, &str, &str)] = &[
     (Kind::Histogram, "http_server_request_duration_seconds", "How long requests took."),
-    (Kind::Gauge, "db_client_connection_count", "Connections to a database, by pool and state."),
+    (Kind::Gauge, "db_client_connections", "Connections to a database, by pool and state."),
     (Kind::Gauge, "db_client_connection_max", "The most connections that a pool may have."),
     (Kind::Gauge, "db_client_connection_pending_requests", "Callers who wait for a connection."),
     (Kind::Histogram, "db_client_connection_wait_time_seconds", "How long callers waited for a connection."),
@@ -51,6 +51,11 @@ const ABOUT: &[(Kind, &str, &str)] = &[
         "Callers who got no connection: too many came, or it took too long.",
     ),
     (Kind::Counter, "emporium_db_transaction_retries_total", "Transactions that were run again."),
+    (
+        Kind::Counter,
+        "emporium_requests_refused_total",
+        "Requests turned away at the door, as too many of their kind came.",
+    ),
     (Kind::Counter, "emporium_rate_limited_total", "Requests above their client's rate."),
     (Kind::Counter, "emporium_reservations_total", "Reservations, by what became of them."),
     (Kind::Counter, "emporium_stock_changes_total", "Changes of stock, by their kind."),

@@ -19,6 +19,7 @@ use crate::http::browser::SecureHeaders;
 use crate::http::gate::{Access, Gate, Rule, gate};
 use crate::http::health::{Meters, Readiness, livez, metrics, readyz};
 use crate::http::observe::{Deadline, observe};
+use crate::http::shed::{Door, shed};
 use crate::http::traffic::Traffic;
 use crate::inventory::{self, BulkFormat, ProductSort, ReservationSummary, ScarceSku, StockSummary};
 use crate::kept::Kept;
@@ -63,6 +64,8 @@ pub(super) fn public_server(
     let show = web::Data::from(pages::show(site.clone()));
     let secure = web::Data::new(SecureHeaders::of(&server));
     let app_config = config.server.clone();
+    let door = Door::new(modules.databases.clone(), show.clone(), secure.clone(), traffic.clone());
+    let door = web::Data::new(door);
     let orders: Arc<dyn user::routes::Orders> = Arc::new(waiting::Waiting(modules.inventory.clone()));
     let figures = web::Data::new(Kept::<(Time, StockSummary, Vec<ScarceSku>, ReservationSummary)>::default());
     let workers = match server.workers {
@@ -78,6 +81,7 @@ pub(super) fn public_server(
             .app_data(show.clone())
             .app_data(secure.clone())
             .app_data(traffic.clone())
+            .app_data(door.clone())
             .app_data(figures.clone())
             .app_data(gate_data.clone())
             .app_data(web::Data::new(readiness.clone()))
@@ -95,6 +99,7 @@ pub(super) fn public_server(
             .wrap(from_fn(gate))
             .wrap(Compress::default())
             .wrap(from_fn(observe))
+            .wrap(from_fn(shed))
     })
     .disable_signals()
     .keep_alive(Duration::from_secs(u64::from(server.keep_alive_seconds)))

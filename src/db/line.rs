@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::DbError;
-use super::priority::Rank;
+use super::priority::{Priority, Rank};
 use crate::config::DatabaseConfig;
 
 const TARGET: Duration = Duration::from_millis(5);
@@ -99,6 +99,15 @@ impl Line {
         };
         Rank::had_turn(self.number);
         Ok(turn)
+    }
+
+    /// Would new work of this priority be turned away now?
+    pub(super) fn sheds(&self, priority: Priority) -> bool {
+        let rank = Rank { priority, is_new: true };
+        let mut state = self.lock();
+        let row = &mut state.rows[rank.row()];
+        row.forget_gone();
+        row.is_full(rank, &self.limits)
     }
 
     /// How many wait.
@@ -240,7 +249,7 @@ impl Delay {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Priority::{self, *};
+    use super::super::Priority::*;
     use super::*;
 
     const LIMITS: Limits =

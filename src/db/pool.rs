@@ -14,7 +14,7 @@ use tracing::Span;
 use url::form_urlencoded::byte_serialize;
 
 use super::line::{Limits, Line, Turn};
-use super::{Connection, DbError, Failure};
+use super::{Connection, DbError, Failure, Priority};
 use crate::config::{DatabaseConfig, DatabaseUrl};
 
 /// Opens connections for r2d2: by the address's explicit scheme, with the settings that everything else relies on.
@@ -273,6 +273,10 @@ impl Lane {
         }
     }
 
+    pub(super) fn sheds(&self, priority: Priority) -> bool {
+        self.line.sheds(priority)
+    }
+
     async fn admit(&self) -> Result<Turn, DbError> {
         let start = Instant::now();
         let rank = self.line.rank();
@@ -354,8 +358,7 @@ impl Lane {
         let state = self.state();
         let pool = || self.pool_name.clone();
         for (name, count) in [("idle", state.idle), ("used", state.used)] {
-            let gauge =
-                metrics::gauge!("db_client_connection_count", POOL => pool(), "db_client_connection_state" => name);
+            let gauge = metrics::gauge!("db_client_connections", POOL => pool(), "db_client_connection_state" => name);
             gauge.set(f64::from(count));
         }
         metrics::gauge!("db_client_connection_max", POOL => pool()).set(f64::from(state.size));

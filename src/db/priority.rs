@@ -22,7 +22,8 @@ impl Priority {
     pub(super) const ALL: [Priority; 5] =
         [Priority::Vital, Priority::Sale, Priority::Account, Priority::Browse, Priority::Rest];
 
-    pub(super) fn as_str(self) -> &'static str {
+    /// As it stands in the metrics.
+    pub fn as_str(self) -> &'static str {
         match self {
             Priority::Vital => "vital",
             Priority::Sale => "sale",

@@ -81,10 +81,18 @@ impl Seen {
     }
 }
 
-fn asked(request: &ServiceRequest) -> Option<Asked> {
+/// Does a browser ask for a page?
+pub(super) fn asks_for_page(request: &ServiceRequest) -> bool {
     let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    let asks = is_page(routed_path(request)) && accept.is_some_and(|accept| accept.contains("text/html"));
-    asks.then(|| Asked { is_read: request.method().is_safe(), address: address(request), caller: None })
+    is_page(routed_path(request)) && accept.is_some_and(|accept| accept.contains("text/html"))
+}
+
+fn asked(request: &ServiceRequest) -> Option<Asked> {
+    asks_for_page(request).then(|| Asked {
+        is_read: request.method().is_safe(),
+        address: address(request),
+        caller: None,
+    })
 }
 
 fn address(request: &ServiceRequest) -> String {
@@ -184,17 +192,7 @@ fn problem_response<B: MessageBody>(response: HttpResponse<B>, seen: &Seen) -> H
     if problem.code.status() == 401 && seen.asked.is_none() {
         answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
     }
-    let body = ProblemBody {
-        kind: format!("urn:emporium:problem:{}", problem.code),
-        title: problem.code.title().to_owned(),
-        status: problem.code.status(),
-        detail: problem.detail,
-        instance: seen.path.clone(),
-        code: problem.code.code().to_owned(),
-        errors: problem.errors,
-        request_id: seen.id.clone(),
-        extra: problem.extra,
-    };
+    let body = ProblemBody::of(problem, &seen.path, &seen.id);
     if let (Some(asked), Some(show)) = (&seen.asked, &seen.show) {
         return match show(asked, &body) {
             Shown::Page(page) => answer.content_type("text/html; charset=utf-8").body(page),
@@ -222,7 +220,7 @@ fn problem_of_status(status: StatusCode) -> Problem {
 }
 
 /// The id under which the request stands in the log: the client's `X-Request-Id` where it is a sensible one, a new UUID otherwise.
-fn request_id(headers: &HeaderMap) -> String {
+pub(super) fn request_id(headers: &HeaderMap) -> String {
     let given = headers.get("x-request-id").and_then(|value| value.to_str().ok());
     let good = |text: &&str| {
         (1..=128).contains(&text.len())

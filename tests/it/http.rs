@@ -274,7 +274,7 @@ async fn the_metrics_are_internal_and_bounded() {
     for part in [
         "http_server_request_duration_seconds_bucket{http_request_method=\"GET\",http_route=\"/api/v1/categories\",\
          http_response_status_code=\"200\",le=\"0.005\"}",
-        "db_client_connection_count{db_client_connection_pool_name=\"inventory.read\",db_client_connection_state=\"idle\"}",
+        "db_client_connections{db_client_connection_pool_name=\"inventory.read\",db_client_connection_state=\"idle\"}",
         "db_client_connection_wait_time_seconds_count{db_client_connection_pool_name=\"inventory.read\"}",
         "http_route=\"unmatched\"",
     ] {

@@ -51,8 +51,11 @@ async fn sales_go_through_while_those_who_look_are_told_to_come_back() {
                     match answer.status() {
                         StatusCode::OK => served.fetch_add(1, Ordering::SeqCst),
                         StatusCode::SERVICE_UNAVAILABLE => {
-                            assert!(answer.headers().contains_key("retry-after"));
+                            let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+                            let (wait, id) = (header("retry-after"), header("x-request-id"));
+                            assert!((1..=3).contains(&wait.parse::<u32>().unwrap()), "{wait}");
                             let text = answer.text().await.unwrap();
+                            assert!(text.contains(&id), "the id of the log is not told: {text}");
                             assert!(text.contains("\"busy\"") || text.contains("The shop is very busy"), "{text}");
                             refused.fetch_add(1, Ordering::SeqCst)
                         }
@@ -86,8 +89,9 @@ async fn sales_go_through_while_those_who_look_are_told_to_come_back() {
     }
     let metrics = reqwest::get(format!("http://{}/metrics", app.shop.internal_address)).await.unwrap();
     let metrics = metrics.text().await.unwrap();
-    let is_counted =
-        |line: &&str| line.starts_with("emporium_db_pool_refused_total") && line.contains("priority=\"browse\"");
-    assert!(metrics.lines().any(|line| is_counted(&line)), "what is shed is counted");
+    for counter in ["emporium_db_pool_refused_total", "emporium_requests_refused_total"] {
+        let is_counted = |line: &str| line.starts_with(counter) && line.contains("priority=\"browse\"");
+        assert!(metrics.lines().any(is_counted), "{counter}: what is shed is counted");
+    }
     Arc::into_inner(app).unwrap().shop.stop().await;
 }
