@@ -62,7 +62,7 @@ fn spellings(path: &str) -> [String; 2] {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_route_refuses_who_may_not_use_it() {
-    let app = TestApp::start(Backend::Sqlite).await;
+    let app = TestApp::start(Backend::any()).await;
     let customer = app.token("customer@example.com", Role::Customer).await;
     let staff = app.token("staff@example.com", Role::Staff).await;
     let admin = app.token("admin@example.com", Role::Admin).await;
@@ -100,13 +100,13 @@ async fn every_route_refuses_who_may_not_use_it() {
         }
     }
     assert!(refused > 50, "only {refused} calls were refused");
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 /// Pages know people by their cookie, and tell who may not see them before they look at a form.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_page_refuses_who_may_not_see_it() {
-    let app = TestApp::start(Backend::Sqlite).await;
+    let app = TestApp::start(Backend::any()).await;
     let mut people = vec![(String::new(), None)];
     for (email, role) in [("customer", Role::Customer), ("staff", Role::Staff), ("admin", Role::Admin)] {
         people.push((app.token(&format!("{email}@example.com"), role).await, Some(role)));
@@ -117,7 +117,7 @@ async fn every_page_refuses_who_may_not_see_it() {
         let paths = spellings(&fill(pattern));
         for ((token, role), path) in people.iter().flat_map(|person| paths.iter().map(move |path| (person, path))) {
             let request = app.request(method.parse().unwrap(), path);
-            let request = request.header("origin", format!("http://{}", app.shop.address));
+            let request = request.header("origin", format!("http://{}", app.address));
             let answer = request.header("cookie", format!("session={token}")).send().await.unwrap();
             let (status, body) = read(answer).await;
             let is_told = body["detail"].as_str().is_some_and(|detail| detail.starts_with("This needs "));
@@ -130,12 +130,12 @@ async fn every_page_refuses_who_may_not_see_it() {
         }
     }
     assert!(refused > 50, "only {refused} calls were refused");
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_api_key_may_do_what_its_scopes_say_and_no_more() {
-    let app = TestApp::start(Backend::Sqlite).await;
+    let app = TestApp::start(Backend::any()).await;
     let admin = app.token("admin@example.com", Role::Admin).await;
     let scopes: BTreeSet<String> = app::rules()
         .iter()
@@ -159,5 +159,5 @@ async fn an_api_key_may_do_what_its_scopes_say_and_no_more() {
             assert_eq!(status != 403, may, "{method} {pattern} with {scope}: {status}");
         }
     }
-    app.shop.stop().await;
+    app.stop().await;
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
@@ -32,13 +32,13 @@ pub(crate) fn free_address() -> SocketAddr {
 }
 
 /// HAProxy, as `config/haproxy.cfg` has it.
-struct Balancer {
+pub(crate) struct Balancer {
     child: Child,
     address: SocketAddr,
-    plain: SocketAddr,
+    pub(crate) plain: SocketAddr,
     figures: SocketAddr,
     certificate: Certificate,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Drop for Balancer {
@@ -81,7 +81,7 @@ fn certificate(folder: &Path) -> String {
 
 impl Balancer {
     /// Starts it in front of these nodes, with other words in the place of some more.
-    async fn start(nodes: &[SocketAddr], words: &[(&str, String)]) -> Balancer {
+    pub(crate) async fn start(nodes: &[SocketAddr], words: &[(&str, String)]) -> Balancer {
         let folder = TempDir::new().unwrap();
         let (address, plain, figures) = (free_address(), free_address(), free_address());
         let made = certificate(folder.path());
@@ -97,9 +97,10 @@ impl Balancer {
         all.extend_from_slice(words);
         let file = folder.path().join("haproxy.cfg");
         std::fs::write(&file, adapted(&all)).unwrap();
-        let child = haproxy().arg("-db").arg("-f").arg(&file).stdout(Stdio::null()).spawn().unwrap();
+        let log = std::fs::File::create(folder.path().join("log")).unwrap();
+        let child = haproxy().arg("-db").arg("-f").arg(&file).stdout(log).spawn().unwrap();
         let certificate = Certificate::from_pem(&std::fs::read(made).unwrap()).unwrap();
-        let balancer = Balancer { child, address, plain, figures, certificate, _folder: folder };
+        let balancer = Balancer { child, address, plain, figures, certificate, folder };
         let (start, http) = (Instant::now(), balancer.client());
         while http.get(balancer.url("/readyz")).send().await.map_or(0, |answer| answer.status().as_u16()) != 200 {
             assert!(start.elapsed() < Duration::from_secs(30), "the balancer does not answer");
@@ -110,11 +111,12 @@ impl Balancer {
 
     /// A client with connections of its own.
     fn client(&self) -> Client {
-        self.client_at([127, 0, 0, 1].into())
+        self.client_at([127, 0, 0, 1].into(), usize::MAX)
     }
 
-    fn client_at(&self, address: IpAddr) -> Client {
-        let builder = Client::builder().add_root_certificate(self.certificate.clone());
+    /// The same at another address, which keeps so many connections at most.
+    fn client_at(&self, address: IpAddr, kept: usize) -> Client {
+        let builder = Client::builder().add_root_certificate(self.certificate.clone()).pool_max_idle_per_host(kept);
         builder.local_address(address).timeout(Duration::from_secs(60)).build().unwrap()
     }
 
@@ -166,7 +168,7 @@ async fn plain_http_leads_to_https() {
     assert_eq!(answer.status(), 308);
     assert_eq!(answer.headers()["location"], format!("https://{plain}/cart"));
     drop(balancer);
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -182,7 +184,7 @@ async fn what_a_client_says_of_its_address_reaches_no_node() {
     let nodes: Vec<SocketAddr> = apps.iter().map(|app| app.shop.address).collect();
     let balancer = Balancer::start(&nodes, &[]).await;
     let (url, own, other) =
-        (balancer.url("/api/v1/categories"), balancer.client(), balancer.client_at([127, 0, 0, 2].into()));
+        (balancer.url("/api/v1/categories"), balancer.client(), balancer.client_at([127, 0, 0, 2].into(), 1));
     let mut told = Vec::new();
     for n in 0..9 {
         let forged = own.get(&url).header("x-forwarded-for", format!("192.0.2.{n}")).header("x-request-id", "mine");
@@ -197,7 +199,7 @@ async fn what_a_client_says_of_its_address_reaches_no_node() {
     assert_eq!(other.get(&url).send().await.unwrap().status(), 200);
     drop(balancer);
     for app in apps {
-        app.shop.stop().await;
+        app.stop().await;
     }
 }
 

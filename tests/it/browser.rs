@@ -112,7 +112,7 @@ impl Browser {
         let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
         builder.capabilities(capabilities.as_object().unwrap().clone());
         let client = builder.connect(&format!("http://127.0.0.1:{}", driver())).await.unwrap();
-        Browser { client, base: format!("http://{}", app.shop.address), setup, _profile: profile }
+        Browser { client, base: format!("http://{}", app.address), setup, _profile: profile }
     }
 
     pub(crate) async fn go(&self, path: &str) {

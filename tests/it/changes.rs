@@ -79,7 +79,7 @@ on_both! {
             ("price", Some("SHIRT"), json!(dollars(900)), json!(dollars(800))),
         ]);
         assert_eq!(fields(&changes[4]), [("sku", Some("SHIRT"), json!("SHIRT"), Value::Null)]);
-        app.shop.stop().await;
+        app.stop().await;
     }
 
     async fn a_refused_change_leaves_no_note(backend: Backend) {
@@ -90,7 +90,7 @@ on_both! {
         let patch = ProductPatch { handle: Some("hat".into()), ..Default::default() };
         inventory.product_update(&ann(), ProductKey::Id(id), None, patch).await.unwrap_err();
         assert_eq!(log(&**inventory, Some(id)).await.len(), 1);
-        app.shop.stop().await;
+        app.stop().await;
     }
 
     async fn categories_and_locations_remember_it_too(backend: Backend) {
@@ -113,7 +113,7 @@ on_both! {
         let changes = log(&**inventory, Some(location)).await;
         assert_eq!(actions(&changes), [("location.created", "MAIN", "user:ann"), ("location.updated", "MAIN", "user:max")]);
         assert_eq!(fields(&changes[1]), [("active", None, json!(true), json!(false))]);
-        app.shop.stop().await;
+        app.stop().await;
     }
 
     async fn an_import_is_noted_at_what_it_changed(backend: Backend) {
@@ -196,6 +196,6 @@ on_both! {
             assert_eq!(get(&staff, query).await.0, status, "{query}");
         }
         assert_eq!(get(&customer, "").await.0, 403);
-        app.shop.stop().await;
+        app.stop().await;
     }
 }

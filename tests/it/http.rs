@@ -31,7 +31,7 @@ on_both! {
         assert_eq!(body["status"], 404);
         assert_eq!(body["instance"], "/api/v1/products/no-such-thing");
         assert_eq!(body["request_id"], "my-request.1");
-        app.shop.stop().await;
+        app.stop().await;
     }
 
     async fn what_no_route_takes_is_a_problem_too(backend: Backend) {
@@ -55,13 +55,13 @@ on_both! {
             assert_eq!((status, kind.to_str().unwrap()), (expected, "application/problem+json"), "{method} {path} {problem}");
             assert_eq!(problem["status"], expected);
         }
-        app.shop.stop().await;
+        app.stop().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_is_told_in_plain_words_and_where() {
-    let app = TestApp::start(Backend::Sqlite).await;
+    let app = TestApp::start(Backend::any()).await;
     let token = app.token("staff@shop.example", Role::Staff).await;
     let told = async |request: reqwest::RequestBuilder| -> Vec<(String, String)> {
         let (status, problem) = read(request.send().await.unwrap()).await;
@@ -99,12 +99,12 @@ async fn what_is_wrong_is_told_in_plain_words_and_where() {
         let errors = told(request).await;
         assert!(errors.len() == 1 && errors[0].0 == pointer && errors[0].1.contains(message), "{errors:?}");
     }
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fault_has_a_code_and_what_its_text_needs() {
-    let app = TestApp::start(Backend::Sqlite).await;
+    let app = TestApp::start(Backend::any()).await;
     let token = app.token("admin@shop.example", Role::Admin).await;
     let title = "x".repeat(301);
     let request = app.request_as(&token, Method::POST, "/api/v1/products").json(&json!({ "title": title }));
@@ -126,19 +126,19 @@ async fn a_fault_has_a_code_and_what_its_text_needs() {
     let (_, document) = read(app.request(Method::GET, "/openapi.json").send().await.unwrap()).await;
     let codes = document["components"]["schemas"]["FieldError"]["properties"]["code"]["enum"].as_array().unwrap();
     assert!(codes.contains(&json!("too_long")) && codes.contains(&json!("last_admin")), "{codes:?}");
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_token_is_401_and_says_how() {
-    let app = TestApp::start(Backend::Sqlite).await;
+    let app = TestApp::start(Backend::any()).await;
     for header in ["Bearer nonsense", "Bearer ", "Basic dXNlcjpwYXNz", "ems_abc", "Bearer ems_\u{e9}"] {
         let request = app.request(Method::GET, "/api/v1/products").header("authorization", header.as_bytes());
         let answer = request.send().await.unwrap();
         assert_eq!(answer.headers()["www-authenticate"], "Bearer");
         assert_eq!(read(answer).await.0, 401, "{header}");
     }
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -160,7 +160,7 @@ async fn a_client_that_is_too_fast_is_told_to_wait() {
     assert!(answer.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
     let (status, body) = read(answer).await;
     assert_eq!((status, body["code"].as_str().unwrap()), (429, "too_many_requests"));
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 /// Whose requests count together: one who shows `address` in X-Forwarded-For, seen through `proxies`.
@@ -176,7 +176,7 @@ async fn left_after_two(proxies: &[&str], first: &str, second: &str) -> u16 {
         let request = app.request(Method::GET, "/api/v1/categories").header("x-forwarded-for", address);
         status = request.send().await.unwrap().status().as_u16();
     }
-    app.shop.stop().await;
+    app.stop().await;
     status
 }
 
@@ -193,7 +193,7 @@ async fn a_forwarded_address_is_believed_from_trusted_proxies_only() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_is_told_to_everybody_at_any_rate() {
-    let app = TestApp::start_with(Backend::Sqlite, |config| {
+    let app = TestApp::start_with(Backend::any(), |config| {
         config.server.rate_limit_burst = 1;
         config.server.rate_limit_per_minute = 1;
     })
@@ -205,18 +205,18 @@ async fn health_is_told_to_everybody_at_any_rate() {
     let head = app.request(Method::HEAD, "/api/v1/categories").send().await.unwrap();
     assert_eq!(head.status(), 200);
     assert!(head.headers().contains_key("ratelimit") && head.bytes().await.unwrap().is_empty());
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_beyond_the_limit_is_413() {
-    let app = TestApp::start(Backend::Sqlite).await;
+    let app = TestApp::start(Backend::any()).await;
     let body = format!("{{\"email\": \"{}\"}}", "x".repeat(app.config.server.body_max_bytes as usize));
     let request = app.request(Method::POST, "/api/v1/auth/login").header("content-type", "application/json").body(body);
     assert_eq!(read(request.send().await.unwrap()).await.0, 413);
     let request = app.request(Method::POST, "/api/v1/auth/login").body("email=x");
     assert_eq!(read(request.send().await.unwrap()).await.0, 415);
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -234,19 +234,19 @@ async fn a_request_beyond_its_deadline_is_503() {
     assert_eq!((status, body["code"].as_str().unwrap()), (503, "timeout"));
     holder.batch("ROLLBACK");
     assert_eq!(app.request(Method::GET, "/api/v1/categories").send().await.unwrap().status(), 200);
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ready_turns_first_and_requests_in_flight_are_finished() {
-    let app = TestApp::start_with(Backend::Postgres, |config| config.server.drain_ms = 1_000).await;
-    let (address, internal) = (app.shop.address, app.shop.internal_address);
+    let app = TestApp::start_alone(Backend::Postgres, |config| config.server.drain_ms = 1_000).await;
+    let (address, internal) = (app.address, app.shop.internal_address);
     let mut holder = app.diesel();
     holder.batch("BEGIN; LOCK TABLE inventory.categories IN ACCESS EXCLUSIVE MODE");
     let slow = tokio::spawn(app.request(Method::GET, "/api/v1/categories").send());
     let status = |url: String| async move { reqwest::get(url).await.unwrap().status().as_u16() };
     assert_eq!(status(format!("http://{address}/readyz")).await, 200);
-    let stopping = tokio::spawn(app.shop.stop());
+    let stopping = tokio::spawn(app.stop());
     while status(format!("http://{internal}/readyz")).await == 200 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -281,13 +281,13 @@ async fn the_metrics_are_internal_and_bounded() {
         assert!(text.contains(part), "{part} is not in\n{text}");
     }
     assert!(!text.contains("/scan/"), "paths that match no route must share one label");
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 /// A cache may keep what everybody sees, may keep nothing that one caller sees without asking again, and mixes up no callers.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn caches_are_told_what_they_may_keep() {
-    let app = TestApp::start(Backend::Sqlite).await;
+    let app = TestApp::start(Backend::any()).await;
     let staff = app.token("staff@shop.example", Role::Staff).await;
     let post = async |path: &str, body: Value| {
         let (status, body) = read(app.request_as(&staff, Method::POST, path).json(&body).send().await.unwrap()).await;
@@ -330,7 +330,7 @@ async fn caches_are_told_what_they_may_keep() {
     }
     let known = app.request(Method::GET, "/api/v1/products/mug").header("if-none-match", "*").send().await.unwrap();
     assert_eq!((known.status().as_u16(), &known.headers()["vary"]), (304, &"authorization".parse().unwrap()));
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 /// Whoever begins a body in chunks and stands still gets his answer, and gives his place up. Others keep their connection.
@@ -344,7 +344,7 @@ async fn a_body_that_is_not_finished_ends_its_connection() {
         (format!("POST /api/v1/auth/login HTTP/1.1\r\n{chunked}"), "503 Service Unavailable"),
         (format!("POST /api/v1/products HTTP/1.1\r\n{chunked}"), "401 Unauthorized"),
     ] {
-        let mut line = TcpStream::connect(app.shop.address).await.unwrap();
+        let mut line = TcpStream::connect(app.address).await.unwrap();
         line.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         let end = tokio::time::timeout(Duration::from_secs(30), line.read_to_string(&mut answer)).await;
@@ -354,11 +354,11 @@ async fn a_body_that_is_not_finished_ends_its_connection() {
     }
     let whole = format!("POST /api/v1/auth/login HTTP/1.1\r\n{chunked}0\r\n\r\n");
     let last = "GET /livez HTTP/1.1\r\nHost: shop\r\nConnection: close\r\n\r\n";
-    let mut line = TcpStream::connect(app.shop.address).await.unwrap();
+    let mut line = TcpStream::connect(app.address).await.unwrap();
     line.write_all(format!("{whole}{whole}{last}").as_bytes()).await.unwrap();
     let mut answers = String::new();
     line.read_to_string(&mut answers).await.unwrap();
     let count = |status: &str| answers.matches(&format!("HTTP/1.1 {status}")).count();
     assert_eq!((count("422 "), count("200 ")), (2, 1), "{answers}");
-    app.shop.stop().await;
+    app.stop().await;
 }

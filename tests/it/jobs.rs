@@ -87,7 +87,7 @@ fn send(app: &TestApp, token: &str, query: &str) -> reqwest::RequestBuilder {
 /// Sends so many bytes without telling beforehand how many; gives the answer's first line.
 async fn status_of_chunked(app: &TestApp, token: &str, size: usize) -> String {
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-    let mut connection = tokio::net::TcpStream::connect(app.shop.address).await.unwrap();
+    let mut connection = tokio::net::TcpStream::connect(app.address).await.unwrap();
     let head = format!(
         "POST /api/v1/imports?format=csv HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {token}\r\nIdempotency-Key: a\r\n\
          Transfer-Encoding: chunked\r\n\r\n{size:x}\r\n"

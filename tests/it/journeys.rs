@@ -93,7 +93,7 @@ async fn journey(backend: Backend, scripts: bool) {
     buys_and_cancels(&browser).await;
     browser.close().await;
     assert_eq!(app.shop.modules.inventory.stock_verify(&call(), false).await.unwrap().differences, []);
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 /// Registers, and proves the address by the mailed link.
@@ -193,13 +193,13 @@ on_both! {
         for browser in browsers {
             browser.close().await;
         }
-        app.shop.stop().await;
+        app.stop().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_left_is_offered_when_there_is_not_enough() {
-    let app = shop(Backend::Sqlite).await;
+    let app = shop(Backend::any()).await;
     set_stock(&app, "MUG-12-MILK", 3).await;
     app.token("ann@example.com", Role::Customer).await;
     let browser = Browser::open(&app).await;
@@ -213,12 +213,12 @@ async fn what_is_left_is_offered_when_there_is_not_enough() {
     browser.press("Take what is left").await;
     browser.shows("Where shall it go?").await;
     browser.close().await;
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_checkout_takes_no_mouse() {
-    let app = shop(Backend::Sqlite).await;
+    let app = shop(Backend::any()).await;
     app.token("ann@example.com", Role::Customer).await;
     let browser = Browser::open(&app).await;
     browser.go("/").await;
@@ -248,12 +248,12 @@ async fn a_checkout_takes_no_mouse() {
     browser.key(Key::Enter).await;
     browser.shows("Thank you! Your order is placed.").await;
     browser.close().await;
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn staff_import_a_catalogue_adjust_stock_ship_an_order_and_see_the_ledger() {
-    let app = shop(Backend::Sqlite).await;
+    let app = shop(Backend::any()).await;
     app.token("staff@example.com", Role::Staff).await;
     let customer = app.token("ann@example.com", Role::Customer).await;
     let browser = Browser::open(&app).await;
@@ -307,12 +307,12 @@ async fn staff_import_a_catalogue_adjust_stock_ship_an_order_and_see_the_ledger(
     browser.shows("Shipped").await;
     browser.close().await;
     assert_eq!(app.shop.modules.inventory.stock_verify(&call(), false).await.unwrap().differences, []);
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn somebody_who_is_disabled_is_out_at_the_next_click() {
-    let app = shop(Backend::Sqlite).await;
+    let app = shop(Backend::any()).await;
     app.token("admin@example.com", Role::Admin).await;
     app.token("ann@example.com", Role::Customer).await;
     let (admin, ann) = (Browser::open(&app).await, Browser::open(&app).await);
@@ -334,12 +334,12 @@ async fn somebody_who_is_disabled_is_out_at_the_next_click() {
     for browser in [admin, ann] {
         browser.close().await;
     }
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn filters_are_folded_on_a_phone_and_stand_open_on_a_wide_screen() {
-    let app = shop(Backend::Sqlite).await;
+    let app = shop(Backend::any()).await;
     for (width, are_open) in [(360, false), (1_280, true)] {
         let browser = Browser::open_with(&app, Setup { width, ..Setup::default() }).await;
         let are_seen = async || {
@@ -359,12 +359,12 @@ async fn filters_are_folded_on_a_phone_and_stand_open_on_a_wide_screen() {
         assert_eq!(are_seen().await, true, "{width}");
         browser.close().await;
     }
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pictures_that_cannot_be_fetched_leave_their_place_and_their_text() {
-    let app = TestApp::start(Backend::Sqlite).await;
+    let app = TestApp::start(Backend::any()).await;
     let staff = app.token("staff@example.com", Role::Staff).await;
     // Nobody listens at that port.
     let image = |file: &str, alt: &str| json!({ "url": format!("http://127.0.0.1:9/{file}.jpg"), "alt": alt });
@@ -395,12 +395,12 @@ async fn pictures_that_cannot_be_fetched_leave_their_place_and_their_text() {
         }
         browser.close().await;
     }
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 /// Every page that stands by itself, seen by an admin: accessible, on a phone, in the dark.
 async fn audit_all(setup: Setup) {
-    let app = shop(Backend::Sqlite).await;
+    let app = shop(Backend::any()).await;
     let admin = app.token("admin@example.com", Role::Admin).await;
     let order = json!({ "lines": [{ "sku": "MUG-12-MILK", "quantity": 1 }] });
     let order =
@@ -448,7 +448,7 @@ async fn audit_all(setup: Setup) {
     }
     assert!(seen > 30, "only {seen} pages");
     browser.close().await;
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,7 +11,7 @@ use crate::testapp::{Backend, TestApp, read};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_is_served_and_browsable_without_a_network() {
-    let app = TestApp::start(Backend::Sqlite).await;
+    let app = TestApp::start(Backend::any()).await;
     let (status, document) = read(app.request(Method::GET, "/openapi.json").send().await.unwrap()).await;
     assert_eq!(status, 200);
     assert_eq!(document, serde_json::to_value(emporium::app::openapi()).unwrap());
@@ -20,7 +20,7 @@ async fn it_is_served_and_browsable_without_a_network() {
     let html = page.text().await.unwrap();
     assert!(!html.contains("https://") && !html.contains("//cdn"), "the page asks another host: {html}");
     assert_eq!(app.request(Method::GET, "/docs/swagger-ui-bundle.js").send().await.unwrap().status(), 200);
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[test]
@@ -130,7 +130,7 @@ async fn a_tester_finds_no_server_error_and_nothing_undocumented() {
         .await;
         let token = app.token("admin@example.com", Role::Admin).await;
         fill(&app, &token).await;
-        let url = format!("http://{}/openapi.json", app.shop.address);
+        let url = format!("http://{}/openapi.json", app.address);
         let (program, folder) = (program.clone(), app.folder.path().to_owned());
         let output = tokio::task::spawn_blocking(move || {
             Command::new(program)
@@ -155,6 +155,6 @@ async fn a_tester_finds_no_server_error_and_nothing_undocumented() {
         assert!(output.status.success(), "{backend:?}\n{told}\n{}", String::from_utf8_lossy(&output.stderr));
         assert!(told.contains(" generated, ") && !told.contains("Unresolvable references"), "{told}");
         println!("{}", told.lines().find(|line| line.contains(" generated, ")).unwrap_or_default());
-        app.shop.stop().await;
+        app.stop().await;
     }
 }

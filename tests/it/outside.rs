@@ -141,9 +141,9 @@ async fn shop() -> (Outside, Option<TestApp>) {
     if let Some(shop) = Outside::named() {
         return (shop, None);
     }
-    let app = TestApp::start(Backend::Sqlite).await;
+    let app = TestApp::start(Backend::any()).await;
     app.token("boss@example.com", Role::Admin).await;
-    let address = format!("http://{}", app.shop.address);
+    let address = format!("http://{}", app.address);
     (Outside::new(vec![address], "boss@example.com", PASSWORD), Some(app))
 }
 
@@ -152,7 +152,7 @@ async fn the_shop_does_what_it_promises() {
     let (outside, own) = shop().await;
     outside.walk().await;
     if let Some(app) = own {
-        app.shop.stop().await;
+        app.stop().await;
     }
 }
 
@@ -161,6 +161,6 @@ async fn a_short_load_is_served() {
     let (outside, own) = shop().await;
     outside.load(Duration::from_secs(if own.is_some() { 1 } else { 10 })).await;
     if let Some(app) = own {
-        app.shop.stop().await;
+        app.stop().await;
     }
 }

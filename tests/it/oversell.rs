@@ -54,7 +54,7 @@ pub(crate) async fn assert_no_deadlock(app: TestApp) {
         return;
     }
     let mut conn = seed::connect(&app);
-    app.shop.stop().await;
+    app.stop().await;
     let others = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
     for _ in 0..200 {
         if seed::number(&mut conn, others) == 0 {

@@ -191,7 +191,7 @@ async fn every_table_has_its_place() {
         };
         assert!(fits, "{} to {} by {}", row.a, row.b, row.c);
     }
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -216,7 +216,7 @@ async fn every_unique_key_holds_the_distribution_key() {
     let sql = "SELECT count(*) AS n, '' AS a, '' AS b, '' AS c FROM pg_trigger WHERE NOT tgisinternal";
     let triggers: Row = diesel::sql_query(sql).get_result(&mut conn).unwrap();
     assert_eq!(triggers.n, 0, "a distributed table takes no triggers");
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 /// What its folder is called after the version, the statements that make it, and those that undo it.

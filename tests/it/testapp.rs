@@ -1,11 +1,11 @@
 //! `TestApp`: a shop of its own for each test, on loopback ports that the system picks, with a database of its own.
 //!
 //! `on_both!` runs each test on SQLite and on PostgreSQL. One PostgreSQL server is started for the whole run, in a temporary
-//! folder, and ends with it; each test gets a database there.
+//! folder, and ends with it; each test gets a database there. With `EMPORIUM_TEST_STAGE` a shop on PostgreSQL is several nodes.
 
 #![expect(clippy::disallowed_methods, reason = "tests read their switches from the environment")]
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -21,6 +21,11 @@ use emporium::user::Registration;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use tempfile::TempDir;
+
+mod nodes;
+
+use nodes::Nodes;
+pub(crate) use nodes::stage;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backend {
@@ -80,7 +85,11 @@ impl Clock for TestClock {
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 pub(crate) struct TestApp {
+    /// Where customers come in.
+    pub(crate) address: SocketAddr,
+    /// The shop; one of its nodes where it has several.
     pub(crate) shop: Shop,
+    nodes: Nodes,
     pub(crate) clock: TestClock,
     pub(crate) config: Config,
     pub(crate) folder: TempDir,
@@ -94,20 +103,48 @@ impl TestApp {
 
     /// Starts a shop whose configuration the test has changed.
     pub(crate) async fn start_with(backend: Backend, change: impl FnOnce(&mut Config)) -> TestApp {
+        let is_many = backend == Backend::Postgres && stage() > 1;
+        TestApp::start_nodes(backend, change, is_many).await
+    }
+
+    /// Starts a shop that is one process at each stage: for what a process has for itself.
+    pub(crate) async fn start_alone(backend: Backend, change: impl FnOnce(&mut Config)) -> TestApp {
+        TestApp::start_nodes(backend, change, false).await
+    }
+
+    async fn start_nodes(backend: Backend, change: impl FnOnce(&mut Config), is_many: bool) -> TestApp {
         let folder = TempDir::new().unwrap();
         let mut config = test_config(backend, &folder);
         change(&mut config);
         if std::env::var("TEST_LOG").is_ok() {
             emporium::telemetry::start_log(&config.log);
         }
-        let clock = TestClock::default();
+        if is_many {
+            nodes::prepare(&mut config).await;
+        }
+        TestApp::open(config, TestClock::default(), folder).await
+    }
+
+    async fn open(config: Config, clock: TestClock, folder: TempDir) -> TestApp {
         let shop = app::start(config.clone(), Arc::new(clock.clone())).await.unwrap();
-        TestApp { shop, clock, config, folder, http: reqwest::Client::new() }
+        let nodes = Nodes::beside(&shop, &config, &clock).await;
+        TestApp { address: nodes.address, shop, nodes, clock, config, folder, http: reqwest::Client::new() }
+    }
+
+    /// Stops all of it and starts it anew on the same database.
+    pub(crate) async fn restart(self) -> TestApp {
+        self.nodes.stop(self.shop).await;
+        TestApp::open(self.config, self.clock, self.folder).await
+    }
+
+    /// Stops all of it in order.
+    pub(crate) async fn stop(self) {
+        self.nodes.stop(self.shop).await;
     }
 
     /// A request to the public address; `path` from the root, as `/api/v1/products`.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("http://{}{path}", self.shop.address))
+        self.http.request(method, format!("http://{}{path}", self.address))
     }
 
     /// A request with a token.

@@ -22,7 +22,7 @@ impl TestApp {
         let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let client = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
         client
-            .post(format!("http://{}{path}", self.shop.address))
+            .post(format!("http://{}{path}", self.address))
             .header("accept", "text/html")
             .header("sec-fetch-site", "same-origin")
             .header("content-type", "application/x-www-form-urlencoded")
@@ -78,7 +78,7 @@ on_both! {
         let forged = if forged == cart { format!("{}B", &cart[..cart.len() - 1]) } else { forged };
         let text = app.page("/cart").header("cookie", &forged).send().await.unwrap().text().await.unwrap();
         assert!(text.contains("Your cart is empty."), "{text}");
-        app.shop.stop().await;
+        app.stop().await;
     }
 
     async fn no_page_of_a_person_may_be_kept(backend: Backend) {
@@ -97,13 +97,13 @@ on_both! {
             seen += 1;
         }
         assert!(seen > 20, "only {seen} pages");
-        app.shop.stop().await;
+        app.stop().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn guests_see_what_is_on_sale_and_nothing_else() {
-    let app = TestApp::start(Backend::Sqlite).await;
+    let app = TestApp::start(Backend::any()).await;
     let staff = app.token("staff@example.com", Role::Staff).await;
     for status in ["active", "draft", "archived"] {
         let body = json!({ "title": format!("Mug {status}"), "handle": status, "status": status,
@@ -125,14 +125,14 @@ async fn guests_see_what_is_on_sale_and_nothing_else() {
     assert!(page.text().await.unwrap().contains("This is below the other price."));
     let old = app.page("/search?q=mug&cursor=zzz").send().await.unwrap();
     assert_eq!((old.status().as_u16(), old.url().query()), (200, Some("q=mug")));
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_other_site_changes_anything() {
-    let app = TestApp::start(Backend::Sqlite).await;
+    let app = TestApp::start(Backend::any()).await;
     let admin = app.token("admin@example.com", Role::Admin).await;
-    let own = format!("http://{}", app.shop.address);
+    let own = format!("http://{}", app.address);
     let mut seen = 0;
     for (method, pattern, access) in app::rules() {
         if method == "GET" || !emporium::http::browser::is_page(pattern) {
@@ -171,13 +171,13 @@ async fn no_other_site_changes_anything() {
         seen += 1;
     }
     assert!(seen > 10, "only {seen} forms");
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_carry_the_headers_that_keep_others_out() {
     let app =
-        TestApp::start_with(Backend::Sqlite, |config| config.server.public_url = "https://shop.example".into()).await;
+        TestApp::start_with(Backend::any(), |config| config.server.public_url = "https://shop.example".into()).await;
     for path in ["/", "/login", "/nonsense", "/account"] {
         let answer = app.page(path).send().await.unwrap();
         let policy = head(&answer, "content-security-policy");
@@ -196,12 +196,12 @@ async fn pages_carry_the_headers_that_keep_others_out() {
     }
     let api = app.request(Method::GET, "/api/v1/products").send().await.unwrap();
     assert_eq!(head(&api, "content-security-policy"), "default-src 'none'; frame-ancestors 'none'");
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_others_wrote_stays_text() {
-    let app = TestApp::start(Backend::Sqlite).await;
+    let app = TestApp::start(Backend::any()).await;
     let description = "<p onclick=\"alert(1)\">Good <a href=\"javascript:alert(1)\">mug</a></p><script>alert(1)</script>\
         <img src=x onerror=alert(1)><a href=\"https://example.com\">out</a>";
     product(&app, "<script>alert('mug')</script>", description).await;
@@ -221,12 +221,12 @@ async fn what_others_wrote_stays_text() {
         "{}",
         text.split("description").last().unwrap()
     );
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_are_named_by_their_content_and_kept_for_good() {
-    let app = TestApp::start(Backend::Sqlite).await;
+    let app = TestApp::start(Backend::any()).await;
     let page = app.page("/").send().await.unwrap().text().await.unwrap();
     let paths: Vec<&str> = page.split('"').filter(|part| part.starts_with("/static/")).collect();
     assert_eq!(paths.len(), 3, "{paths:?}");
@@ -251,12 +251,12 @@ async fn files_are_named_by_their_content_and_kept_for_good() {
     ] {
         assert_eq!(app.request(Method::GET, path).send().await.unwrap().status(), 404, "{path}");
     }
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_product_page_is_small_and_compressed() {
-    let app = TestApp::start(Backend::Sqlite).await;
+    let app = TestApp::start(Backend::any()).await;
     product(&app, "Mug", &"<p>A good mug.</p>".repeat(100)).await;
     let plain = app.page("/products/mug").send().await.unwrap().text().await.unwrap();
     assert!(plain.len() < 30_000, "{} bytes", plain.len());
@@ -264,18 +264,18 @@ async fn a_product_page_is_small_and_compressed() {
     let mut all = 0;
     for path in files.chain(["/products/mug"]) {
         let raw = reqwest::Client::builder().no_gzip().build().unwrap();
-        let answer = raw.get(format!("http://{}{path}", app.shop.address)).header("accept-encoding", "gzip");
+        let answer = raw.get(format!("http://{}{path}", app.address)).header("accept-encoding", "gzip");
         let answer = answer.send().await.unwrap();
         assert_eq!(head(&answer, "content-encoding"), "gzip", "{path}");
         all += answer.bytes().await.unwrap().len();
     }
     assert!(all < 15_000, "what a browser fetches beside pictures: {all} bytes");
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_british_shop_speaks_and_counts_as_the_british_do() {
-    let app = TestApp::start_with(Backend::Sqlite, |config| {
+    let app = TestApp::start_with(Backend::any(), |config| {
         config.web.locale = emporium::config::Locale::EnGb;
         config.web.time_zone = chrono_tz::Europe::London;
         config.web.shop_name = "Ye Olde <Shoppe>".into();
@@ -286,7 +286,7 @@ async fn a_british_shop_speaks_and_counts_as_the_british_do() {
     for text in ["<html lang=\"en-GB\">", "US$14.50", "Add to basket", "Ye Olde &#60;Shoppe&#62;"] {
         assert!(page.contains(text), "{text}\n{page}");
     }
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -318,5 +318,5 @@ async fn errors_are_pages_for_people_and_problems_for_programs() {
     }
     assert_eq!((limited.status().as_u16(), head(&limited, "retry-after").is_empty()), (429, false));
     assert!(limited.text().await.unwrap().contains("Please slow down"));
-    app.shop.stop().await;
+    app.stop().await;
 }

@@ -112,7 +112,7 @@ impl<'a> Browser<'a> {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let address = format!("http://{}", self.app.shop.address);
+        let address = format!("http://{}", self.app.address);
         self.client
             .request(method, format!("{address}{path}"))
             .header("accept", "text/html")

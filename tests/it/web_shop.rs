@@ -125,7 +125,7 @@ on_both! {
         assert_eq!(location(&left), "/cart");
         assert_eq!(shop.reservations().await[0].state, ReservationState::Released);
         assert!(shop.text("/cart").await.contains("Mug"));
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn an_order_is_placed_once_with_the_prices_that_were_shown(backend: Backend) {
@@ -169,7 +169,7 @@ on_both! {
         let refused = shop.post(&format!("{order}/cancel"), &[]).await;
         assert_eq!(refused.status(), 409);
         assert!(refused.text().await.unwrap().contains("Its state does not allow this any more."));
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn only_addresses_of_what_was_ordered_are_kept(backend: Backend) {
@@ -235,7 +235,7 @@ on_both! {
         shop.app.clock.advance(day);
         assert!(!settle().await);
         assert_eq!(kept(&orders).await, [true, false, true, true, false, true]);
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn many_addresses_are_looked_at_in_batches(backend: Backend) {
@@ -257,7 +257,7 @@ on_both! {
         let ids: Vec<Id> = (0..201).map(|_| Id::new(now)).collect();
         assert_eq!(modules.inventory.reservation_outcomes(ids[1..].to_vec()).await.unwrap(), []);
         assert!(modules.inventory.reservation_outcomes(ids).await.is_err());
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn the_checkout_is_found_behind_many_other_holds(backend: Backend) {
@@ -286,7 +286,7 @@ on_both! {
             let answer = shop.app.request_as(&shop.token, Method::GET, &path).send().await.unwrap();
             assert_eq!(answer.status(), code, "{wrong}");
         }
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn of_a_partly_cancelled_order_what_was_sent_counts(backend: Backend) {
@@ -310,7 +310,7 @@ on_both! {
         }
         let page = shop.text(&order).await;
         assert!(page.contains("2 of them sent, 1 canceled") && page.contains("Sum of what was sent"), "{page}");
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn a_hold_that_has_run_out_is_told_and_tried_again(backend: Backend) {
@@ -357,7 +357,7 @@ on_both! {
         shop.post(&format!("{}/place", location(&first)), &[]).await;
         let lines = shop.app.shop.modules.user.cart_get(shop.user).await.unwrap();
         assert_eq!(lines.iter().map(|line| line.quantity).collect::<Vec<_>>(), [1]);
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn a_guests_cart_is_added_to_the_persons_at_log_in(backend: Backend) {
@@ -377,7 +377,7 @@ on_both! {
         shop.app.send("/login", &fields).header("cookie", &cart).send().await.unwrap();
         let again = shop.app.shop.modules.user.cart_get(shop.user).await.unwrap();
         assert_eq!(again, lines);
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn a_cart_takes_only_what_is_sold_in_quantities_that_make_sense(backend: Backend) {
@@ -404,7 +404,7 @@ on_both! {
         assert_eq!(shop.reservations().await, []);
         assert_eq!(location(&shop.post("/cart", &[("remove", "MUG")]).await), "/cart");
         assert_eq!(shop.app.shop.modules.user.cart_get(shop.user).await.unwrap(), []);
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn a_cart_takes_no_more_than_a_checkout_holds(backend: Backend) {
@@ -452,7 +452,7 @@ on_both! {
         assert_eq!(location(&shop.post("/cart", &[("quantity.MUG", "500")]).await), "/cart");
         let begun = shop.post("/checkout", &[]).await;
         assert!(location(&begun).starts_with("/checkout/"), "{}", begun.text().await.unwrap());
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn what_is_no_longer_sold_leaves_the_cart(backend: Backend) {
@@ -466,7 +466,7 @@ on_both! {
         assert_eq!(shop.get("/products/mug").send().await.unwrap().status(), 404);
         let staff_sees = shop.app.page("/products/mug").header("cookie", format!("session={staff}")).send().await.unwrap();
         assert_eq!(staff_sees.status(), 200);
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn an_address_is_taken_from_the_list_or_written_and_only_ones_own(backend: Backend) {
@@ -491,6 +491,6 @@ on_both! {
         let id: Id = checkout.rsplit('/').next().unwrap().parse().unwrap();
         let delivery: AddressFields = shop.app.shop.modules.user.delivery_get(shop.user, id).await.unwrap().unwrap();
         assert_eq!(delivery.line1, "2 Low Street");
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 }

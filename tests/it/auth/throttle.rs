@@ -59,11 +59,10 @@ on_both! {
     }
 
     async fn a_restart_forgets_nothing(backend: Backend) {
-        let mut app = TestApp::start(backend).await;
+        let app = TestApp::start(backend).await;
         app.token(ANN, Role::Customer).await;
         fail(&app, async || app.try_login(ANN, WRONG).await.0).await;
-        let restarted = app::start(app.config.clone(), Arc::new(app.clock.clone())).await.unwrap();
-        std::mem::replace(&mut app.shop, restarted).stop().await;
+        let app = app.restart().await;
         assert_eq!(app.try_login(ANN, PASSWORD).await.0, 429);
         app.clock.advance(Duration::from_secs(32));
         assert_eq!(app.try_login(ANN, PASSWORD).await.0, 200);

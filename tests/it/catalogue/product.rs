@@ -257,5 +257,5 @@ async fn a_large_description_keeps_nobody_waiting() {
     assert_eq!(post.await.unwrap().unwrap().status(), 201);
     // The one thread would answer once before it begins with the text, and once when it is done.
     assert!(answered > 3, "{answered} requests of others were answered meanwhile");
-    app.shop.stop().await;
+    app.stop().await;
 }

@@ -44,7 +44,7 @@ on_both! {
             assert_eq!(shop.list(&params).await["facets"], expected(&shop.models, asked), "{asked:?}");
         }
         assert!(shop.list(&[("facets", "false")]).await.get("facets").is_none());
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn facets_are_of_the_whole_answer(backend: Backend) {
@@ -56,6 +56,6 @@ on_both! {
         assert_eq!(first["facets"], second["facets"]);
         let nothing = shop.list(&[("q", "!?"), ("facets", "true")]).await;
         assert_eq!((&nothing["facets"]["total"], &nothing["facets"]["vendors"]), (&json!(0), &json!([])));
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 }

@@ -95,7 +95,7 @@ on_both! {
             }
         }
         assert!(not_empty > 50, "only {not_empty} queries found something");
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn a_summary_tells_the_product(backend: Backend) {
@@ -116,7 +116,7 @@ on_both! {
             "in_stock": false, "created_at": made.created_at, "updated_at": made.updated_at,
         });
         assert_eq!(body, json!({ "items": [expected], "next_cursor": null }));
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn a_backorder_needs_no_stock_row(backend: Backend) {
@@ -141,7 +141,7 @@ on_both! {
         };
         shop.inventory().reserve(&call(), "somebody".into(), order(3)).await.unwrap();
         assert!(!is_in_stock().await, "only a location that is closed has no row");
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn what_is_held_is_sold_out_until_the_hold_expires(backend: Backend) {
@@ -180,7 +180,7 @@ on_both! {
         let patch = SkuPatch { backorder_limit: Some(5), ..Default::default() };
         shop.inventory().sku_update(&call(), "A", None, patch).await.unwrap();
         assert!(is_in_stock().await, "more may be promised than is there");
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn shoppers_see_active_products_only(backend: Backend) {
@@ -205,6 +205,6 @@ on_both! {
             }
             assert!(!shop.handles(&[("status", hidden)]).await.is_empty());
         }
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 }

@@ -50,7 +50,7 @@ on_both! {
         }
         let default = shop.handles(&[("limit", "7")]).await;
         assert_eq!(default, shop.handles(&[("limit", "7"), ("sort", "-created_at")]).await);
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn filtered_walks_keep_their_order(backend: Backend) {
@@ -66,7 +66,7 @@ on_both! {
             let seen = shop.walk(&[("sort", sort), ("status", "active")], "7", async |_| {}).await;
             assert_eq!(seen, in_order(&active, sort), "{sort}");
         }
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn a_search_is_walked_by_rank(backend: Backend) {
@@ -88,7 +88,7 @@ on_both! {
         let ranked = shop.walk(&[("q", "jacket")], "7", async |_| {}).await;
         let place = |handle: &str| ranked.iter().position(|own| own == handle).unwrap();
         assert!(place("new-0-0") < place("new-0-2") && place("product-0") < place("new-0-2"));
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     // The row that a cursor names may change or go; the walk goes on behind its place.
@@ -106,7 +106,7 @@ on_both! {
             assert_eq!(rest.len() + 3, before, "{params:?}");
             assert!(handles(&first).iter().take(2).all(|seen| !rest.contains(seen)), "{params:?}");
         }
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     // What matches more than a thousand products is walked in the order of the list instead of sorted.
@@ -128,7 +128,7 @@ on_both! {
         assert_eq!(shop.handles(&[("tag", "many"), ("in_stock", "true")]).await, Vec::<String>::new());
         let body = shop.list(&[("tag", "many"), ("facets", "true"), ("limit", "1")]).await;
         assert_eq!(body["facets"]["total"], 1_100);
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 }
 

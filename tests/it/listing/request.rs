@@ -46,7 +46,7 @@ on_both! {
         // The size of a page and its facets may change on the way.
         let body = shop.list(&[("cursor", &newest), ("limit", "5"), ("facets", "true"), ("sort", "-created_at")]).await;
         assert_eq!(body["items"].as_array().unwrap().len(), 5);
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn forged_cursors_are_refused(backend: Backend) {
@@ -78,7 +78,7 @@ on_both! {
             let cursor = forged(body["next_cursor"].as_str().unwrap(), |content| content[name] = value);
             assert_eq!(shop.ask(&[("sort", sort), ("cursor", &cursor)]).await.0, 200);
         }
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn values_are_checked_all_at_once(backend: Backend) {
@@ -105,7 +105,7 @@ on_both! {
         }
         assert_eq!(shop.ask(&[("q", &"ä".repeat(200))]).await.0, 200);
         assert_eq!(shop.ask(&[("q", &"a ".repeat(20)), ("limit", "200"), ("price_min", "1"), ("price_max", "1")]).await.0, 200);
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn what_cannot_be_read_is_refused(backend: Backend) {
@@ -117,7 +117,7 @@ on_both! {
         ] {
             is_problem(shop.ask(&[params]).await, 422, "validation");
         }
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn a_page_links_to_the_next(backend: Backend) {
@@ -131,6 +131,6 @@ on_both! {
         let next = link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap();
         let (status, body) = read(shop.app.request(Method::GET, next).send().await.unwrap()).await;
         assert_eq!((status, &body["next_cursor"]), (200, &Value::Null));
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 }

@@ -125,7 +125,7 @@ async fn both_databases_find_the_same() {
     assert_eq!(counts["eco friendly"], counts["eco-friendly"]);
     assert!(counts["café"].contains(&"cup".to_owned()));
     for shop in shops {
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 }
 
@@ -151,7 +151,7 @@ on_both! {
         for q in ["hidden", "nbsp", "tasse hat", "asse", "tas creme"] {
             assert_eq!(shop.handles(&[("q", q)]).await, Vec::<String>::new(), "{q:?}");
         }
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn the_index_follows_the_products(backend: Backend) {
@@ -169,7 +169,7 @@ on_both! {
         assert_eq!(shop.handles(&[("q", "kettle")]).await, ["two"]);
         shop.inventory().product_create(&call(), new_product("three", "Blue Pot")).await.unwrap();
         assert_eq!(shop.handles(&[("q", "blue")]).await, ["three"]);
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 
     async fn a_search_can_be_sorted_otherwise(backend: Backend) {
@@ -181,6 +181,6 @@ on_both! {
         let expected: Vec<_> = expected.map(|model| model.handle.clone()).collect();
         assert_eq!(oldest, expected);
         assert_eq!(sorted(best), sorted(expected));
-        shop.app.shop.stop().await;
+        shop.app.stop().await;
     }
 }

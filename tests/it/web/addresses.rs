@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slash_at_the_end_leads_to_the_page_without_it() {
-    let app = TestApp::start(Backend::Sqlite).await;
+    let app = TestApp::start(Backend::any()).await;
     product(&app, "Mug", "").await;
     let staff = app.token("staff@example.com", Role::Staff).await;
     let category = json!({ "name": "Kitchen", "slug": "kitchen" });
@@ -12,7 +12,7 @@ async fn a_slash_at_the_end_leads_to_the_page_without_it() {
     assert_eq!(made.status(), 201);
     let client = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
     let get = async |path: &str| {
-        let answer = client.get(format!("http://{}{path}", app.shop.address)).header("accept", "text/html");
+        let answer = client.get(format!("http://{}{path}", app.address)).header("accept", "text/html");
         let answer = answer.send().await.unwrap();
         (answer.status().as_u16(), head(&answer, "location").to_owned())
     };
@@ -42,25 +42,25 @@ async fn a_slash_at_the_end_leads_to_the_page_without_it() {
     }
     let form = app.send("/cart/", &[]).send().await.unwrap();
     assert_eq!(form.status(), 404, "a form is not sent elsewhere");
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_address_of_a_form_leads_to_its_page() {
-    let app = TestApp::start(Backend::Sqlite).await;
+    let app = TestApp::start(Backend::any()).await;
     let ann = app.token("ann@example.com", Role::Customer).await;
     let order = "/orders/01890000-0000-7000-8000-000000000000";
     let client = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
     for (path, to) in
         [("/checkout", "/cart"), ("/cart/lines?a=b", "/cart"), (&*format!("{order}/cancel"), order), ("/logout", "/")]
     {
-        let answer = client.get(format!("http://{}{path}", app.shop.address)).header("accept", "text/html");
+        let answer = client.get(format!("http://{}{path}", app.address)).header("accept", "text/html");
         let answer = answer.header("cookie", format!("session={ann}")).send().await.unwrap();
         assert_eq!((answer.status().as_u16(), head(&answer, "location")), (303, to), "{path}");
     }
     let program = app.request(Method::GET, "/cart/lines").send().await.unwrap();
     assert_eq!(program.status(), 405);
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 on_both! {
@@ -99,7 +99,7 @@ on_both! {
         assert_eq!(inventory.product_address_marks(2).await.unwrap(), [all[1].id]);
         assert_eq!(inventory.product_address_marks(1).await.unwrap(), [all[0].id, all[1].id]);
         assert_eq!(inventory.product_address_marks(3).await.unwrap(), []);
-        app.shop.stop().await;
+        app.stop().await;
     }
 
     async fn a_wrong_quantity_is_told_at_its_field_and_the_choice_stays(backend: Backend) {
@@ -124,6 +124,6 @@ on_both! {
         let page = app.page("/search?q=a%00b").send().await.unwrap();
         let (status, text) = (page.status(), page.text().await.unwrap());
         assert!(status == 200 && !text.contains('\0') && text.contains('\u{FFFD}'), "{status}");
-        app.shop.stop().await;
+        app.stop().await;
     }
 }

@@ -80,7 +80,7 @@ impl<'a> Browser<'a> {
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
-        let request = self.http.request(method, format!("http://{}{path}", self.app.shop.address));
+        let request = self.http.request(method, format!("http://{}{path}", self.app.address));
         request.header("cookie", cookies).header("accept", "text/html").header("user-agent", self.user_agent)
     }
 
@@ -117,12 +117,12 @@ impl<'a> Browser<'a> {
     pub(crate) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Shown {
         let token = self.token.clone();
         let fields = [&[("form_token", &*token)], fields].concat();
-        let request = self.form(path, &fields).header("origin", format!("http://{}", self.app.shop.address));
+        let request = self.form(path, &fields).header("origin", format!("http://{}", self.app.address));
         self.send(request).await
     }
 
     pub(crate) fn shop_address(&self) -> std::net::SocketAddr {
-        self.app.shop.address
+        self.app.address
     }
 
     pub(crate) fn is_logged_in(&self) -> bool {

@@ -15,7 +15,7 @@ on_both! {
         app.token(ANN, Role::Customer).await;
         app.token(BOB, Role::Customer).await;
         let mut ann = Browser::of(&app, ANN).await;
-        let own = format!("http://{}", app.shop.address);
+        let own = format!("http://{}", app.address);
         let version = ann.get("/account/profile").await.hidden("version").to_owned();
         let token = ann.token.clone();
         let fields = [("form_token", &*token), ("name", "Mallory"), ("phone", ""), ("version", &version)];

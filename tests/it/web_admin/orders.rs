@@ -69,7 +69,7 @@ on_both! {
         let refused = staff.post(&format!("{page}/cancel"), &form).await;
         assert_eq!(refused.status, 409, "{}", refused.body);
         refused.says("Its state does not allow this any more.");
-        app.shop.stop().await;
+        app.stop().await;
     }
 
     async fn changes_are_told_in_words(backend: Backend) {
@@ -94,7 +94,7 @@ on_both! {
         page.is_silent_of("Location made");
         staff.page(&format!("/admin/products/{}", product.id)).await.says(&format!("/admin/changes?subject={}", product.id));
         assert_eq!(staff.get("/admin/changes?cursor=x").await.status, 400);
-        app.shop.stop().await;
+        app.stop().await;
     }
 
     async fn orders_are_found_by_state_and_holder(backend: Backend) {
@@ -137,7 +137,7 @@ on_both! {
             assert_eq!(admin.get(&format!("/admin/{list}?cursor=nonsense")).await.status, 400, "{list}");
         }
         admin.get("/admin/orders?cursor=nonsense").await.says("There is a problem");
-        app.shop.stop().await;
+        app.stop().await;
     }
 
     async fn what_is_sent_in_part_reads_so(backend: Backend) {
@@ -182,7 +182,7 @@ on_both! {
         // Ordered, shipped, cancelled.
         page.says("<td class=\"n\">3</td><td class=\"n\">2</td><td class=\"n\">1</td>");
         page.says("<td class=\"n\">3</td><td class=\"n\">0</td><td class=\"n\">3</td>");
-        app.shop.stop().await;
+        app.stop().await;
     }
 
     async fn whose_an_order_is_and_where_it_was_placed_is_said_in_words(backend: Backend) {
@@ -233,7 +233,7 @@ on_both! {
         }
         let (mut admin, _) = Visitor::new(&app, "root@example.com", Role::Admin).await;
         admin.page("/admin/audit").await.says(&format!("Deleted account <code class=\"hint\">user:{id}</code>"));
-        app.shop.stop().await;
+        app.stop().await;
     }
 
     async fn a_stale_page_ships_nothing(backend: Backend) {
@@ -296,13 +296,13 @@ on_both! {
         assert_eq!(done.status, 303, "{}", done.body);
         let units: Vec<i64> = shipped(&app, second).await.into_iter().map(|(units, _)| units).collect();
         assert_eq!(units, [1]);
-        app.shop.stop().await;
+        app.stop().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hold_is_extended_committed_cancelled_or_released() {
-    let app = TestApp::start(Backend::Sqlite).await;
+    let app = TestApp::start(Backend::any()).await;
     stocked(&app).await;
     let (mut staff, _) = Visitor::new(&app, "staff@example.com", Role::Staff).await;
     let (_, eve) = Visitor::new(&app, "eve@example.com", Role::Customer).await;
@@ -336,12 +336,12 @@ async fn a_hold_is_extended_committed_cancelled_or_released() {
     for path in [format!("{page}/vanish"), "/admin/orders/nonsense/ship".to_owned()] {
         assert_eq!(staff.submit(&late, &["key"], &path, &[("lines.0.quantity", "1")]).await.status, 404, "{path}");
     }
-    app.shop.stop().await;
+    app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_a_phone_totals_are_in_sight_and_filters_are_folded() {
-    let app = TestApp::start(Backend::Sqlite).await;
+    let app = TestApp::start(Backend::any()).await;
     stocked(&app).await;
     let (_, eve) = Visitor::new(&app, "eve@example.com", Role::Customer).await;
     ordered(&app, eve, "MUG", 2).await;
@@ -357,5 +357,5 @@ async fn on_a_phone_totals_are_in_sight_and_filters_are_folded() {
         browser.audit().await;
         browser.close().await;
     }
-    app.shop.stop().await;
+    app.stop().await;
 }

@@ -35,7 +35,7 @@ on_both! {
         let done = admin.submit(&user, &["version"], &user, &[("role", "customer")]).await;
         assert_eq!(done.status, 303);
         assert_eq!(staff.get("/admin").await.status, 403);
-        app.shop.stop().await;
+        app.stop().await;
     }
 
     async fn the_last_admin_stays_and_conflicts_are_shown(backend: Backend) {
@@ -76,7 +76,7 @@ on_both! {
         assert_eq!((done.status, done.to()), (303, "/admin"));
         assert_eq!(admin.get("/admin").await.status, 200);
         assert_eq!(admin.get(&own).await.status, 403);
-        app.shop.stop().await;
+        app.stop().await;
     }
 
     async fn sessions_are_ended_one_by_one_and_all(backend: Backend) {
@@ -102,7 +102,7 @@ on_both! {
         admin.submit(&own, &[], &format!("{own}/sessions"), &[("session", "all")]).await;
         assert_eq!(other.get("/admin").await.status, 303);
         assert_eq!(admin.get("/admin").await.status, 200);
-        app.shop.stop().await;
+        app.stop().await;
     }
 
     async fn a_key_is_shown_once_and_works_until_it_is_revoked(backend: Backend) {
@@ -150,7 +150,7 @@ on_both! {
         assert_eq!(status("/api/v1/stock").await, 401);
         let nobody = "/admin/keys/019a0000-0000-7000-8000-000000000000/revoke";
         assert_eq!(admin.submit("/admin/keys", &[], nobody, &[]).await.status, 404);
-        app.shop.stop().await;
+        app.stop().await;
     }
 
     async fn users_and_what_was_done_to_them_are_found(backend: Backend) {
@@ -198,7 +198,7 @@ on_both! {
         page.says("<td>Phone</td>");
         page.is_silent_of("<td>Name");
         assert_eq!(admin.get("/admin/users/019a0000-0000-7000-8000-000000000000").await.status, 404);
-        app.shop.stop().await;
+        app.stop().await;
     }
 
     async fn who_did_something_is_told_by_name(backend: Backend) {
@@ -239,7 +239,7 @@ on_both! {
             page.says("staff@example.com");
             page.is_silent_of("user:");
         }
-        app.shop.stop().await;
+        app.stop().await;
     }
 
     async fn a_device_is_called_what_its_owner_calls_it(backend: Backend) {
@@ -253,7 +253,7 @@ on_both! {
         let page = admin.page(&format!("/admin/users/{eve}")).await;
         page.says("<th scope=\"row\">Chrome on Linux</th>");
         page.is_silent_of("AppleWebKit");
-        app.shop.stop().await;
+        app.stop().await;
     }
 }
 
@@ -263,7 +263,7 @@ fn registration(email: &str) -> Registration {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_people_write_is_shown_as_text() {
-    let app = TestApp::start(Backend::Sqlite).await;
+    let app = TestApp::start(Backend::any()).await;
     stocked(&app).await;
     let (mut admin, _) = Visitor::new(&app, "root@example.com", Role::Admin).await;
     let (_, eve) = Visitor::new(&app, "eve@example.com", Role::Customer).await;
@@ -275,5 +275,5 @@ async fn what_people_write_is_shown_as_text() {
         page.says("&#60;b&#62;Eve");
         page.is_silent_of("<b>Eve");
     }
-    app.shop.stop().await;
+    app.stop().await;
 }

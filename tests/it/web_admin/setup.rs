@@ -48,6 +48,6 @@ on_both! {
         assert_eq!(home.header("cache-control"), "public, max-age=60");
         guest.login("root@example.com").await;
         guest.page("/admin").await.says("There are no products yet.");
-        app.shop.stop().await;
+        app.stop().await;
     }
 }

@@ -10,7 +10,8 @@ use crate::testapp::{Backend, TestApp, on_both, postgres};
 
 on_both! {
     async fn the_system_is_shown_as_it_is(backend: Backend) {
-        let app = TestApp::start_with(backend, |config| config.inventory.database.pool_size = 3).await;
+        // The page is about the process that answers.
+        let app = TestApp::start_alone(backend, |config| config.inventory.database.pool_size = 3).await;
         let (mut admin, _) = Visitor::new(&app, "root@example.com", Role::Admin).await;
         app.clock.advance(Duration::from_secs(3 * 3_600 + 5 * 60));
         admin.login("root@example.com").await;
@@ -62,7 +63,7 @@ on_both! {
         for work in ["Giving back expired holds", "Imports", "Sending mail", "Tidying"] {
             page.says(&format!("<th scope=\"row\">{work}</th>"));
         }
-        app.shop.stop().await;
+        app.stop().await;
     }
 }
 
@@ -98,5 +99,5 @@ async fn a_database_that_is_down_is_shown_as_down() {
     let work = page.between("aria-labelledby=\"work\"", "</table>");
     assert!(work.contains("the database cannot be reached"), "{work}");
     assert_eq!(admin.get("/admin").await.status, 503);
-    app.shop.stop().await;
+    app.stop().await;
 }

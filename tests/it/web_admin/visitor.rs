@@ -98,7 +98,7 @@ impl<'a> Visitor<'a> {
 
     /// Sends a form as a page of the shop does.
     pub(super) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Shown {
-        let origin = format!("http://{}", self.app.shop.address);
+        let origin = format!("http://{}", self.app.address);
         let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = self.http.request(Method::POST, self.url(path)).header("origin", origin).body(form);
         self.send(request.header("content-type", "application/x-www-form-urlencoded")).await
@@ -116,7 +116,7 @@ impl<'a> Visitor<'a> {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.app.shop.address)
+        format!("http://{}{path}", self.app.address)
     }
 
     async fn send(&mut self, request: reqwest::RequestBuilder) -> Shown {

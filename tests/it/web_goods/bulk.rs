@@ -159,7 +159,7 @@ on_both! {
 /// Sends an upload piece by piece over one connection of its own; gives the answer's first line.
 async fn slowly(browser: &Browser<'_>, pieces: Vec<Vec<u8>>, size: usize) -> String {
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-    let address = browser.app.shop.address;
+    let address = browser.app.address;
     let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
     let head = format!(
         "POST /admin/imports HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\nCookie: session={}\r\n\
