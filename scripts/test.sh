@@ -70,10 +70,10 @@ containers() {
 }
 
 # What is asked of a shop on PostgreSQL, with three nodes for each. Left out is what would be the same again: what is about SQLite, the
-# commands, the tables, the balancer and the loss of a database.
+# commands, the tables, the balancer, the loss of a database and what one process does with too much.
 at_stage() {
   local skip=() room
-  for room in sqlite balancer cli cluster containers crash failover faults roles schema stages tidy; do
+  for room in sqlite balancer cli cluster containers crash failover faults overload roles schema stages tidy; do
     skip+=(--skip "$room::")
   done
   EMPORIUM_TEST_STAGE=$1 cargo test --quiet --test it -- "${skip[@]}"

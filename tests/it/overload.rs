@@ -13,9 +13,10 @@ use crate::testapp::{Backend, TestApp, read};
 
 /// A shop with one connection, and a thing that never runs out; and a staff member's token.
 async fn narrow(backend: Backend) -> (TestApp, String) {
-    let app = TestApp::start_with(backend, |config| {
+    let app = TestApp::start_alone(backend, |config| {
         seed::quiet(config);
         config.inventory.database.pool_size = 1;
+        config.inventory.database.overload_wait_ms = 20;
         // A sale may wait, as long as the machine is slow.
         config.inventory.database.pool_wait_ms = 60_000;
     })

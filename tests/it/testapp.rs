@@ -226,7 +226,7 @@ pub(crate) fn test_config(backend: Backend, folder: &TempDir) -> Config {
     for database in [&mut config.inventory.database, &mut config.user.database] {
         database.url = url.clone();
         // Many tests at once make a slow machine.
-        database.pool_wait_ms = 10_000;
+        (database.pool_wait_ms, database.overload_wait_ms) = (10_000, 10_000);
     }
     config
 }

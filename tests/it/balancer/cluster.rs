@@ -42,7 +42,7 @@ impl Place {
             command.env(key("URL"), &self.database).env(key("TLS"), "disable").env(key("PASSWORD_FILE"), "password");
             command.env(key("OWNER"), "emporium").env(key("OWNER_PASSWORD_FILE"), "password");
             // Many tests at once make a slow machine.
-            command.env(key("POOL_WAIT_MS"), "10000");
+            command.env(key("POOL_WAIT_MS"), "10000").env(key("OVERLOAD_WAIT_MS"), "10000");
         }
         command
             .env("EMPORIUM__SERVER__LISTEN", listen.to_string())
