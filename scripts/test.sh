@@ -17,6 +17,7 @@ install() {
   [ -e /usr/share/i18n/locales/de_DE ] || missing+=(locales)
   command -v chromedriver >/dev/null || missing+=(chromium chromium-driver)
   [ -e /usr/sbin/haproxy ] || missing+=(haproxy)
+  [ -e /usr/sbin/pgbouncer ] || missing+=(pgbouncer)
   [ -e /usr/sbin/dockerd ] || command -v dockerd >/dev/null || missing+=(docker.io)
   docker compose version >/dev/null 2>&1 || command -v docker-compose >/dev/null || missing+=(docker-compose)
   [ -e /usr/sbin/debootstrap ] || missing+=(debootstrap)

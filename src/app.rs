@@ -116,11 +116,15 @@ pub async fn start_on(listeners: Listeners, config: Config, clock: SharedClock) 
 }
 
 /// The modules. A single process that cannot use its databases says so and ends; one of several waits for them, while others sell.
+/// Also for what only an administrator mends, as too few connections: found now or, after a wait, later, it is said and mended in the
+/// same way.
 async fn begin(config: &Config, clock: SharedClock) -> Result<(Modules, Phase), StartError> {
     let modules = open(config, clock)?;
     match databases::prepare(config, &modules.databases).await {
         Ok(()) => Ok((modules, Phase::Ready)),
-        Err(StartError::Database { .. } | StartError::Pending { .. }) if config.server.nodes > 1 => {
+        Err(StartError::Database { .. } | StartError::Pending { .. } | StartError::Connections { .. })
+            if config.server.nodes > 1 =>
+        {
             Ok((modules, Phase::Waiting))
         }
         Err(error) => Err(error),

@@ -17,7 +17,7 @@ mod stage;
 mod user;
 mod web;
 
-pub use database::{DatabaseConfig, DatabaseUrl, Tls};
+pub use database::{DatabaseConfig, DatabaseUrl, Pooler, Tls};
 pub use mail::{MailConfig, MailDelivery, SmtpConfig, SmtpTls};
 pub use server::ServerConfig;
 pub use stage::Stage;

@@ -17,6 +17,7 @@ use crate::config::{DatabaseConfig, DatabaseUrl};
 use crate::error::{ErrorCode, Problem};
 
 mod backup;
+mod connect;
 mod connection;
 mod lease;
 mod line;
@@ -27,14 +28,15 @@ mod priority;
 pub mod sql;
 mod state;
 
+use connect::{Begin, Manager};
 pub use connection::{AnyConnection as Connection, MultiBackend};
 pub use lease::Lease;
 use lease::Leases;
 use line::Limits;
 pub use migrate::Migrations;
 pub use moving::{Move, MovedTable};
+use pool::Lane;
 pub use pool::LaneState;
-use pool::{Lane, Manager};
 pub use priority::{Priority, Ticket};
 pub use state::ServerState;
 
@@ -119,7 +121,7 @@ impl DbError {
                 tracing::error!(error = %self, "the outcome of a change is unknown");
                 let detail =
                     "It may have happened: send it again with the same Idempotency-Key, or look before you repeat it.";
-                Problem::new(ErrorCode::OutcomeUnknown, detail)
+                Problem::new(ErrorCode::OutcomeUnknown, detail).retry_after(1)
             }
             DbError::Timeout(_) => {
                 tracing::warn!(error = %self, "database timeout");
@@ -180,6 +182,7 @@ pub struct Database {
     name: &'static str,
     readers: Arc<Lane>,
     writers: Arc<Lane>,
+    begin: Arc<Begin>,
     /// `None`: no other process works on it.
     leases: Option<Arc<Leases>>,
 }
@@ -206,7 +209,8 @@ impl Database {
             }
         };
         let is_shared = matches!(config.url, DatabaseUrl::Postgres(_));
-        Ok(Database { name, readers, writers, leases: is_shared.then(|| Arc::new(Leases::new())) })
+        let leases = is_shared.then(|| Arc::new(Leases::new()));
+        Ok(Database { name, readers, writers, begin: Arc::new(Begin::new(name, config)), leases })
     }
 
     /// Runs queries whose answer may be stale, where there are replicas.
@@ -216,7 +220,7 @@ impl Database {
         E: Failure,
         F: FnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
     {
-        self.readers.run(query).await
+        self.look(query).await
     }
 
     /// Runs queries that must see every finished write.
@@ -226,7 +230,32 @@ impl Database {
         E: Failure,
         F: FnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
     {
-        self.readers.run(query).await
+        self.look(query).await
+    }
+
+    /// The same, where all queries together see one moment, however long they take.
+    pub async fn read_snapshot<T, E, F>(&self, query: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Failure,
+        F: FnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
+    {
+        let begin = self.begin.clone();
+        self.readers.run(move |conn| in_look(conn, &begin.snapshot, query)).await
+    }
+
+    async fn look<T, E, F>(&self, query: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Failure,
+        F: FnOnce(&mut Connection) -> Result<T, E> + Send + 'static,
+    {
+        let begin = self.begin.clone();
+        let run = move |conn: &mut Connection| match (&conn, &begin.read) {
+            (Connection::Postgres(_), Some(begin)) => in_look(conn, begin, query),
+            _ => query(conn),
+        };
+        self.readers.run(run).await
     }
 
     /// Runs one transaction: committed when `work` gives `Ok`, undone when it gives `Err`. `work` is run again, up to three times
@@ -263,8 +292,8 @@ impl Database {
         let mut unknown = None;
         let mut attempt = 1;
         loop {
-            let this = work.clone();
-            let result = self.writers.run(move |conn| transaction(conn, &*this)).await;
+            let (begin, this) = (self.begin.clone(), work.clone());
+            let result = self.writers.run(move |conn| transaction(conn, &begin.write, &*this)).await;
             let cause = result.as_ref().err().and_then(Failure::db);
             let again = attempt < ATTEMPTS && cause.is_some_and(|cause| cause.may_be_run_again(keyed, attempt));
             let is_passing = cause.is_some_and(DbError::is_passing);
@@ -291,12 +320,12 @@ impl Database {
 
     /// What the server says of itself now, and the newest of `migrations` that is applied there.
     pub async fn server(&self, migrations: &'static Migrations) -> Result<ServerState, DbError> {
-        self.readers.run(move |conn| state::server(conn, migrations)).await
+        self.look(move |conn| state::server(conn, migrations)).await
     }
 
     /// So many connections the server gives to all processes together; `None`: it sets no limit.
     pub async fn connections_max(&self) -> Result<Option<i64>, DbError> {
-        self.readers.run(state::connections_max).await
+        self.look(state::connections_max).await
     }
 
     /// Would a new call of this priority that reads be turned away now? Asked before anything is done for it.
@@ -353,11 +382,15 @@ fn pause(attempt: u32) -> Duration {
     Duration::from_micros(rand::random_range(0..=(PAUSE_MS * 1_000) << (attempt - 1)))
 }
 
-fn transaction<T, E: Failure>(conn: &mut Connection, work: &dyn Fn(&mut Connection) -> Result<T, E>) -> Result<T, E> {
+fn transaction<T, E: Failure>(
+    conn: &mut Connection,
+    begin: &str,
+    work: &dyn Fn(&mut Connection) -> Result<T, E>,
+) -> Result<T, E> {
     match conn {
         // IMMEDIATE takes the write lock at once: taken later, it fails when another process wrote in between.
         Connection::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE")?,
-        Connection::Postgres(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN")?,
+        Connection::Postgres(conn) => AnsiTransactionManager::begin_transaction_sql(conn, begin)?,
     }
     match work(conn) {
         Ok(value) => match Manages::commit_transaction(conn).map_err(DbError::from) {
@@ -372,6 +405,22 @@ fn transaction<T, E: Failure>(conn: &mut Connection, work: &dyn Fn(&mut Connecti
             Err(error)
         }
     }
+}
+
+/// Runs in a transaction what changes nothing.
+fn in_look<T, E: Failure>(
+    conn: &mut Connection,
+    begin: &str,
+    query: impl FnOnce(&mut Connection) -> Result<T, E>,
+) -> Result<T, E> {
+    match conn {
+        Connection::Sqlite(conn) => AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN")?,
+        Connection::Postgres(conn) => AnsiTransactionManager::begin_transaction_sql(conn, begin)?,
+    }
+    let result = query(conn);
+    // Where it fails, the connection is marked as broken, and what was read is right all the same.
+    let _ = Manages::rollback_transaction(conn);
+    result
 }
 
 type Manages = <Connection as diesel::Connection>::TransactionManager;

@@ -204,7 +204,12 @@ async fn serve(config: Config) -> Result<ExitCode, Failure> {
 async fn until_stopped(start: impl Future<Output = Result<Shop, StartError>>) -> Result<ExitCode, Failure> {
     // Before the start, so that a signal during it is not lost.
     let stop = stop_signal().map_err(|error| Failure::Other(format!("cannot listen for signals: {error}")))?;
-    let shop = start.await?;
+    let mut stop = std::pin::pin!(stop);
+    let shop = tokio::select! {
+        shop = start => shop?,
+        // It waits for its database, or for another one that migrates: nothing has begun that must end in order.
+        () = &mut stop => return Ok(ExitCode::SUCCESS),
+    };
     stop.await;
     // Who asks twice is in a hurry.
     let again = stop_signal().map_err(|error| Failure::Other(format!("cannot listen for signals: {error}")))?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::StartError;
-use crate::config::{Config, DatabaseConfig, DatabaseUrl};
+use crate::config::{Config, DatabaseConfig, Pooler};
 use crate::db::{Database, Migrations};
 use crate::http::health::{Phase, Readiness};
 use crate::{inventory, user};
@@ -49,7 +49,8 @@ pub(super) async fn prepare(config: &Config, [inventory_db, user_db]: &[Database
     check_connections(config, [inventory_db, user_db]).await
 }
 
-/// Makes the process ready as soon as the databases are: another one migrates them, or they come back.
+/// Makes the process ready as soon as the databases are: another one migrates them, they come back, or their administrator gives
+/// them more connections.
 pub(super) async fn wait(config: &Config, databases: &[Database; 2], readiness: &Readiness) {
     let mut told = String::new();
     while let Err(error) = prepare(config, databases).await {
@@ -68,11 +69,15 @@ pub(super) async fn wait(config: &Config, databases: &[Database; 2], readiness: 
 async fn check_connections(config: &Config, databases: [&Database; 2]) -> Result<(), StartError> {
     let configs = [("inventory", &config.inventory.database), ("user", &config.user.database)];
     for ((module, own), db) in configs.into_iter().zip(databases) {
+        if own.pooler == Pooler::Transaction {
+            // These are connections to the pooler, which has limits of its own.
+            continue;
+        }
         let Some(allowed) = db.connections_max().await.map_err(|source| StartError::Database { module, source })?
         else {
             continue;
         };
-        let here = configs.iter().filter(|(_, other)| server(other) == server(own));
+        let here = configs.iter().filter(|(_, other)| other.pooler == Pooler::None && share_server(own, other));
         let pools: u32 = here.map(|(_, other)| other.pool_size).sum();
         let needed = i64::from(config.server.nodes) * i64::from(pools);
         if needed > allowed {
@@ -82,9 +87,28 @@ async fn check_connections(config: &Config, databases: [&Database; 2]) -> Result
     Ok(())
 }
 
-/// The host and port of a database's server, as they are written.
-fn server(config: &DatabaseConfig) -> &str {
-    let DatabaseUrl::Postgres(url) = &config.url else { return "" };
-    let authority = url.split_once("://").map_or("", |(_, rest)| rest.split(['/', '?']).next().unwrap_or_default());
-    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+/// May both be on one server, as their addresses are written? Of several hosts any may be the one.
+fn share_server(one: &DatabaseConfig, other: &DatabaseConfig) -> bool {
+    let others = other.url.servers();
+    one.url.servers().iter().any(|(name, _)| others.iter().any(|(other, _)| other == name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_known_by_any_of_its_addresses() {
+        let at = |hosts: &str| {
+            let text =
+                crate::config::DEFAULT.replace("sqlite:data/emporium.db", &format!("postgres://shop@{hosts}/shop"));
+            Config::parse(&text, Default::default()).unwrap().user.database
+        };
+        for (one, other) in [("db", "db:5432"), ("DB", "db"), ("a,b", "b:5432,c"), ("[::1]", "[::1]:5432")] {
+            assert!(share_server(&at(one), &at(other)), "{one} {other}");
+        }
+        for (one, other) in [("db", "db:5433"), ("a,b", "c"), ("[::1]", "[::2]")] {
+            assert!(!share_server(&at(one), &at(other)), "{one} {other}");
+        }
+    }
 }

@@ -47,11 +47,8 @@ pub(crate) async fn migrate(config: Config, status: bool) -> Result<ExitCode, Fa
         let failed = |error| Failure::Other(format!("the {module} module's database: {error}"));
         let names = match status {
             true => db.pending_migrations(migrations).await.map_err(failed)?,
-            false => db.migrate(migrations).await.map_err(failed)?,
+            false => db.migrate_for(migrations, user.as_deref()).await.map_err(failed)?,
         };
-        if let Some(user) = user {
-            db.grant(&user).await.map_err(failed)?;
-        }
         let word = if status { "missing" } else { "applied" };
         names.iter().for_each(|name| println!("{module}: {word} {name}"));
         if names.is_empty() {

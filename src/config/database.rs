@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Check, Secret};
@@ -29,6 +30,7 @@ pub struct DatabaseConfig {
     pub connect_timeout_seconds: u32,
     pub statement_timeout_ms: u32,
     pub lock_timeout_ms: u32,
+    pub pooler: Pooler,
     pub tls: Tls,
     /// The file with the certificate authority that signed the server's certificate; must be there where `tls` verifies it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -48,12 +50,16 @@ impl DatabaseConfig {
     /// The same database as its owner reaches it, and the role that is to use what he makes; `None`: nobody but that role is named.
     pub fn as_owner(&self) -> Result<Option<(DatabaseConfig, String)>, String> {
         let (Some(owner), DatabaseUrl::Postgres(url)) = (&self.owner, &self.url) else { return Ok(None) };
-        let unnamed = || "database.owner: database.url must name the role that uses the tables, as postgres://ROLE@...";
-        let (scheme, rest) = url.split_once("://").ok_or_else(unnamed)?;
-        let (login, place) = rest.split_once('@').ok_or_else(unnamed)?;
+        let Parts { scheme, login, hosts, rest } = Parts::of(url);
+        let role = login.split(':').next().unwrap_or_default();
+        if role.is_empty() {
+            let unnamed = "database.url must name the role that uses the tables, as postgres://ROLE@...";
+            return Err(format!("database.owner: {unnamed}"));
+        }
+        let owner = utf8_percent_encode(owner, NON_ALPHANUMERIC);
         let mut faults = vec![];
         let mut config = DatabaseConfig {
-            url: DatabaseUrl::Postgres(format!("{scheme}://{owner}@{place}")),
+            url: DatabaseUrl::Postgres(format!("{scheme}://{owner}@{hosts}{rest}")),
             password: None,
             ..self.clone()
         };
@@ -65,7 +71,7 @@ impl DatabaseConfig {
         );
         match faults.first() {
             Some(fault) => Err(fault.to_string()),
-            None => Ok(Some((config, login.split(':').next().unwrap_or_default().to_owned()))),
+            None => Ok(Some((config, percent_decode_str(role).decode_utf8_lossy().into_owned()))),
         }
     }
 
@@ -77,22 +83,27 @@ impl DatabaseConfig {
         check.range(&format!("{key}.connect_timeout_seconds"), self.connect_timeout_seconds, 2, 60);
         check.range(&format!("{key}.statement_timeout_ms"), self.statement_timeout_ms, 100, 3_600_000);
         check.range(&format!("{key}.lock_timeout_ms"), self.lock_timeout_ms, 10, self.statement_timeout_ms);
-        match self.url {
+        match &self.url {
             DatabaseUrl::Sqlite(_) => {
+                check.that(&format!("{key}.pooler"), self.pooler == Pooler::None, "must be \"none\" for SQLite");
                 check.that(&format!("{key}.tls"), self.tls == Tls::Disable, "must be \"disable\" for SQLite");
                 check.that(&format!("{key}.password"), self.password.is_none(), "SQLite takes no password");
                 check.that(&format!("{key}.owner"), self.owner.is_none(), "an SQLite file has no roles");
             }
-            DatabaseUrl::Postgres(_) if matches!(self.tls, Tls::VerifyCa | Tls::VerifyFull) => {
+            DatabaseUrl::Postgres(url) => {
+                let message = "an @ in a user's name or password is written %40; or use password_file";
+                check.that(&format!("{key}.url"), !Parts::of(url).login.contains('@'), message);
                 let fault = self.root_cert_fault().unwrap_or_default();
                 check.that(&format!("{key}.tls_root_cert"), fault.is_empty(), &fault);
             }
-            DatabaseUrl::Postgres(_) => {}
         }
     }
 
     /// Why a server's certificate cannot be verified with what is configured.
     fn root_cert_fault(&self) -> Option<String> {
+        if !matches!(self.tls, Tls::VerifyCa | Tls::VerifyFull) {
+            return None;
+        }
         let allowed = "must be a file with the certificate authority in PEM form (-----BEGIN CERTIFICATE-----)";
         let tls = self.tls.as_str();
         let Some(path) = &self.tls_root_cert else {
@@ -104,6 +115,16 @@ impl DatabaseConfig {
             Ok(_) => Some(format!("there is no certificate in {path}; {allowed}")),
         }
     }
+}
+
+/// What stands between the shop and the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pooler {
+    /// Nothing: a connection has a server process of its own, which keeps its settings and its prepared statements.
+    None,
+    /// PgBouncer in transaction mode: each transaction may meet another server process.
+    Transaction,
 }
 
 /// libpq's `sslmode`.
@@ -146,6 +167,41 @@ impl fmt::Display for DatabaseUrl {
     }
 }
 
+/// An address of PostgreSQL in its parts, as libpq reads it: `postgres://LOGIN@HOST,HOST/DATABASE?PARAMETERS`.
+struct Parts<'a> {
+    scheme: &'a str,
+    /// The role and perhaps its password, percent-coded; or nothing.
+    login: &'a str,
+    hosts: &'a str,
+    /// From the slash on.
+    rest: &'a str,
+}
+
+impl Parts<'_> {
+    fn of(url: &str) -> Parts<'_> {
+        let (scheme, all) = url.split_once("://").unwrap_or_default();
+        let (authority, rest) = all.split_at(all.find(['/', '?']).unwrap_or(all.len()));
+        let (login, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
+        Parts { scheme, login, hosts, rest }
+    }
+}
+
+impl DatabaseUrl {
+    /// The servers that a PostgreSQL address names, as host and port, and the address of each alone.
+    pub fn servers(&self) -> Vec<(String, String)> {
+        let DatabaseUrl::Postgres(url) = self else { return vec![] };
+        let Parts { scheme, login, hosts, rest } = Parts::of(url);
+        let at = if login.is_empty() { "" } else { "@" };
+        let server = |host: &str| {
+            // An IPv6 address has colons in its brackets.
+            let has_port = host.rsplit(']').next().unwrap_or_default().contains(':');
+            let name = if has_port { host.to_lowercase() } else { format!("{}:5432", host.to_lowercase()) };
+            (name, format!("{scheme}://{login}{at}{host}{rest}"))
+        };
+        hosts.split(',').map(server).collect()
+    }
+}
+
 fn mask_password(url: &str) -> String {
     let Some((head, rest)) = url.split_once("://") else { return url.to_owned() };
     match rest.rsplit_once('@') {
@@ -180,10 +236,20 @@ impl<'de> Deserialize<'de> for DatabaseUrl {
             Some(("postgres" | "postgresql", rest)) if rest.contains("password=") => {
                 Err(serde::de::Error::custom("must not have a password among its parameters: use password_file"))
             }
+            // Each server is asked by itself.
+            Some(("postgres" | "postgresql", rest)) if several_among_parameters(rest) => Err(serde::de::Error::custom(
+                "must name several hosts before the database: postgres://USER@HOST,HOST/DATABASE",
+            )),
             Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => Ok(DatabaseUrl::Postgres(text)),
             _ => Err(serde::de::Error::custom("must be sqlite:PATH or postgres://USER@HOST:PORT/DATABASE")),
         }
     }
+}
+
+fn several_among_parameters(url: &str) -> bool {
+    let (_, parameters) = url.split_once('?').unwrap_or_default();
+    let is_list = |text: &str| text.contains(',') || text.to_uppercase().contains("%2C");
+    parameters.split('&').any(|parameter| parameter.starts_with("host") && is_list(parameter))
 }
 
 #[cfg(test)]
@@ -226,5 +292,49 @@ mod tests {
     fn a_password_in_an_address_is_masked() {
         let url: DatabaseUrl = serde_json::from_str("\"postgres://shop:secret@db:5432/shop\"").unwrap();
         assert_eq!(url.to_string(), "postgres://shop:***@db:5432/shop");
+    }
+
+    fn parsed(url: &str) -> Result<DatabaseConfig, Vec<String>> {
+        let text = DEFAULT.replace("sqlite:data/emporium.db", url);
+        let told = |faults: Vec<super::super::Fault>| faults.iter().map(ToString::to_string).collect();
+        Config::parse(&text, Default::default()).map(|config| config.inventory.database).map_err(told)
+    }
+
+    #[test]
+    fn an_address_may_name_several_servers() {
+        let config = parsed("postgres://shop:a%40b@One,two:5433,[::1]/shop?target_session_attrs=read-write").unwrap();
+        let servers = config.url.servers();
+        let names: Vec<&str> = servers.iter().map(|(name, _)| &**name).collect();
+        assert_eq!(names, ["one:5432", "two:5433", "[::1]:5432"]);
+        assert_eq!(servers[1].1, "postgres://shop:a%40b@two:5433/shop?target_session_attrs=read-write");
+        assert!(config.url.to_string().starts_with("postgres://shop:***@One,two:5433,[::1]/"), "{}", config.url);
+        for url in ["postgres:///shop?host=one,two", "postgres:///shop?hostaddr=::1%2c::2"] {
+            let faults = parsed(url).unwrap_err();
+            assert!(faults[0].contains("must name several hosts before the database"), "{faults:?}");
+        }
+    }
+
+    #[test]
+    fn the_owner_connects_to_the_same_place_and_names_are_percent_coded() {
+        let owners = |url: &str| {
+            let config = DatabaseConfig { owner: Some("the owner@shop".into()), ..parsed(url).unwrap() };
+            config.as_owner().map(Option::unwrap)
+        };
+        let (owner, role) = owners("postgres://a%20role%2B:p%40ss@one,two:5433/shop?x=@").unwrap();
+        assert_eq!(role, "a role+");
+        let DatabaseUrl::Postgres(url) = owner.url else { panic!("no PostgreSQL") };
+        assert_eq!(url, "postgres://the%20owner%40shop@one,two:5433/shop?x=@");
+        assert!(owners("postgres://one/shop?x=@").unwrap_err().contains("must name the role"));
+        // libpq would take the first @ for the end of the password.
+        let faults = parsed("postgres://shop:p@ss@db/shop").unwrap_err();
+        assert!(faults[0].starts_with("inventory.database.url: ") && faults[0].contains("%40"), "{faults:?}");
+        assert!(!faults[0].contains("ss@db"), "{faults:?}");
+    }
+
+    #[test]
+    fn a_file_has_no_pooler() {
+        let text = DEFAULT.replacen("pooler = \"none\"", "pooler = \"transaction\"", 1);
+        let faults = Config::parse(&text, Default::default()).unwrap_err();
+        assert_eq!(faults[0].to_string(), "inventory.database.pooler: must be \"none\" for SQLite");
     }
 }

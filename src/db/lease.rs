@@ -6,12 +6,14 @@
 //! An SQLite file has one process, which does everything.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Text};
+use uuid::Uuid;
 
 use super::{Connection, Database, DbError, Failure, Priority, Ticket};
 
@@ -29,14 +31,17 @@ pub(super) const TABLE: &str = "CREATE TABLE IF NOT EXISTS leases (
 pub struct Lease {
     name: &'static str,
     epoch: i64,
+    /// A database that lost its last moments can give an epoch twice.
+    holder: Uuid,
 }
 
 impl Lease {
     /// Keeps the work with this process until the transaction ends. [`DbError::Fenced`] where it has gone to another one.
     pub fn fence(&self, conn: &mut Connection) -> Result<(), DbError> {
         let Connection::Postgres(conn) = conn else { return Ok(()) };
-        let ours = sql_query("SELECT epoch FROM leases WHERE name = $1 AND epoch = $2 FOR SHARE");
-        let ours = ours.bind::<Text, _>(self.name).bind::<BigInt, _>(self.epoch).execute(conn)?;
+        let ours = sql_query("SELECT epoch FROM leases WHERE name = $1 AND epoch = $2 AND holder = $3 FOR SHARE");
+        let ours = ours.bind::<Text, _>(self.name).bind::<BigInt, _>(self.epoch);
+        let ours = ours.bind::<Text, _>(self.holder.to_string()).execute(conn)?;
         if ours == 0 { Err(DbError::Fenced(self.name)) } else { Ok(()) }
     }
 }
@@ -44,7 +49,7 @@ impl Lease {
 /// What this process knows of leases.
 pub(super) struct Leases {
     /// Its name, which no other process has.
-    holder: String,
+    holder: Uuid,
     known: Mutex<HashMap<&'static str, Known>>,
 }
 
@@ -57,7 +62,7 @@ struct Known {
 
 impl Leases {
     pub(super) fn new() -> Leases {
-        Leases { holder: uuid::Uuid::new_v4().to_string(), known: Mutex::default() }
+        Leases { holder: Uuid::new_v4(), known: Mutex::default() }
     }
 
     fn known(&self, name: &'static str) -> Option<Known> {
@@ -76,26 +81,31 @@ impl Database {
         R: Future<Output = Result<T, E>>,
     {
         let Some(lease) = self.lease(name).await? else { return Ok(None) };
-        let mut work = std::pin::pin!(work(lease));
+        // Both go on at the same time: a database that is slow to renew holds up nothing but that.
+        tokio::select! {
+            result = work(lease) => result.map(Some),
+            never = self.renew(name) => match never {},
+        }
+    }
+
+    async fn renew(&self, name: &'static str) -> Infallible {
         loop {
-            tokio::select! {
-                result = &mut work => return result.map(Some),
-                // Where that fails, the work's effects find out.
-                () = tokio::time::sleep(RENEW) => drop(self.lease(name).await),
-            }
+            tokio::time::sleep(RENEW).await;
+            // Where that fails, the work's effects find out.
+            drop(self.lease(name).await);
         }
     }
 
     /// The lease of this name, if this process holds it or it is free; asked for at most every few seconds.
     pub async fn lease(&self, name: &'static str) -> Result<Option<Lease>, DbError> {
-        let Some(leases) = self.leases.clone() else { return Ok(Some(Lease { name, epoch: 0 })) };
+        let Some(leases) = self.leases.clone() else { return Ok(Some(Lease { name, epoch: 0, holder: Uuid::nil() })) };
         let before = leases.known(name);
         if let Some(known) = before.filter(|known| known.asked.elapsed() < RENEW) {
             return Ok(known.lease);
         }
         let asked = Instant::now();
-        let (holder, old) = (leases.holder.clone(), before.and_then(|known| known.lease));
-        let hold = self.write(move |conn| hold(conn, name, &holder, old));
+        let (holder, old) = (leases.holder, before.and_then(|known| known.lease));
+        let hold = self.write(move |conn| hold(conn, name, holder, old));
         let lease = Ticket::new(Priority::Vital).hold(hold).await?;
         if lease.is_some() && old != lease {
             tracing::info!(work = name, epoch = lease.map(|lease| lease.epoch), "this process does it from now on");
@@ -117,7 +127,8 @@ impl Database {
         leases.known.lock().unwrap_or_else(PoisonError::into_inner).retain(|known, _| is_kept(known));
         let release = "UPDATE leases SET held_until = clock_timestamp() WHERE holder = $1 AND ($2 = '' OR name = $2)";
         self.write(move |conn| {
-            let release = sql_query(release).bind::<Text, _>(&leases.holder).bind::<Text, _>(name.unwrap_or_default());
+            let release =
+                sql_query(release).bind::<Text, _>(leases.holder.to_string()).bind::<Text, _>(name.unwrap_or_default());
             release.execute(conn)?;
             Ok(())
         })
@@ -138,13 +149,14 @@ struct IsFree {
 }
 
 /// Renews the lease that was ours, or takes one that is free.
-fn hold(conn: &mut Connection, name: &'static str, holder: &str, old: Option<Lease>) -> Result<Option<Lease>, DbError> {
+fn hold(conn: &mut Connection, name: &'static str, holder: Uuid, old: Option<Lease>) -> Result<Option<Lease>, DbError> {
+    let by = holder.to_string();
     if let Some(old) = old {
         let renew = format!(
             "UPDATE leases SET held_until = clock_timestamp() + interval '{SECONDS} seconds'
              WHERE name = $1 AND holder = $2 AND epoch = $3"
         );
-        let renew = sql_query(renew).bind::<Text, _>(name).bind::<Text, _>(holder).bind::<BigInt, _>(old.epoch);
+        let renew = sql_query(renew).bind::<Text, _>(name).bind::<Text, _>(&by).bind::<BigInt, _>(old.epoch);
         if renew.execute(conn)? == 1 {
             return Ok(Some(old));
         }
@@ -163,6 +175,6 @@ fn hold(conn: &mut Connection, name: &'static str, holder: &str, old: Option<Lea
          WHERE leases.held_until < clock_timestamp() RETURNING epoch"
     );
     let taken: Option<Epoch> =
-        sql_query(take).bind::<Text, _>(name).bind::<Text, _>(holder).get_result(conn).optional()?;
-    Ok(taken.map(|Epoch { epoch }| Lease { name, epoch }))
+        sql_query(take).bind::<Text, _>(name).bind::<Text, _>(&by).get_result(conn).optional()?;
+    Ok(taken.map(|Epoch { epoch }| Lease { name, epoch, holder }))
 }

@@ -29,7 +29,16 @@ const ATTEMPTS: u32 = 5;
 impl Database {
     /// Applies what is missing of a module's migrations; gives their names. While another process does so, it waits.
     pub async fn migrate(&self, migrations: &'static Migrations) -> Result<Vec<String>, DbError> {
-        self.prepare_leases().await?;
+        self.migrate_for(migrations, None).await
+    }
+
+    /// The same by the tables' owner: also lets `user` use all of them, and change none of their forms.
+    pub async fn migrate_for(
+        &self,
+        migrations: &'static Migrations,
+        user: Option<&str>,
+    ) -> Result<Vec<String>, DbError> {
+        self.prepare(user).await?;
         let mut applied = vec![];
         while !self.pending_migrations(migrations).await?.is_empty() {
             let result = self.leased(WORK, |lease| self.migrate_all(migrations, lease)).await;
@@ -67,24 +76,13 @@ impl Database {
         }
     }
 
-    /// Lets a role use all of the module's tables, and change none of their forms.
-    pub async fn grant(&self, role: &str) -> Result<(), DbError> {
-        let (schema, role) = (self.name, role.replace('"', "\"\""));
-        self.write(move |conn| {
-            Ok(conn.batch_execute(&format!(
-                "GRANT USAGE ON SCHEMA {schema} TO \"{role}\";
-                 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO \"{role}\";"
-            ))?)
-        })
-        .await
-    }
-
-    /// The table of leases, and the module's schema, where they are not there yet.
-    async fn prepare_leases(&self) -> Result<(), DbError> {
-        let name = self.name;
+    /// The module's schema and its table of leases, where they are not there yet, and who may use what is in it.
+    async fn prepare(&self, user: Option<&str>) -> Result<(), DbError> {
+        let (name, grants) = (self.name, user.map(|user| grants(self.name, user)).unwrap_or_default());
         let mut attempt = 1;
         loop {
-            match self.write(move |conn| make_leases(conn, name)).await {
+            let grants = grants.clone();
+            match self.write(move |conn| make_schema(conn, name, &grants)).await {
                 // Another process makes them at the same moment, which IF NOT EXISTS does not know of.
                 Err(DbError::Query(_)) if attempt < ATTEMPTS => attempt += 1,
                 result => return result,
@@ -110,14 +108,25 @@ impl Database {
     }
 }
 
-fn make_leases(conn: &mut Connection, name: &str) -> Result<(), DbError> {
+fn make_schema(conn: &mut Connection, name: &str, grants: &str) -> Result<(), DbError> {
     let Connection::Postgres(conn) = conn else { return Ok(()) };
     // Who may make nothing finds what its owner has made.
     let found: Option<u32> = diesel::select(sql::to_regclass(format!("{name}.leases"))).get_result(conn)?;
-    if found.is_none() {
-        conn.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {name}; {}", lease::TABLE))?;
+    if found.is_some() {
+        return if grants.is_empty() { Ok(()) } else { Ok(conn.batch_execute(grants)?) };
     }
-    Ok(())
+    // The rights first: no table is ever seen without.
+    Ok(conn.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {name}; {grants} {}", lease::TABLE))?)
+}
+
+/// What a role needs to use the tables of a schema: those that are there, and from the moment that they are there, all others.
+fn grants(schema: &str, role: &str) -> String {
+    let role = role.replace('"', "\"\"");
+    let rights = "GRANT SELECT, INSERT, UPDATE, DELETE ON";
+    format!(
+        "GRANT USAGE ON SCHEMA {schema} TO \"{role}\"; {rights} ALL TABLES IN SCHEMA {schema} TO \"{role}\";
+         ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} {rights} TABLES TO \"{role}\";"
+    )
 }
 
 /// Applies the first migration that is missing; gives its name.

@@ -53,19 +53,23 @@ impl Database {
         tables: &'static [&'static str],
         filled: &'static [&'static str],
     ) -> Result<Move, DbError> {
-        let target = self.writers.clone();
+        let (target, begin) = (self.writers.clone(), self.begin.clone());
         let work = move |from: &mut Connection| {
             if let Connection::Postgres(from) = from {
                 from.batch_execute("SET statement_timeout = 0")?;
             }
             let from = RefCell::new(from);
-            target.with_connection(|to| transaction(to, &|to| move_all(&mut from.borrow_mut(), to, tables, filled)))
+            let work = |to: &mut Connection| move_all(&mut from.borrow_mut(), to, tables, filled);
+            target.with_connection(|to| transaction(to, &begin.write, &work))
         };
         source.writers.run(work).await
     }
 
     /// Makes sure that nobody else uses this database, before its rows are moved; of an SQLite file, that nobody begins to.
     pub async fn seize(&self) -> Result<(), DbError> {
+        if self.begin.read.is_some() {
+            return Err(in_the_way("the old database must be reached past its pooler: url and pooler of its configuration"));
+        }
         self.writers.run(seize).await
     }
 

@@ -44,7 +44,10 @@ pub(super) fn connections_max(conn: &mut Connection) -> Result<Option<i64>, DbEr
         max: i64,
     }
     let Connection::Postgres(conn) = conn else { return Ok(None) };
-    let max = "SELECT current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint AS max";
+    // PostgreSQL 16 also keeps some for roles that are no administrators.
+    let max =
+        "SELECT current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
+               - coalesce(current_setting('reserved_connections', true)::bigint, 0) AS max";
     let Max { max } = sql_query(max).get_result(conn)?;
     Ok(Some(max))
 }

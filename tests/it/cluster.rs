@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::process::{emporium, text};
-use crate::testapp::{Backend, PASSWORD, postgres, read, test_config};
+use crate::testapp::{Backend, PASSWORD, Raw, postgres, read, test_config};
 
 /// Several nodes of one shop.
 struct Cluster {
@@ -279,6 +279,40 @@ async fn work_has_one_doer_and_is_taken_over_when_he_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_epoch_that_comes_twice_is_no_lease() {
+    let (config, _folder) = cluster_config(2);
+    migrate(&config).await;
+    let one: Database = app::databases(&config).unwrap()[0].clone();
+    let lease = one.lease("sweep").await.unwrap().expect("nobody has it");
+    // As after a failover that lost the last moments: another one has the same epoch.
+    Raw::connect(&config).batch("UPDATE inventory.leases SET holder = 'another' WHERE name = 'sweep'");
+    let refused = one.write(move |conn| lease.fence(conn)).await;
+    assert!(matches!(refused, Err(DbError::Fenced("sweep"))), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewal_that_waits_does_not_hold_up_the_work() {
+    let (config, _folder) = cluster_config(2);
+    migrate(&config).await;
+    let one: Database = app::databases(&config).unwrap()[0].clone();
+    let work = async |_| {
+        let mut holder = Raw::connect(&config);
+        holder.batch("BEGIN; LOCK TABLE inventory.leases");
+        // It is renewed after 3 s, and waits for that lock.
+        let (start, mut last, mut longest) = (Instant::now(), Instant::now(), Duration::ZERO);
+        while start.elapsed() < Duration::from_millis(5_500) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            longest = longest.max(last.elapsed());
+            last = Instant::now();
+        }
+        holder.batch("ROLLBACK");
+        Ok::<_, DbError>(longest)
+    };
+    let longest = one.leased("sweep", work).await.unwrap().expect("nobody has it");
+    assert!(longest < Duration::from_secs(1), "the work stood still for {longest:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_that_migrate_at_once_do_each_step_once() {
     let folder = TempDir::new().unwrap();
     let url = postgres().database();
@@ -327,14 +361,61 @@ async fn a_node_whose_database_is_too_old_waits_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn more_connections_than_the_server_gives_are_refused_at_the_start() {
+async fn more_connections_than_the_server_gives_keep_a_node_from_being_ready() {
     let (mut config, _folder) = cluster_config(100);
     migrate(&config).await;
-    let refused = app::start(config.clone(), Arc::new(SystemClock)).await.err().expect("must be refused").to_string();
-    let told = "100 processes (server.nodes) with pools of 8 connections need 800";
+    let told = "with pools of 8 connections need 800";
+    // As with a database that is away or not migrated: one of several waits until it is mended, and is not ready.
+    let shop = app::start(config.clone(), Arc::new(SystemClock)).await.unwrap();
+    for _ in 0..3 {
+        let ready = reqwest::get(format!("http://{}/readyz", shop.address)).await.unwrap();
+        assert_eq!(ready.status(), 503);
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    }
+    shop.stop().await;
+    let refused = app::modules(&config, Arc::new(SystemClock)).await.err().expect("must be refused").to_string();
     assert!(refused.contains(told) && refused.contains("max_connections"), "{refused}");
     config.server.nodes = 2;
-    app::start(config, Arc::new(SystemClock)).await.unwrap().stop().await;
+    let shop = app::start(config.clone(), Arc::new(SystemClock)).await.unwrap();
+    assert_eq!(reqwest::get(format!("http://{}/readyz", shop.address)).await.unwrap().status(), 200);
+    shop.stop().await;
+    // A single one ends.
+    config.server.nodes = 1;
+    config.inventory.database.pool_size = 600;
+    let refused = app::start(config, Arc::new(SystemClock)).await.err();
+    assert!(matches!(refused, Some(StartError::Connections { .. })), "{refused:?}");
+}
+
+#[test]
+fn a_start_that_waits_for_anothers_migration_can_be_stopped() {
+    let folder = TempDir::new().unwrap();
+    let url = postgres().database();
+    let mut config = test_config(Backend::Sqlite, &folder);
+    config.inventory.database.url = emporium::config::DatabaseUrl::Postgres(url.clone());
+    Raw::connect(&config).batch(
+        "CREATE SCHEMA inventory; CREATE TABLE inventory.leases (
+            name text PRIMARY KEY, holder text NOT NULL, epoch bigint NOT NULL, held_until timestamptz NOT NULL);
+         INSERT INTO inventory.leases VALUES ('migrations', 'another', 1, now() + interval '1 hour')",
+    );
+    let mut command = emporium(folder.path());
+    for module in ["INVENTORY", "USER"] {
+        command.env(format!("EMPORIUM__{module}__DATABASE__URL"), &url);
+    }
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let log = std::io::BufReader::new(child.stderr.take().unwrap());
+    let waits = std::io::BufRead::lines(log).any(|line| line.unwrap().contains("another process migrates"));
+    assert!(waits, "it does not wait");
+    let asked = Instant::now();
+    let killed = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    while child.try_wait().unwrap().is_none() {
+        if asked.elapsed() > Duration::from_secs(10) {
+            child.kill().unwrap();
+            panic!("it goes on waiting");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]

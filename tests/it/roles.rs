@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::outside::Outside;
 use crate::process::{emporium, text};
+use crate::servers::Server;
 use crate::testapp::{Backend, PASSWORD, Postgres, test_config};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,4 +65,43 @@ async fn an_owner_migrates_and_a_role_for_each_module_uses_its_tables_alone() {
             assert!(told.contains("must be owner") || told.contains("permission denied"), "{statement}: {told}");
         }
     }
+}
+
+/// A process that runs while a new version migrates must be able to use each table from the moment that it sees it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_table_is_ever_seen_that_its_role_may_not_use() {
+    let server = Server::start();
+    for statement in [
+        "CREATE ROLE \"the owner\" LOGIN",
+        "CREATE ROLE \"a shop\" LOGIN",
+        "GRANT CREATE ON DATABASE shop TO \"the owner\"",
+    ] {
+        server.execute(statement);
+    }
+    let folder = TempDir::new().unwrap();
+    let mut command = emporium(folder.path());
+    for module in ["INVENTORY", "USER"] {
+        command.env(format!("EMPORIUM__{module}__DATABASE__URL"), server.url("a%20shop", "shop"));
+        command.env(format!("EMPORIUM__{module}__MIGRATE_ON_START"), "false");
+        command.env(format!("EMPORIUM__{module}__DATABASE__OWNER"), "the owner");
+    }
+    let mut child = command.arg("migrate").spawn().unwrap();
+    let tables = |may: &str| {
+        server.text(&format!(
+            "SELECT count(*)::text AS text FROM pg_class t JOIN pg_namespace s ON s.oid = t.relnamespace
+             WHERE t.relkind = 'r' AND s.nspname IN ('inventory', 'users') AND {may}"
+        ))
+    };
+    let mut seen = 0;
+    while child.try_wait().unwrap().is_none() {
+        let forbidden = tables("NOT has_table_privilege('a shop', t.oid, 'SELECT, INSERT, UPDATE, DELETE')");
+        assert_eq!(forbidden, "0", "tables that are there and may not be used");
+        seen += u32::from(tables("true") != "0");
+    }
+    assert!(child.wait().unwrap().success());
+    assert!(seen > 0, "it was too quick to see anything");
+    // The second module's tables, and all rights of each.
+    let all = ["SELECT", "INSERT", "UPDATE", "DELETE"];
+    let all = all.map(|right| format!("has_table_privilege('a shop', t.oid, '{right}')")).join(" AND ");
+    assert_eq!(tables(&all), tables("true"));
 }

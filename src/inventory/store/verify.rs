@@ -67,17 +67,6 @@ pub(in crate::inventory) struct LineState {
     pub strays: i64,
 }
 
-/// Makes the transaction see one moment, however long it takes; must be its first statement. SQLite's transactions do so by
-/// themselves.
-pub(in crate::inventory) fn snapshot(conn: &mut Connection) -> QueryResult<()> {
-    match conn {
-        Connection::Sqlite(_) => Ok(()),
-        Connection::Postgres(conn) => conn.batch_execute(
-            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL statement_timeout = 0",
-        ),
-    }
-}
-
 /// Lets each statement of this transaction take as long as it needs. SQLite knows no limit.
 pub(in crate::inventory) fn unhurried(conn: &mut Connection) -> QueryResult<()> {
     match conn {

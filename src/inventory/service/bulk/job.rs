@@ -156,7 +156,7 @@ impl LocalInventory {
         (progress.bytes, progress.items) = (u64::try_from(job.done).unwrap_or(0), u64::try_from(items).unwrap_or(0));
         if options.dry_run && items > 0 {
             // It has changed nothing, and what it remembered is lost.
-            progress = self.restart(&mut hold).await?;
+            progress = self.restart(&mut hold, lease).await?;
         }
         let input = self.job_input(&job);
         let result = self.import_from(progress, &Call::by(&job.actor), &options, input, Log::Job(&mut hold)).await;
@@ -189,13 +189,16 @@ impl LocalInventory {
         Ok(true)
     }
 
-    async fn restart(&self, hold: &mut JobHold) -> Result<ImportProgress, InventoryError> {
+    async fn restart(&self, hold: &mut JobHold, lease: Lease) -> Result<ImportProgress, InventoryError> {
         let progress = ImportProgress {
             report: ImportReport { dry_run: true, ..ImportReport::default() },
             ..ImportProgress::default()
         };
         let (id, report) = (hold.id, progress.report.clone());
-        let restart = move |conn: &mut _| Ok::<_, InventoryError>(store::job_restart(conn, id, &report)?);
+        let restart = move |conn: &mut _| {
+            lease.fence(conn)?;
+            Ok::<_, InventoryError>(store::job_restart(conn, id, &report)?)
+        };
         patiently(|| self.db.write(restart.clone())).await?;
         hold.faults = 0;
         Ok(progress)

@@ -29,7 +29,7 @@ const GAPS_MAX: i64 = 1_000;
 
 impl LocalInventory {
     pub(super) async fn verify(&self, call: &Call, repair: bool) -> Result<Verification, InventoryError> {
-        let (mut found, products) = self.db.read_primary(check_all).await?;
+        let (mut found, products) = self.db.read_snapshot(check_all).await?;
         for difference in &found.differences {
             let Difference { sku, location, what, is, should_be, because } = difference;
             tracing::warn!(%sku, %location, %what, is, should_be, %because, "stock differs");
@@ -47,27 +47,25 @@ impl LocalInventory {
     }
 }
 
-/// Checks everything as of one moment; gives the products that need mending too.
+/// Checks everything; gives the products that need mending too.
 fn check_all(conn: &mut Connection) -> Result<(Verification, Vec<Id>), InventoryError> {
-    conn.transaction(|conn| {
-        verify::snapshot(conn)?;
-        let mut found = Verification::default();
-        let mut products: Vec<Id> = vec![];
-        let mut rest = Some(Products::ALL);
-        while let Some(all) = rest {
-            let (some, next) = verify::products_split(conn, all, ROWS)?;
-            for examined in verify::examine(conn, some)? {
-                let differences = differences(&examined);
-                if !differences.is_empty() && products.last() != Some(&examined.key.product_id) {
-                    products.push(examined.key.product_id);
-                }
-                found.checked += i64::from(examined.stock.is_some());
-                found.differences.extend(differences);
+    verify::unhurried(conn)?;
+    let mut found = Verification::default();
+    let mut products: Vec<Id> = vec![];
+    let mut rest = Some(Products::ALL);
+    while let Some(all) = rest {
+        let (some, next) = verify::products_split(conn, all, ROWS)?;
+        for examined in verify::examine(conn, some)? {
+            let differences = differences(&examined);
+            if !differences.is_empty() && products.last() != Some(&examined.key.product_id) {
+                products.push(examined.key.product_id);
             }
-            rest = next;
+            found.checked += i64::from(examined.stock.is_some());
+            found.differences.extend(differences);
         }
-        Ok((found, products))
-    })
+        rest = next;
+    }
+    Ok((found, products))
 }
 
 /// All in which the sources disagree about one stock row.
