@@ -68,7 +68,9 @@ impl Database {
     /// Makes sure that nobody else uses this database, before its rows are moved; of an SQLite file, that nobody begins to.
     pub async fn seize(&self) -> Result<(), DbError> {
         if self.begin.read.is_some() {
-            return Err(in_the_way("the old database must be reached past its pooler: url and pooler of its configuration"));
+            return Err(in_the_way(
+                "the old database must be reached past its pooler: url and pooler of its configuration",
+            ));
         }
         self.writers.run(seize).await
     }

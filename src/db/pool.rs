@@ -1,4 +1,4 @@
-//! How connections are made and shared: the r2d2 manager, and a lane: a pool with a bounded line of callers in front.
+//! How connections are shared: a lane is a pool with a bounded line of callers in front.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -11,8 +11,6 @@
 //! - Goods that are promised must be there: if by all this less is on hand than is promised, `on_hand` is raised to it, which is
 //!   what the database demands; the warning in the log says that a count is due.
 
-use diesel::Connection as _;
-
 use crate::call::Call;
 use crate::clock::{Id, Time};
 use crate::db::Connection;
