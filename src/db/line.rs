@@ -1,9 +1,9 @@
 //! The line before a pool: so many callers have a connection each, the others wait by their rank, and where more come than can be
 //! served, those who came for the least are told at once.
 //!
-//! Overload is told by how long the oldest of a row waits: when for a whole [`INTERVAL`] nobody waited less than [`TARGET`], the line
-//! does not come from a burst but from more callers than connections (CoDel: Nichols and Jacobson, "Controlling Queue Delay", ACM
-//! Queue 2012). Then the newest of a row goes first, since the oldest will soon give up anyway, and those who have waited for a limit
+//! Overload is told by how long the oldest of a row waits: when for a whole [`INTERVAL`] nobody waited less than half of
+//! `overload_wait`, the line does not come from a burst but from more callers than connections (CoDel: Nichols and Jacobson,
+//! "Controlling Queue Delay", ACM Queue 2012; the half as in Meta's folly, whose 5 and 10 ms are for programs and not for people). Then the newest of a row goes first, since the oldest will soon give up anyway, and those who have waited for a limit
 //! are turned away (Maurer, "Fail at Scale", ACM Queue 2015: adaptive LIFO and controlled delay). Sales stay in the order in which
 //! they came, and wait for as long as the pool's wait.
 
@@ -18,7 +18,6 @@ use super::DbError;
 use super::priority::{Priority, Rank};
 use crate::config::DatabaseConfig;
 
-const TARGET: Duration = Duration::from_millis(5);
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long one waits, and how many do.
@@ -149,7 +148,7 @@ impl State {
         let row = &mut self.rows[rank.row()];
         if self.free > 0 {
             self.free -= 1;
-            row.delay.note(Duration::ZERO, now);
+            row.delay.note(Duration::ZERO, limits, now);
             return Entered::Goes;
         }
         self.rows.iter_mut().for_each(Row::forget_gone);
@@ -174,7 +173,7 @@ impl State {
         for rank in Rank::all() {
             let row = &mut self.rows[rank.row()];
             row.forget_gone();
-            row.note(now);
+            row.note(limits, now);
             if rank.is_shed() {
                 row.shed(limits.overload_wait, now);
             }
@@ -195,9 +194,9 @@ impl Row {
         }
     }
 
-    fn note(&mut self, now: Instant) {
+    fn note(&mut self, limits: &Limits, now: Instant) {
         if let Some(oldest) = self.waiters.front() {
-            self.delay.note(now.saturating_duration_since(oldest.since), now);
+            self.delay.note(now.saturating_duration_since(oldest.since), limits, now);
         }
     }
 
@@ -234,13 +233,15 @@ struct Interval {
 }
 
 impl Delay {
-    fn note(&mut self, delay: Duration, now: Instant) {
+    fn note(&mut self, delay: Duration, limits: &Limits, now: Instant) {
         match &mut self.interval {
             Some(interval) if now < interval.end => interval.least = interval.least.min(delay),
             last => {
                 // Of one that ended long ago nothing is known any more.
                 let is_last = |interval: &Interval| now < interval.end + INTERVAL;
-                self.is_overload = last.as_ref().is_some_and(|interval| is_last(interval) && interval.least > TARGET);
+                self.is_overload = last
+                    .as_ref()
+                    .is_some_and(|interval| is_last(interval) && interval.least > limits.overload_wait / 2);
                 *last = Some(Interval { end: now + INTERVAL, least: delay });
             }
         }
@@ -253,7 +254,7 @@ mod tests {
     use super::*;
 
     const LIMITS: Limits =
-        Limits { turns: 3, queue_max: 8, wait: Duration::from_secs(1), overload_wait: Duration::from_millis(20) };
+        Limits { turns: 3, queue_max: 8, wait: Duration::from_secs(1), overload_wait: Duration::from_millis(14) };
 
     /// Turns that others have from the start; and a clock.
     struct Bench {

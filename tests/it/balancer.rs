@@ -264,11 +264,13 @@ async fn who_finds_the_line_full_or_waits_too_long_is_told_to_come_back() {
     }
     let words = [
         ("maxconn 128", "maxconn 1".to_owned()),
-        ("queue(nodes) ge 384", "queue(nodes) ge 2".to_owned()),
+        ("queue(nodes) ge 256", "queue(nodes) ge 2".to_owned()),
+        ("queue(nodes) ge 384", "queue(nodes) ge 3".to_owned()),
         ("timeout queue 5s", "timeout queue 3s".to_owned()),
     ];
     let balancer = Balancer::start(&nodes, &words).await;
-    let ask = || tokio::spawn(balancer.client().get(balancer.url("/products/mug")).send());
+    let ask_for = |path: &str| tokio::spawn(balancer.client().get(balancer.url(path)).send());
+    let ask = || ask_for("/products/mug");
     let refused = async |answer: reqwest::Response| {
         let head = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
         assert_eq!((answer.status().as_u16(), &*head("content-type")), (503, "application/problem+json"));
@@ -276,10 +278,10 @@ async fn who_finds_the_line_full_or_waits_too_long_is_told_to_come_back() {
         let (_, problem): (u16, Value) = read(answer).await;
         assert_eq!((&problem["status"], &problem["code"]), (&503.into(), &"busy".into()));
     };
-    // Three are held by the nodes, two wait.
+    // Three are held by the nodes, two wait, and one more who is about to buy.
     let mut waiting = Vec::new();
-    for n in 1..=5 {
-        waiting.push(ask());
+    for n in 1..=6 {
+        waiting.push(if n == 6 { ask_for("/cart") } else { ask() });
         let start = Instant::now();
         while balancer.in_line().await != n {
             assert!(start.elapsed() < Duration::from_secs(3), "request {n} did not come in");
@@ -288,7 +290,8 @@ async fn who_finds_the_line_full_or_waits_too_long_is_told_to_come_back() {
     }
     let start = Instant::now();
     refused(ask().await.unwrap().unwrap()).await;
-    assert!(start.elapsed() < Duration::from_secs(2), "it had to wait");
+    refused(ask_for("/cart").await.unwrap().unwrap()).await;
+    assert!(start.elapsed() < Duration::from_secs(2), "they had to wait");
     for told in waiting.drain(3..) {
         refused(told.await.unwrap().unwrap()).await;
     }
