@@ -106,7 +106,7 @@ impl Line {
         let mut state = self.lock();
         let row = &mut state.rows[rank.row()];
         row.forget_gone();
-        row.is_full(rank, &self.limits)
+        row.turns_away(rank, &self.limits)
     }
 
     /// How many wait.
@@ -152,7 +152,7 @@ impl State {
             return Entered::Goes;
         }
         self.rows.iter_mut().for_each(Row::forget_gone);
-        if self.rows[rank.row()].is_full(rank, limits)
+        if self.rows[rank.row()].turns_away(rank, limits)
             || (self.waiting() >= limits.queue_max && !self.turn_away_below(rank))
         {
             return Entered::IsFull;
@@ -204,27 +204,40 @@ impl Row {
         let is_late = |waiter: &Waiter| now.saturating_duration_since(waiter.since) > after;
         while self.delay.is_overload && self.waiters.front().is_some_and(is_late) {
             self.waiters.pop_front();
+            self.delay.has_refused = true;
         }
     }
 
-    /// Under overload no more wait than may soon have a turn; the others are told at once, which costs the least.
-    fn is_full(&self, rank: Rank, limits: &Limits) -> bool {
-        rank.is_shed() && self.delay.is_overload && self.waiters.len() >= limits.turns as usize
+    /// Under overload no more wait than may soon have a turn, by what the last interval has served; the others are told at once, which
+    /// costs the least.
+    fn turns_away(&mut self, rank: Rank, limits: &Limits) -> bool {
+        let soon = self.delay.served_last as f64 * limits.overload_wait.as_secs_f64() / 2.0 / INTERVAL.as_secs_f64();
+        let max = (soon as usize).max(limits.turns as usize);
+        let is_full = rank.is_shed() && self.delay.is_overload && self.waiters.len() >= max;
+        self.delay.has_refused |= is_full;
+        is_full
     }
 
     fn next(&mut self, rank: Rank) -> Option<Waiter> {
-        match rank.is_shed() && self.delay.is_overload {
+        let next = match rank.is_shed() && self.delay.is_overload {
             true => self.waiters.pop_back(),
             false => self.waiters.pop_front(),
-        }
+        };
+        self.delay.served += usize::from(next.is_some());
+        next
     }
 }
 
-/// The least delay of an interval, and whether the last one's was too long.
+/// The least delay of an interval, and whether there is overload: from when the last one's was too long, until an interval in which
+/// nobody had to be turned away.
 #[derive(Default)]
 struct Delay {
     interval: Option<Interval>,
     is_overload: bool,
+    has_refused: bool,
+    /// How many who had waited had their turn, in this interval and in the last one.
+    served: usize,
+    served_last: usize,
 }
 
 struct Interval {
@@ -238,10 +251,11 @@ impl Delay {
             Some(interval) if now < interval.end => interval.least = interval.least.min(delay),
             last => {
                 // Of one that ended long ago nothing is known any more.
-                let is_last = |interval: &Interval| now < interval.end + INTERVAL;
-                self.is_overload = last
-                    .as_ref()
-                    .is_some_and(|interval| is_last(interval) && interval.least > limits.overload_wait / 2);
+                let known = last.as_ref().filter(|interval| now < interval.end + INTERVAL);
+                let is_slow = |interval: &Interval| interval.least > limits.overload_wait / 2;
+                self.is_overload = known.is_some_and(|last| is_slow(last) || (self.is_overload && self.has_refused));
+                self.has_refused = false;
+                self.served_last = std::mem::take(&mut self.served);
                 *last = Some(Interval { end: now + INTERVAL, least: delay });
             }
         }
@@ -358,6 +372,33 @@ mod tests {
         bench.enter("second", Browse, true);
         bench.pass(30);
         assert_eq!(bench.leave(), (Some("first"), vec![]));
+    }
+
+    #[test]
+    fn overload_lasts_until_nobody_is_turned_away() {
+        let mut bench = Bench::new();
+        bench.overload(Browse);
+        let rank = Rank { priority: Browse, is_new: true };
+        let is_overload = |bench: &Bench| bench.state.rows[rank.row()].delay.is_overload;
+        // All who may wait are new, so nobody waits for long; but more come.
+        for _ in 0..100 {
+            while let Entered::Waits(turn) = bench.state.enter(rank, &LIMITS, bench.now) {
+                bench.waiting.push(("look", turn));
+            }
+            for _ in 0..3 {
+                bench.pass(1);
+                bench.leave();
+            }
+            assert!(is_overload(&bench));
+        }
+        while bench.leave().0.is_some() {}
+        bench.state.free = 0;
+        for _ in 0..100 {
+            bench.enter("look", Browse, true);
+            bench.pass(3);
+            assert_eq!(bench.leave(), (Some("look"), vec![]));
+        }
+        assert!(!is_overload(&bench));
     }
 
     #[test]
