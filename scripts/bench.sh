@@ -6,14 +6,20 @@
 #   scripts/bench.sh overload [SECONDS]                    default: 20
 #
 # `overload` sends more than the shop can serve, whether or not it answers: 1, 2, 5 and 10 times what it can, for so many seconds each,
-# and looks how it does afterwards.
+# and looks how it does afterwards. The shop and PostgreSQL have one half of the cores, the load has the other one.
 #
 # Needs wrk, curl, and PostgreSQL's server and pgbench (Debian: wrk curl postgresql postgresql-contrib).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 mode=rates
-if [ "${1:-}" = overload ]; then mode=overload; shift; set -- "${1:-20}"; fi
+pin=() pin_load=()
+if [ "${1:-}" = overload ]; then
+  mode=overload half=$(($(nproc) / 2))
+  [ $half -gt 0 ] || { echo "bench.sh overload needs two cores" >&2; exit 1; }
+  pin=(taskset -c 0-$((half - 1))) pin_load=(taskset -c $half-$(($(nproc) - 1)))
+  shift; set -- "${1:-20}"
+fi
 seconds=${1:-5} rounds=${2:-3} connections=${3:-16}
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/emporium/target}
 folder=$(mktemp -d -t emporium-bench-XXXXXX)
@@ -44,7 +50,7 @@ flood=$CARGO_TARGET_DIR/release/examples/flood
 as_server() { if [ "$(id -u)" = 0 ]; then setpriv --reuid postgres --regid postgres --clear-groups "$@"; else "$@"; fi; }
 [ "$(id -u)" = 0 ] && install -d -o postgres -g postgres "$folder/postgres" || mkdir "$folder/postgres"
 as_server "$programs/initdb" --username=emporium --auth=trust --encoding=UTF8 --locale=C.UTF-8 -D "$folder/postgres" >/dev/null
-as_server "$programs/postgres" -D "$folder/postgres" -p $port_postgres -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
+as_server "${pin[@]}" "$programs/postgres" -D "$folder/postgres" -p $port_postgres -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
   -c shared_buffers=256MB -c max_connections=200 >"$folder/postgres.log" 2>&1 &
 pids+=($!)
 url=postgres://emporium@127.0.0.1:$port_postgres
@@ -188,7 +194,7 @@ start_shop() { # DATABASE-URL
   for name in bench login; do
     env "${shop_settings[@]}" "$emporium" user create-admin $name@example.com --password-file "$folder/password" >/dev/null
   done
-  env "${shop_settings[@]}" "$emporium" serve 2>"$folder/shop.log" &
+  env "${shop_settings[@]}" "${pin[@]}" "$emporium" serve 2>"$folder/shop.log" &
   shop=$!
   pids+=($shop)
   for _ in $(seq 100); do curl -sf "http://127.0.0.1:$port_shop/readyz" >/dev/null && break; sleep 0.1; done
@@ -219,7 +225,7 @@ memory() { awk '/VmRSS/ {printf "%d", $2 / 1024}' /proc/$shop/status; }
 load() { # BROWSERS-A-SECOND SALES-A-SECOND SECONDS; two lines of flood
   printf '%s\tbrowse\tGET\t/products/%s\t\t\n%s\tsale\tPOST\t/api/v1/reservations\t%s\t{"holder":"{n}","lines":[{"sku":"%s","location":"MAIN","quantity":1}]}\n' \
     "$1" "$handle" "$2" "$token" "$(cat "$folder/one")" >"$folder/kinds"
-  "$flood" $port_shop "$3" "$folder/kinds"
+  "${pin_load[@]}" "$flood" $port_shop "$3" "$folder/kinds"
 }
 
 overload() {
@@ -234,7 +240,7 @@ overload() {
     [ $((ok * 100)) -ge $((rate * 95)) ] || break
     rate=$((rate * 5 / 4))
   done
-  figures_of "PostgreSQL and the load on the same machine; product pages, and $sales sales a second, for $seconds s each; peak: $peak pages a second."
+  figures_of "of which $half for the shop and PostgreSQL; product pages, and $sales sales a second, for $seconds s each; peak: $peak pages a second."
   echo "| offered | pages a second | share of the peak | p50 ms | p99 ms | sales served | p50 ms | p99 ms | memory MiB before, after |"
   echo "|---|---|---|---|---|---|---|---|---|"
   for times in 0.5 1 2 5 10; do
