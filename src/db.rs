@@ -200,7 +200,8 @@ impl Database {
                 // SQLite lets one connection write at a time: writers wait their turn here, in order, instead of polling a lock.
                 // So this wait is the wait for the lock.
                 let lock_timeout = Duration::from_millis(config.lock_timeout_ms.into());
-                let alone = Limits { turns: 1, wait: lock_timeout, ..limits };
+                // And who has come that far is not sent away: one commit may take as long as the disk.
+                let alone = Limits { turns: 1, wait: lock_timeout, overload_wait: lock_timeout, ..limits };
                 (Lane::new(name, "read", manager(true), limits), Lane::new(name, "write", manager(false), alone))
             }
             DatabaseUrl::Postgres(_) => {
