@@ -182,7 +182,7 @@ async fn nothing_stays_on_a_connection_and_what_others_left_there_does_no_harm()
     let untouched = "\"$user\", public 0 0 0 off 0";
     assert_eq!(look(""), untouched, "the tables were made, and goods put in");
     // Somebody else is not as careful.
-    let spoilt = "SET search_path TO nowhere; SET statement_timeout = 1; SET lock_timeout = 1;
+    let spoilt = "SET search_path TO nowhere; SET statement_timeout = '3s'; SET lock_timeout = 1;
                   SET default_transaction_read_only = on; SET default_transaction_isolation = serializable;
                   SET timezone = 'Asia/Tokyo'";
     for n in 0..20 {

@@ -120,11 +120,17 @@ impl Server {
         }
     }
 
-    /// Kills it: it has no time for anything.
+    /// Kills it, as a machine does that goes out: none of its processes has time for anything.
     pub(crate) fn kill(&mut self) {
-        let pid = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
-        let killed = Command::new("kill").args(["-KILL", pid.lines().next().unwrap()]).status().unwrap();
-        assert!(killed.success());
+        let file = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        let pid = file.lines().next().unwrap();
+        // The first one, before it can begin another; those that it has begun would finish what they are at.
+        let children = format!("/proc/{pid}/task/{pid}/children");
+        assert!(Command::new("kill").args(["-STOP", pid]).status().unwrap().success());
+        let children = std::fs::read_to_string(children).unwrap();
+        // One that has ended by itself meanwhile is no fault.
+        let all = children.split_ascii_whitespace().chain([pid]);
+        Command::new("kill").arg("-KILL").args(all).stderr(Stdio::null()).status().unwrap();
         self.stop();
     }
 
