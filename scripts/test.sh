@@ -74,7 +74,8 @@ containers() {
 # commands, the tables, the balancer, the loss of a database and what one process does with too much.
 at_stage() {
   local skip=() room
-  for room in sqlite balancer cli cluster containers crash failover faults overload roles schema stages tidy; do
+  for room in sqlite balancer cli cluster containers crash failover faults moving overload pooler promotion restart roles schema stages \
+    tidy tls; do
     skip+=(--skip "$room::")
   done
   EMPORIUM_TEST_STAGE=$1 cargo test --quiet --test it -- "${skip[@]}"
