@@ -118,13 +118,16 @@ impl fmt::Display for Fault {
     }
 }
 
+fn text_of(path: &Path) -> Result<String, Vec<Fault>> {
+    std::fs::read_to_string(path).map_err(|error| vec![fault("", format!("cannot read {}: {error}", path.display()))])
+}
+
 impl Config {
     /// Reads the file (stage 0's where none is named) and the environment. An error is the list of all faults.
     pub fn load(file: Option<&Path>) -> Result<Config, Vec<Fault>> {
         let text = match file {
             None => DEFAULT.to_owned(),
-            Some(path) => std::fs::read_to_string(path)
-                .map_err(|error| vec![fault("", format!("cannot read {}: {error}", path.display()))])?,
+            Some(path) => text_of(path)?,
         };
         #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
         let environment = std::env::vars().filter(|(key, _)| key.starts_with("EMPORIUM__")).collect();
@@ -133,9 +136,7 @@ impl Config {
 
     /// Reads the file alone.
     pub fn of_file(path: &Path) -> Result<Config, Vec<Fault>> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| vec![fault("", format!("cannot read {}: {error}", path.display()))])?;
-        Config::parse(&text, HashMap::new())
+        Config::parse(&text_of(path)?, HashMap::new())
     }
 
     /// Reads a configuration from its text and `EMPORIUM__...` variables.

@@ -107,11 +107,7 @@ impl DbError {
     /// What a client is told; the cause goes to the log, here and only here.
     pub fn problem(&self) -> Problem {
         match self {
-            DbError::Busy => {
-                let detail = "All database connections are in use; try again shortly.";
-                // Not the same for all, so that they do not come back together.
-                Problem::new(ErrorCode::Busy, detail).retry_after(rand::random_range(1..=3))
-            }
+            DbError::Busy => Problem::busy("All database connections are in use; try again shortly."),
             DbError::Unavailable(_) | DbError::Lost(_) | DbError::ReadOnly(_) => {
                 tracing::error!(error = %self, "database unavailable");
                 Problem::new(ErrorCode::Unavailable, "The database cannot be reached; try again shortly.")

@@ -148,6 +148,11 @@ impl Problem {
         self
     }
 
+    /// Too much is asked for now. When to come back is not the same for all, so that they do not come back together.
+    pub fn busy(detail: impl Into<String>) -> Self {
+        Problem::new(ErrorCode::Busy, detail).retry_after(rand::random_range(1..=3))
+    }
+
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_seconds = Some(seconds);
         self

@@ -3,9 +3,10 @@
 //!
 //! Overload is told by how long the oldest of a row waits: when for a whole [`INTERVAL`] nobody waited less than half of
 //! `overload_wait`, the line does not come from a burst but from more callers than connections (CoDel: Nichols and Jacobson,
-//! "Controlling Queue Delay", ACM Queue 2012; the half as in Meta's folly, whose 5 and 10 ms are for programs and not for people). Then the newest of a row goes first, since the oldest will soon give up anyway, and those who have waited for a limit
-//! are turned away (Maurer, "Fail at Scale", ACM Queue 2015: adaptive LIFO and controlled delay). Sales stay in the order in which
-//! they came, and wait for as long as the pool's wait.
+//! "Controlling Queue Delay", ACM Queue 2012; the half as in Meta's folly, whose 5 and 10 ms are for programs and not for people).
+//! Then the newest of a row goes first, since the oldest will soon give up anyway, and those who have waited for `overload_wait` are
+//! turned away (Maurer, "Fail at Scale", ACM Queue 2015: adaptive LIFO and controlled delay). Sales stay in the order in which they
+//! came, and wait for as long as the pool's wait.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};

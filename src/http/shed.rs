@@ -17,7 +17,7 @@ use super::priority::priority;
 use super::traffic::Traffic;
 use super::{ProblemBody, routed_path};
 use crate::db::{Database, Priority};
-use crate::error::{ErrorCode, Problem};
+use crate::error::Problem;
 
 /// Stands for the request's id in a page that is kept.
 const ID: &str = "00000000-0000-0000-0000-000000000000";
@@ -78,9 +78,11 @@ impl Door {
         self.refused.count();
         metrics::counter!("emporium_requests_refused_total", "priority" => priority.as_str()).increment(1);
         let id = request_id(request.headers());
-        let problem = busy(request.path(), &id);
+        let problem = busy();
         let mut answer = HttpResponse::ServiceUnavailable();
-        answer.insert_header((header::RETRY_AFTER, retry_after().to_string()));
+        if let Some(seconds) = problem.retry_after_seconds {
+            answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
+        }
         answer.insert_header((header::CACHE_CONTROL, "no-store"));
         if !request.method().is_safe() {
             // What it sends is not read.
@@ -90,7 +92,8 @@ impl Door {
             true => answer.content_type("text/html; charset=utf-8").body(self.page().replace(ID, &id)),
             // Plain data with text keys, which always serialises.
             false => {
-                answer.content_type("application/problem+json").body(serde_json::to_vec(&problem).unwrap_or_default())
+                let body = ProblemBody::of(problem, request.path(), &id);
+                answer.content_type("application/problem+json").body(serde_json::to_vec(&body).unwrap_or_default())
             }
         };
         if let Ok(id) = HeaderValue::from_str(&id) {
@@ -107,21 +110,15 @@ impl Door {
             return page.clone();
         }
         let asked = Asked { is_read: true, address: "/".to_owned(), caller: None };
-        let (Shown::Page(text) | Shown::Elsewhere(text)) = (self.show)(&asked, &busy("/", ID));
+        let (Shown::Page(text) | Shown::Elsewhere(text)) = (self.show)(&asked, &ProblemBody::of(busy(), "/", ID));
         let text: Arc<str> = text.into();
         *page = Some((Instant::now(), text.clone()));
         text
     }
 }
 
-fn busy(path: &str, id: &str) -> ProblemBody {
-    let problem = Problem::new(ErrorCode::Busy, "More requests come than can be served; try again shortly.");
-    ProblemBody::of(problem, path, id)
-}
-
-/// Not the same for all, so that they do not come back together.
-fn retry_after() -> u64 {
-    rand::random_range(1..=3)
+fn busy() -> Problem {
+    Problem::busy("More requests come than can be served; try again shortly.")
 }
 
 /// The middleware, outside of all others. Health checks and files pass.

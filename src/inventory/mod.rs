@@ -169,7 +169,7 @@ impl From<InventoryError> for Problem {
                 problem
             }
             InventoryError::Rows(rows) => of_rows(rows, detail),
-            InventoryError::Busy => Problem::new(ErrorCode::Busy, detail).retry_after(1),
+            InventoryError::Busy => Problem::busy(detail),
             InventoryError::KeyInUse => Problem::new(ErrorCode::IdempotencyKeyInUse, detail).retry_after(1),
             InventoryError::KeyReused => Problem::new(ErrorCode::IdempotencyKeyReused, detail),
             InventoryError::Db(error) => error.problem(),

@@ -132,7 +132,7 @@ impl From<UserError> for Problem {
             UserError::Conflict(fault) => Problem::conflict(&fault),
             UserError::AlreadyMade => Problem::new(ErrorCode::AlreadyExists, detail),
             UserError::Forbidden(_) => Problem::new(ErrorCode::Forbidden, detail),
-            UserError::Busy => Problem::new(ErrorCode::Busy, detail).retry_after(1),
+            UserError::Busy => Problem::busy(detail),
             UserError::Db(error) => error.problem(),
         }
     }

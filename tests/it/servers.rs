@@ -15,7 +15,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::testapp::{Backend, TestApp, read};
+use crate::testapp::{Backend, TestApp, programs, read, server_user};
 
 pub(crate) struct Server {
     pub(crate) port: u16,
@@ -190,17 +190,10 @@ impl Drop for Server {
     }
 }
 
-/// The folder of PostgreSQL's programs.
-fn programs() -> PathBuf {
-    let found = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let folders = found.map(|entry| entry.path().join("bin")).filter(|folder| folder.join("initdb").exists());
-    folders.max().expect("PostgreSQL's server is not installed; scripts/test.sh installs it")
-}
-
 /// A program as a user for whom PostgreSQL and PgBouncer run: not root, but the one that the package made.
 pub(crate) fn as_server_user(program: &str) -> Command {
     let mut command = Command::new(program);
-    if let Some([user, group]) = server_user() {
+    if let Some((user, group)) = server_user() {
         command.uid(user).gid(group);
     }
     command
@@ -208,18 +201,9 @@ pub(crate) fn as_server_user(program: &str) -> Command {
 
 /// Makes a file or folder that user's own.
 pub(crate) fn give(path: &Path) {
-    if let Some([user, group]) = server_user() {
+    if let Some((user, group)) = server_user() {
         std::os::unix::fs::chown(path, Some(user), Some(group)).unwrap();
     }
-}
-
-fn server_user() -> Option<[u32; 2]> {
-    let id = |arguments: &[&str]| {
-        let output = Command::new("id").args(arguments).output().unwrap();
-        String::from_utf8(output.stdout).unwrap().trim().parse().ok()
-    };
-    let package = || ["-u", "-g"].map(|which| id(&[which, "postgres"]).expect("no user postgres"));
-    (id(&["-u"]) == Some(0)).then(package)
 }
 
 pub(crate) fn free_port() -> u16 {

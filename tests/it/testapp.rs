@@ -323,7 +323,7 @@ impl Postgres {
 }
 
 /// The folder of PostgreSQL's programs.
-fn programs() -> PathBuf {
+pub(crate) fn programs() -> PathBuf {
     let found = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut folders: Vec<PathBuf> = found.map(|entry| entry.path().join("bin")).collect();
     folders.retain(|folder| folder.join("initdb").exists());
@@ -332,7 +332,7 @@ fn programs() -> PathBuf {
 }
 
 /// PostgreSQL refuses to run as root: then it runs as the user that its package made.
-fn server_user() -> Option<(u32, u32)> {
+pub(crate) fn server_user() -> Option<(u32, u32)> {
     let id = |arguments: &[&str]| {
         let output = Command::new("id").args(arguments).output().unwrap();
         String::from_utf8(output.stdout).unwrap().trim().parse::<u32>().ok()

@@ -26,7 +26,7 @@ pub(super) async fn page(shell: Shell) -> ApiResult {
 pub(super) async fn download(shell: Shell) -> ApiResult {
     let person = shell.person()?;
     let data = shell.site.user.personal_data(person.id).await?;
-    let data = data.ok_or_else(|| Problem::new(ErrorCode::Busy, "The account cannot be read now.").retry_after(1))?;
+    let data = data.ok_or_else(|| Problem::busy("The account cannot be read now."))?;
     let mut beginning = json(&data)?;
     // In the place of its last brace.
     beginning.pop();

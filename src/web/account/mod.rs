@@ -4,7 +4,7 @@ use actix_web::web::{ServiceConfig, get, post};
 
 use super::{Form, Shell};
 use crate::call::Role;
-use crate::error::{ErrorCode, Problem};
+use crate::error::Problem;
 use crate::http::ApiResult;
 use crate::http::gate::{Access, Rule};
 use crate::user::{Profile, UserError};
@@ -105,7 +105,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 async fn own_profile(shell: &Shell) -> ApiResult<Profile> {
     let profile = shell.site.user.profile_get(shell.person()?.id).await?;
     // The session is there, so the person was, a moment ago.
-    Ok(profile.ok_or_else(|| Problem::new(ErrorCode::Busy, "The account cannot be read now.").retry_after(1))?)
+    Ok(profile.ok_or_else(|| Problem::busy("The account cannot be read now."))?)
 }
 
 /// Takes in why a change was refused that takes the password: a wrong one is told at its field.
