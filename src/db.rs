@@ -19,6 +19,7 @@ use crate::error::{ErrorCode, Problem};
 mod backup;
 mod connect;
 mod connection;
+mod delay;
 mod lease;
 mod line;
 mod migrate;

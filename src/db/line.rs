@@ -1,12 +1,10 @@
 //! The line before a pool: so many callers have a connection each, the others wait by their rank, and where more come than can be
-//! served, those who came for the least are told at once.
+//! served ([`Delay`]), those who came for the least are told at once.
 //!
-//! Overload is told by how long the oldest of a row waits: when for a whole [`INTERVAL`] nobody waited less than half of
-//! `overload_wait`, the line does not come from a burst but from more callers than connections (CoDel: Nichols and Jacobson,
-//! "Controlling Queue Delay", ACM Queue 2012; the half as in Meta's folly, whose 5 and 10 ms are for programs and not for people).
-//! Then the newest of a row goes first, since the oldest will soon give up anyway, and those who have waited for `overload_wait` are
-//! turned away (Maurer, "Fail at Scale", ACM Queue 2015: adaptive LIFO and controlled delay). Sales stay in the order in which they
-//! came, and wait for as long as the pool's wait.
+//! Under overload the newest of a row goes first, since the oldest will soon give up anyway, and those who have waited for
+//! `overload_wait` are turned away (Maurer, "Fail at Scale", ACM Queue 2015: adaptive LIFO and controlled delay). Sales stay in the
+//! order in which they came, and wait for as long as the pool's wait. So that nobody starves, one of [`SHARE`] turns is not given by
+//! rank.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,10 +14,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::DbError;
+use super::delay::{Delay, INTERVAL};
 use super::priority::{Priority, Rank};
 use crate::config::DatabaseConfig;
 
-const INTERVAL: Duration = Duration::from_millis(100);
+/// One of so many turns is kept for those of [`Priority::SHARED`], each in turn: while all buy, staff can still mend a price.
+const SHARE: usize = 10;
 
 /// How long one waits, and how many do.
 #[derive(Clone, Copy)]
@@ -55,6 +55,8 @@ pub(super) struct Line {
 struct State {
     /// Turns that nobody has.
     free: u32,
+    /// How many turns were passed on.
+    passed: usize,
     rows: [Row; Rank::COUNT],
 }
 
@@ -76,7 +78,7 @@ pub(super) struct Turn(Option<Arc<Line>>);
 impl Line {
     pub(super) fn new(limits: Limits) -> Arc<Line> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let state = Mutex::new(State { free: limits.turns, rows: Default::default() });
+        let state = Mutex::new(State { free: limits.turns, passed: 0, rows: Default::default() });
         Arc::new(Line { number: NEXT.fetch_add(1, Ordering::Relaxed), limits, state })
     }
 
@@ -149,7 +151,7 @@ impl State {
         let row = &mut self.rows[rank.row()];
         if self.free > 0 {
             self.free -= 1;
-            row.delay.note(Duration::ZERO, limits, now);
+            row.delay.note(Duration::ZERO, limits.overload_wait, now);
             return Entered::Goes;
         }
         self.rows.iter_mut().for_each(Row::forget_gone);
@@ -179,7 +181,10 @@ impl State {
                 row.shed(limits.overload_wait, now);
             }
         }
-        let next = Rank::all().find_map(|rank| self.rows[rank.row()].next(rank));
+        self.passed += 1;
+        let shared = Priority::SHARED[self.passed / SHARE % Priority::SHARED.len()];
+        let is_first = |rank: &Rank| self.passed.is_multiple_of(SHARE) && rank.priority == shared;
+        let next = Rank::all().filter(is_first).chain(Rank::all()).find_map(|rank| self.rows[rank.row()].next(rank));
         if next.is_none() {
             self.free += 1;
         }
@@ -197,7 +202,7 @@ impl Row {
 
     fn note(&mut self, limits: &Limits, now: Instant) {
         if let Some(oldest) = self.waiters.front() {
-            self.delay.note(now.saturating_duration_since(oldest.since), limits, now);
+            self.delay.note(now.saturating_duration_since(oldest.since), limits.overload_wait, now);
         }
     }
 
@@ -229,47 +234,17 @@ impl Row {
     }
 }
 
-/// The least delay of an interval, and whether there is overload: from when the last one's was too long, until an interval in which
-/// nobody had to be turned away.
-#[derive(Default)]
-struct Delay {
-    interval: Option<Interval>,
-    is_overload: bool,
-    has_refused: bool,
-    /// How many who had waited had their turn, in this interval and in the last one.
-    served: usize,
-    served_last: usize,
-}
-
-struct Interval {
-    end: Instant,
-    least: Duration,
-}
-
-impl Delay {
-    fn note(&mut self, delay: Duration, limits: &Limits, now: Instant) {
-        match &mut self.interval {
-            Some(interval) if now < interval.end => interval.least = interval.least.min(delay),
-            last => {
-                // Of one that ended long ago nothing is known any more.
-                let known = last.as_ref().filter(|interval| now < interval.end + INTERVAL);
-                let is_slow = |interval: &Interval| interval.least > limits.overload_wait / 2;
-                self.is_overload = known.is_some_and(|last| is_slow(last) || (self.is_overload && self.has_refused));
-                self.has_refused = false;
-                self.served_last = std::mem::take(&mut self.served);
-                *last = Some(Interval { end: now + INTERVAL, least: delay });
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::super::Priority::*;
     use super::*;
 
     const LIMITS: Limits =
         Limits { turns: 3, queue_max: 8, wait: Duration::from_secs(1), overload_wait: Duration::from_millis(14) };
+
+    const LOOK: Rank = Rank { priority: Browse, is_new: true };
 
     /// Turns that others have from the start; and a clock.
     struct Bench {
@@ -280,7 +255,11 @@ mod tests {
 
     impl Bench {
         fn new() -> Bench {
-            Bench { state: State { free: 0, rows: Default::default() }, now: Instant::now(), waiting: vec![] }
+            Bench {
+                state: State { free: 0, passed: 0, rows: Default::default() },
+                now: Instant::now(),
+                waiting: vec![],
+            }
         }
 
         fn pass(&mut self, ms: u64) {
@@ -360,15 +339,14 @@ mod tests {
         bench.pass(6);
         bench.enter("new", Browse, true);
         bench.pass(6);
-        let more = bench.state.enter(Rank { priority: Browse, is_new: true }, &LIMITS, bench.now);
+        let more = bench.state.enter(LOOK, &LIMITS, bench.now);
         assert!(matches!(more, Entered::IsFull), "as many wait as have a turn");
         assert_eq!(bench.leave(), (Some("new"), vec!["late"]));
         assert_eq!(bench.leave(), (Some("old"), vec![]));
         // Once nobody waits, it is over.
         assert_eq!(bench.leave(), (None, vec![]));
         bench.pass(300);
-        let rank = Rank { priority: Browse, is_new: true };
-        assert!(matches!(bench.state.enter(rank, &LIMITS, bench.now), Entered::Goes));
+        assert!(matches!(bench.state.enter(LOOK, &LIMITS, bench.now), Entered::Goes));
         bench.enter("first", Browse, true);
         bench.enter("second", Browse, true);
         bench.pass(30);
@@ -379,11 +357,10 @@ mod tests {
     fn overload_lasts_until_nobody_is_turned_away() {
         let mut bench = Bench::new();
         bench.overload(Browse);
-        let rank = Rank { priority: Browse, is_new: true };
-        let is_overload = |bench: &Bench| bench.state.rows[rank.row()].delay.is_overload;
+        let is_overload = |bench: &Bench| bench.state.rows[LOOK.row()].delay.is_overload;
         // All who may wait are new, so nobody waits for long; but more come.
         for _ in 0..100 {
-            while let Entered::Waits(turn) = bench.state.enter(rank, &LIMITS, bench.now) {
+            while let Entered::Waits(turn) = bench.state.enter(LOOK, &LIMITS, bench.now) {
                 bench.waiting.push(("look", turn));
             }
             for _ in 0..3 {
@@ -416,27 +393,38 @@ mod tests {
     }
 
     #[test]
-    fn others_are_shed_while_sales_take_all_turns() {
+    fn others_are_told_while_sales_take_the_turns() {
         let mut bench = Bench::new();
-        bench.enter("look", Browse, true);
-        for _ in 0..30 {
+        (0..4).for_each(|_| bench.enter("look", Browse, true));
+        let is_told = |_| {
             bench.enter("sale", Sale, true);
             bench.pass(8);
-            let (goes, refused) = bench.leave();
-            assert_eq!(goes, Some("sale"));
-            if refused == ["look"] {
-                return;
+            bench.leave().1.contains(&"look")
+        };
+        assert!((0..30).any(is_told), "those who look were never told that their turn will not come");
+    }
+
+    #[test]
+    fn a_tenth_of_the_turns_is_not_for_those_who_buy() {
+        let mut bench = Bench::new();
+        let who = [("account", Account), ("look", Browse), ("staff", Rest), ("sale", Sale)];
+        let mut had = BTreeMap::new();
+        for _ in 0..90 {
+            for (name, priority) in who {
+                if bench.waiting.iter().all(|(waiting, _)| *waiting != name) {
+                    bench.enter(name, priority, false);
+                }
             }
+            *had.entry(bench.leave().0).or_insert(0) += 1;
         }
-        panic!("the look was never told that its turn will not come");
+        let expected = [("account", 3), ("look", 3), ("sale", 81), ("staff", 3)];
+        assert_eq!(had, expected.map(|(name, count)| (Some(name), count)).into());
     }
 
     #[test]
     fn a_full_line_makes_room_for_a_sale() {
         let mut bench = Bench::new();
-        for _ in 0..7 {
-            bench.enter("look", Browse, true);
-        }
+        (0..7).for_each(|_| bench.enter("look", Browse, true));
         bench.enter("search", Rest, true);
         let enters = |bench: &mut Bench, priority| {
             let rank = Rank { priority, is_new: true };
@@ -460,10 +448,9 @@ mod tests {
     #[tokio::test]
     async fn a_turn_is_never_lost() {
         let line = Line::new(Limits { turns: 1, ..LIMITS });
-        let rank = Rank { priority: Browse, is_new: true };
-        let first = line.turn(rank).await.unwrap();
-        let mut gives_up = Box::pin(line.turn(rank));
-        let mut waits = Box::pin(line.turn(rank));
+        let first = line.turn(LOOK).await.unwrap();
+        let mut gives_up = Box::pin(line.turn(LOOK));
+        let mut waits = Box::pin(line.turn(LOOK));
         assert!(poll(&mut gives_up).await.is_pending());
         assert!(poll(&mut waits).await.is_pending());
         // It was given the turn, and is dropped before it looks.
@@ -471,12 +458,12 @@ mod tests {
         drop(gives_up);
         let second = waits.await.unwrap();
         // One that has given up already is passed over.
-        let mut gone = Box::pin(line.turn(rank));
+        let mut gone = Box::pin(line.turn(LOOK));
         assert!(poll(&mut gone).await.is_pending());
         drop((gone, second));
         assert_eq!(line.lock().free, 1);
-        let _third = line.turn(rank).await.unwrap();
-        let patience = tokio::time::timeout(Duration::from_secs(5), line.turn(rank)).await;
+        let _third = line.turn(LOOK).await.unwrap();
+        let patience = tokio::time::timeout(Duration::from_secs(5), line.turn(LOOK)).await;
         assert!(matches!(patience, Ok(Err(DbError::Busy))), "it waits for no longer than the limit");
     }
 }

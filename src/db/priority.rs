@@ -21,6 +21,8 @@ pub enum Priority {
 impl Priority {
     pub(super) const ALL: [Priority; 5] =
         [Priority::Vital, Priority::Sale, Priority::Account, Priority::Browse, Priority::Rest];
+    /// Those of which sales and leases must not take every turn.
+    pub(super) const SHARED: [Priority; 3] = [Priority::Account, Priority::Browse, Priority::Rest];
 
     /// As it stands in the metrics.
     pub fn as_str(self) -> &'static str {
