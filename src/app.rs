@@ -20,11 +20,13 @@ use crate::inventory::{self, Inventory};
 use crate::telemetry;
 use crate::user::{self, User};
 use crate::web::Site;
+use crate::web::system::System;
 
 mod background;
 mod databases;
 pub mod deliveries;
 mod facts;
+mod health;
 mod servers;
 mod waiting;
 mod work;
@@ -146,12 +148,12 @@ fn run(
 
     let board = Board::new(clock.clone(), readiness.clone());
     let traffic = web::Data::new(Traffic::new(clock.clone()));
-    let system = Arc::new(Running::new(&config, &modules, board.clone(), clock.clone()));
-    let site =
-        web::Data::new(Site::new(modules.inventory.clone(), modules.user.clone(), system, clock.clone(), &config));
+    let system: Arc<dyn System> = Arc::new(Running::new(&config, &modules, board.clone(), clock.clone()));
+    let site = Site::new(modules.inventory.clone(), modules.user.clone(), system.clone(), clock.clone(), &config);
+    let site = web::Data::new(site);
     let meters = web::Data::new(Meters { prometheus, databases: modules.databases.to_vec() });
     let public = public_server(&config, &modules, site.clone(), traffic, gate.clone(), readiness.clone(), public)?;
-    let internal = internal_server(meters, readiness.clone(), internal)?;
+    let internal = internal_server(meters, system.into(), readiness.clone(), internal)?;
     let mut background = work::start(&config, &modules, clock, site, gate, &board, &stopped);
     let beginning = begin_work(&config, &modules, phase, readiness.clone(), stopped);
     background.push(tokio::spawn(beginning));

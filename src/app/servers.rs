@@ -10,6 +10,7 @@ use actix_web::{App, HttpServer, web};
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_actix_web::AppExt;
 
+use super::health::healthz;
 use super::{Modules, StartError, waiting};
 use crate::clock::Time;
 use crate::config::{Config, ServerConfig};
@@ -24,6 +25,7 @@ use crate::http::traffic::Traffic;
 use crate::inventory::{self, BulkFormat, ProductSort, ReservationSummary, ScarceSku, StockSummary};
 use crate::kept::Kept;
 use crate::user;
+use crate::web::system::System;
 use crate::web::{self as pages, Site};
 
 /// The two addresses, bound: nobody else can take them, and whoever connects waits until requests are taken.
@@ -115,15 +117,18 @@ pub(super) fn public_server(
 
 pub(super) fn internal_server(
     meters: web::Data<Meters>,
+    system: web::Data<dyn System>,
     readiness: Readiness,
     listener: TcpListener,
 ) -> Result<actix_web::dev::Server, StartError> {
     let builder = HttpServer::new(move || {
         App::new()
             .app_data(meters.clone())
+            .app_data(system.clone())
             .app_data(web::Data::new(readiness.clone()))
             .route("/livez", web::get().to(livez))
             .route("/readyz", web::get().to(readyz))
+            .route("/healthz", web::get().to(healthz))
             .route("/metrics", web::get().to(metrics))
     });
     Ok(builder.disable_signals().workers(1).max_connections(100).shutdown_timeout(1).listen(listener)?.run())

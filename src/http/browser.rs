@@ -90,6 +90,11 @@ impl SecureHeaders {
         SecureHeaders { page: headers.into_iter().filter_map(header).collect(), hsts: secure }
     }
 
+    /// How clients reach the shop: `http` or `https`, which the process itself does not see behind a balancer.
+    pub fn scheme(&self) -> &'static str {
+        if self.hsts { "https" } else { "http" }
+    }
+
     pub fn add(&self, path: &str, headers: &mut HeaderMap) {
         if is_page(path) {
             for (name, value) in &self.page {

@@ -11,6 +11,7 @@ use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpResponse};
+use metrics::Label;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -143,7 +144,7 @@ pub async fn observe<B: MessageBody + 'static>(
     let mut response = problem_response(error.error_response(), &seen);
     add_headers(response.headers_mut(), &seen);
     seen.part(response.head_mut());
-    record(&seen, response.status(), "unknown");
+    record(&seen, &response, "unknown");
     if let Some(rest) = rest {
         response = response.map_body(|_, body| rest.held_by(body));
     }
@@ -165,7 +166,7 @@ fn finish<B: MessageBody + 'static>(
     };
     add_headers(response.headers_mut(), seen);
     seen.part(response.response_mut().head_mut());
-    record(seen, response.status(), &user);
+    record(seen, response.response(), &user);
     response
 }
 
@@ -192,6 +193,7 @@ fn problem_response<B: MessageBody>(response: HttpResponse<B>, seen: &Seen) -> H
     if problem.code.status() == 401 && seen.asked.is_none() {
         answer.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
     }
+    answer.extensions_mut().insert(problem.code);
     let body = ProblemBody::of(problem, &seen.path, &seen.id);
     if let (Some(asked), Some(show)) = (&seen.asked, &seen.show) {
         return match show(asked, &body) {
@@ -270,18 +272,22 @@ fn add_headers(headers: &mut HeaderMap, seen: &Seen) {
     }
 }
 
-fn record(seen: &Seen, status: StatusCode, user: &str) {
-    let (status, took) = (status.as_u16(), seen.start.elapsed());
+fn record<B>(seen: &Seen, response: &HttpResponse<B>, user: &str) {
+    let (status, took) = (response.status().as_u16(), seen.start.elapsed());
     if let Some(traffic) = &seen.traffic {
         traffic.record(status, took);
     }
     let took = took.as_secs_f64();
-    let labels = [
-        ("http_request_method", seen.method.clone()),
-        ("http_route", seen.route.clone()),
-        ("http_response_status_code", status.to_string()),
+    let mut labels = vec![
+        Label::new("http_request_method", seen.method.clone()),
+        Label::new("http_route", seen.route.clone()),
+        Label::new("http_response_status_code", status.to_string()),
+        Label::from_static_parts("url_scheme", seen.secure.as_ref().map_or("http", |secure| secure.scheme())),
     ];
-    metrics::histogram!("http_server_request_duration_seconds", &labels).record(took);
+    if let Some(code) = response.extensions().get::<ErrorCode>().filter(|_| status >= 500) {
+        labels.push(Label::from_static_parts("error_type", code.code()));
+    }
+    metrics::histogram!("http_server_request_duration_seconds", labels).record(took);
     let (method, route, ms) = (&seen.method, &seen.route, took * 1_000.0);
     const LOG: &str = "emporium::access";
     // A balancer asks each second, several times.

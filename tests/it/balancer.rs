@@ -290,6 +290,14 @@ async fn who_finds_the_line_full_or_waits_too_long_is_told_to_come_back() {
     }
     let start = Instant::now();
     refused(ask().await.unwrap().unwrap()).await;
+    let page = balancer.client().get(balancer.url("/products/mug")).header("accept", "text/html,*/*;q=0.8").send();
+    let page = page.await.unwrap();
+    assert_eq!(
+        (page.status().as_u16(), page.headers()["content-type"].to_str().unwrap()),
+        (503, "text/html; charset=utf-8")
+    );
+    let page = page.text().await.unwrap();
+    assert!(page.contains("<h1>The shop cannot answer right now</h1>") && page.contains("\"code\":\"busy\""), "{page}");
     refused(ask_for("/cart").await.unwrap().unwrap()).await;
     assert!(start.elapsed() < Duration::from_secs(2), "they had to wait");
     for told in waiting.drain(3..) {

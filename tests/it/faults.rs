@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use diesel::connection::{Connection, SimpleConnection};
 use emporium::app;
@@ -10,8 +11,9 @@ use emporium::clock::SystemClock;
 use emporium::config::DatabaseUrl;
 use emporium::inventory::{self, Catalogue, NewLocation};
 use reqwest::Method;
+use serde_json::Value;
 
-use crate::testapp::{Backend, Postgres, Raw, TestApp, call, read, test_config};
+use crate::testapp::{Backend, Postgres, Raw, TestApp, call, postgres, read, test_config};
 
 fn location(code: String) -> NewLocation {
     NewLocation { name: code.clone(), code, address: Default::default(), priority: 0 }
@@ -204,4 +206,43 @@ async fn a_server_that_speaks_german_is_made_to_speak_english_or_refused() {
         holder.batch_execute("ROLLBACK").unwrap();
         shop.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn health_names_the_part_that_is_missing() {
+    let url = postgres().database();
+    let name = url.rsplit_once('/').unwrap().1.to_owned();
+    let app = TestApp::start_alone(Backend::Sqlite, |config| {
+        config.user.database.url = DatabaseUrl::Postgres(url.clone());
+        config.user.database.pool_wait_ms = 250;
+    })
+    .await;
+    let health = async |query: &str| {
+        let answer = reqwest::get(format!("http://{}/healthz{query}", app.shop.internal_address)).await.unwrap();
+        assert_eq!(answer.headers()["content-type"], "application/health+json");
+        read(answer).await
+    };
+    let (status, body) = health("").await;
+    assert_eq!((status, body["stage"].as_i64(), body.get("checks")), (200, Some(1), None), "{body}");
+    let (status, body) = health("?verbose").await;
+    let is = |body: &Value, check: &str| body["checks"][check][0]["status"].as_str().unwrap().to_owned();
+    assert_eq!((status, is(&body, "user:database"), is(&body, "process:phase")), (200, "pass".into(), "pass".into()));
+    assert!(body["checks"]["mail:last run"].is_array(), "{body}");
+    assert_eq!(app.request(Method::GET, "/healthz").send().await.unwrap().status(), 404, "it is for those inside");
+
+    postgres().execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).unwrap();
+    let cut = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+    postgres().execute(&cut).unwrap();
+    let (status, body) = health("?verbose").await;
+    assert_eq!((status, body["status"].as_str()), (503, Some("fail")), "{body}");
+    assert_eq!((is(&body, "inventory:database"), is(&body, "user:database")), ("pass".into(), "fail".into()), "{body}");
+    let output = body["checks"]["user:database"][0]["output"].as_str().unwrap();
+    assert!(output.contains("not currently accepting connections") || output.contains("terminating"), "{output}");
+    // The balancer is not told to take it away for that.
+    assert_eq!(app.request(Method::GET, "/readyz").send().await.unwrap().status(), 200);
+    postgres().execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).unwrap();
+    while health("").await.0 != 200 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    app.stop().await;
 }

@@ -234,6 +234,9 @@ async fn a_request_beyond_its_deadline_is_503() {
     assert_eq!((status, body["code"].as_str().unwrap()), (503, "timeout"));
     holder.batch("ROLLBACK");
     assert_eq!(app.request(Method::GET, "/api/v1/categories").send().await.unwrap().status(), 200);
+    let metrics = app.metrics().await;
+    let labels = "http_route=\"/api/v1/categories\",http_response_status_code=\"503\",url_scheme=\"http\",error_type=\"timeout\"";
+    assert!(metrics.contains(labels), "{labels} is not in\n{metrics}");
     app.stop().await;
 }
 
@@ -269,11 +272,10 @@ async fn the_metrics_are_internal_and_bounded() {
     }
     app.request(Method::GET, "/api/v1/categories").send().await.unwrap();
     assert_eq!(app.request(Method::GET, "/metrics").send().await.unwrap().status(), 404);
-    let text =
-        reqwest::get(format!("http://{}/metrics", app.shop.internal_address)).await.unwrap().text().await.unwrap();
+    let text = app.metrics().await;
     for part in [
         "http_server_request_duration_seconds_bucket{http_request_method=\"GET\",http_route=\"/api/v1/categories\",\
-         http_response_status_code=\"200\",le=\"0.005\"}",
+         http_response_status_code=\"200\",url_scheme=\"http\",le=\"0.005\"}",
         "db_client_connections{db_client_connection_pool_name=\"inventory.read\",db_client_connection_state=\"idle\"}",
         "db_client_connection_wait_time_seconds_count{db_client_connection_pool_name=\"inventory.read\"}",
         "http_route=\"unmatched\"",

@@ -88,8 +88,7 @@ async fn sales_go_through_while_those_who_look_are_told_to_come_back() {
     for _ in 0..20 {
         assert_eq!(app.request(Method::GET, "/products/a").send().await.unwrap().status(), 200);
     }
-    let metrics = reqwest::get(format!("http://{}/metrics", app.shop.internal_address)).await.unwrap();
-    let metrics = metrics.text().await.unwrap();
+    let metrics = app.metrics().await;
     for counter in ["emporium_db_pool_refused_total", "emporium_requests_refused_total"] {
         let is_counted = |line: &str| line.starts_with(counter) && line.contains("priority=\"browse\"");
         assert!(metrics.lines().any(is_counted), "{counter}: what is shed is counted");

@@ -175,6 +175,12 @@ impl TestApp {
     pub(crate) fn diesel(&self) -> Raw {
         Raw::connect(&self.config)
     }
+
+    /// What all shops of this test run have counted.
+    pub(crate) async fn metrics(&self) -> String {
+        let metrics = self.http.get(format!("http://{}/metrics", self.shop.internal_address)).send().await.unwrap();
+        metrics.text().await.unwrap()
+    }
 }
 
 impl Raw {

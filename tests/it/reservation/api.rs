@@ -139,8 +139,7 @@ on_both! {
             let (status, body) = shop.read(&ann, query).await;
             assert!((400..500).contains(&status), "{query}: {body}");
         }
-        let metrics = shop.app.http.get(format!("http://{}/metrics", shop.app.shop.internal_address));
-        let metrics = metrics.send().await.unwrap().text().await.unwrap();
+        let metrics = shop.app.metrics().await;
         for outcome in ["held", "out_of_stock"] {
             assert!(metrics.contains(&format!("emporium_reservations_total{{outcome=\"{outcome}\"}}")), "{outcome}");
         }
