@@ -35,7 +35,7 @@ pub use lease::Lease;
 use lease::Leases;
 use line::Limits;
 pub use migrate::Migrations;
-pub use moving::{Move, MovedTable};
+pub use moving::{Move, MovedTable, Seized};
 use pool::Lane;
 pub use pool::LaneState;
 pub use priority::{Priority, Ticket};
@@ -116,9 +116,7 @@ impl DbError {
             }
             DbError::OutcomeUnknown(_) => {
                 tracing::error!(error = %self, "the outcome of a change is unknown");
-                let detail =
-                    "It may have happened: send it again with the same Idempotency-Key, or look before you repeat it.";
-                Problem::new(ErrorCode::OutcomeUnknown, detail).retry_after(1)
+                Problem::outcome_unknown()
             }
             DbError::Timeout(_) => {
                 tracing::warn!(error = %self, "database timeout");

@@ -153,6 +153,12 @@ impl Problem {
         Problem::new(ErrorCode::Busy, detail).retry_after(rand::random_range(1..=3))
     }
 
+    /// A change may have been made, or not.
+    pub fn outcome_unknown() -> Self {
+        let detail = "It may have happened: send it again with the same Idempotency-Key, or look before you repeat it.";
+        Problem::new(ErrorCode::OutcomeUnknown, detail).retry_after(1)
+    }
+
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after_seconds = Some(seconds);
         self

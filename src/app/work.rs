@@ -11,13 +11,15 @@ use super::background::Board;
 use super::{Modules, deliveries};
 use crate::clock::SharedClock;
 use crate::config::Config;
+use crate::db::Lease;
 use crate::http::gate::Gate;
 use crate::inventory::{Inventory, InventoryError};
 use crate::web::Site;
 
 const SECOND: Duration = Duration::from_secs(1);
-/// So often is looked at what needs no haste, but may have to be taken over.
-const OFTEN: Duration = Duration::from_secs(10);
+/// So often is looked at what needs no haste: often enough for who does it to keep its lease.
+const OFTEN: Duration = Duration::from_secs(4);
+const _: () = assert!(OFTEN.as_secs() * 2 < Lease::SECONDS);
 
 /// Begins all of it; it ends when `stopped` says so.
 pub(super) fn start(

@@ -8,7 +8,7 @@ use emporium::app;
 use emporium::call::Call;
 use emporium::clock::SystemClock;
 use emporium::config::Config;
-use emporium::db::{DbError, Move};
+use emporium::db::{DbError, Move, Seized};
 use emporium::inventory::Inventory;
 use emporium::{inventory, user};
 
@@ -20,23 +20,26 @@ pub(crate) async fn move_all(config: Config, old: &Path) -> Result<ExitCode, Fai
     let old = Config::of_file(old)?;
     must_be_there(&old)?;
     emporium::telemetry::start_log(&config.log);
+    if old.inventory.database.url == config.inventory.database.url || old.user.database.url == config.user.database.url
+    {
+        return Err(Failure::Other("both configurations name the same database of a module: nothing was moved".into()));
+    }
     // Looks whether the new ones are migrated, too.
     let modules = app::modules(&config, Arc::new(SystemClock)).await?;
     let [inventory_db, user_db] = &modules.databases;
     let [old_inventory, old_user] = app::databases(&old)?;
-    let mut olds = vec![("inventory", old_inventory.clone())];
-    if !old.user.database.is_same_file(&old.inventory.database) {
-        olds.push(("user", old_user.clone()));
-    }
-    for (module, db) in &olds {
-        db.seize().await.map_err(|error| failed(module, &error))?;
-    }
-    let moved = inventory_db.move_from(&old_inventory, inventory::TABLES, inventory::TABLES_FILLED).await;
-    tell("inventory", moved)?;
-    tell("user", user_db.move_from(&old_user, user::TABLES, &[]).await)?;
+    let mut inventory_rows = old_inventory.seize(inventory::TABLES).map_err(|error| failed("inventory", &error))?;
+    let mut user_rows = match old.user.database.is_same_file(&old.inventory.database) {
+        true => None,
+        false => Some(old_user.seize(user::TABLES).map_err(|error| failed("user", &error))?),
+    };
+    let (tables, filled, migrations) = (inventory::TABLES, inventory::TABLES_FILLED, &inventory::MIGRATIONS);
+    tell("inventory", inventory_db.move_from(&mut inventory_rows, tables, filled, migrations))?;
+    let rows = user_rows.as_mut().unwrap_or(&mut inventory_rows);
+    tell("user", user_db.move_from(rows, user::TABLES, &[], &user::MIGRATIONS))?;
     finish(&*modules.inventory).await.map_err(|error| Failure::Other(error.to_string()))?;
-    for (module, db) in &olds {
-        db.mark_moved().await.map_err(|error| failed(module, &error))?;
+    for (module, rows) in [("inventory", Some(inventory_rows)), ("user", user_rows)] {
+        rows.map_or(Ok(()), Seized::mark_moved).map_err(|error| failed(module, &error))?;
     }
     println!("Everything is there as it was. Start the shop with the new configuration.");
     Ok(ExitCode::SUCCESS)

@@ -77,7 +77,7 @@ const ABOUT: &str = "SELECT (SELECT system_identifier::text FROM pg_control_syst
 
 type Answer = (usize, Result<(PgConnection, About), DbError>);
 
-/// When one server takes writes, the others have so long to say that it is not the one.
+/// When a server has been promoted, the others have so long to say that another one was after it.
 const ANSWER: Duration = Duration::from_secs(1);
 
 impl Manager {
@@ -101,16 +101,17 @@ impl Manager {
     fn sqlite(&self, path: &std::path::Path) -> Result<Connection, DbError> {
         let mut conn = SqliteConnection::establish(&path.to_string_lossy())
             .map_err(|error| DbError::Unavailable(format!("SQLite file {}: {error}", path.display())))?;
+        conn.batch_execute(&format!("PRAGMA busy_timeout = {}", self.config.lock_timeout_ms))?;
         refuse_moved(&mut conn, path)?;
         // Readers have the system's cache behind them; the writer's own holds what a large transaction changes.
         let cache_kib = if self.read_only { 8_000 } else { 32_000 };
         // WAL lets readers go on while one writes; FULL makes every commit outlive a power cut. Of an import's pages most change
         // several times between two checkpoints of 64 MB, and are copied once.
         conn.batch_execute(&format!(
-            "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
              PRAGMA temp_store = MEMORY; PRAGMA cache_size = -{cache_kib}; PRAGMA wal_autocheckpoint = 16000;
              PRAGMA query_only = {};",
-            self.config.lock_timeout_ms, self.read_only
+            self.read_only
         ))?;
         Ok(Connection::Sqlite(conn))
     }
@@ -184,13 +185,17 @@ impl Known {
         servers: &[(String, String)],
         patience: Duration,
     ) -> Result<(usize, PgConnection, String), DbError> {
-        let start = Instant::now();
+        let (start, before) = (Instant::now(), self.timeline);
         let (mut faults, mut primaries) = (vec![], vec![]);
+        let mut silent: Vec<&str> = servers.iter().map(|(name, _)| &**name).collect();
         loop {
-            let patience = if primaries.is_empty() { patience } else { ANSWER };
+            // One that takes writes as ever may be an old primary; one on a new timeline is none.
+            let is_promoted = |(_, _, about): &(usize, PgConnection, About)| before > 0 && about.timeline > before;
+            let patience = if primaries.iter().any(is_promoted) { ANSWER } else { patience };
             // All have answered, or have had their time.
             let Ok((host, answer)) = answers.recv_timeout(patience.saturating_sub(start.elapsed())) else { break };
             let name = &servers[host].0;
+            silent.retain(|other| other != name);
             match answer {
                 Err(error) => faults.push(error.to_string()),
                 Ok((_, about)) if !self.is_of_us(&about) => faults.push(format!(
@@ -205,6 +210,7 @@ impl Known {
                 }
             }
         }
+        faults.extend(silent.iter().map(|name| format!("{name} does not answer")));
         primaries.sort_by_key(|(host, _, about)| (-about.timeline, *host));
         let mut chosen = None;
         for (host, conn, About { timeline, started, .. }) in primaries {
@@ -240,9 +246,9 @@ fn refuse_moved(conn: &mut SqliteConnection, path: &std::path::Path) -> Result<(
     }
     let version = diesel::sql_query("SELECT user_version FROM pragma_user_version").get_result::<Version>(conn)?;
     match version.user_version {
-        super::moving::MOVED => Err(DbError::Unavailable(format!(
-            "what was in {} was moved to another database: start with that one's configuration. To open the file nevertheless, \
-             with what was in it then: sqlite3 FILE 'PRAGMA user_version = 0'",
+        super::moving::MOVED_FILE => Err(DbError::Unavailable(format!(
+            "what was in {} was moved to another database: start with that one's configuration, or, to move back, name a file that \
+             is not there yet. To open this one nevertheless, with what was in it then: sqlite3 FILE 'PRAGMA user_version = 0'",
             path.display()
         ))),
         _ => Ok(()),
@@ -317,6 +323,11 @@ pub(super) struct Begin {
 }
 
 impl Begin {
+    /// Is there a pooler before the server, so that statements of one connection may meet several of its processes?
+    pub(super) fn has_pooler(&self) -> bool {
+        self.read.is_some()
+    }
+
     pub(super) fn new(name: &'static str, config: &DatabaseConfig) -> Begin {
         let snapshot = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;";
         match config.pooler {

@@ -17,8 +17,6 @@ use uuid::Uuid;
 
 use super::{Connection, Database, DbError, Failure, Priority, Ticket};
 
-/// A lease that is not renewed ends after this: then another process takes the work over.
-const SECONDS: u64 = 10;
 /// Held leases are renewed so often, and those of others asked after.
 const RENEW: Duration = Duration::from_secs(3);
 
@@ -36,6 +34,9 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// One that is not renewed ends after this: then another process takes the work over.
+    pub const SECONDS: u64 = 10;
+
     /// Keeps the work with this process until the transaction ends. [`DbError::Fenced`] where it has gone to another one.
     pub fn fence(&self, conn: &mut Connection) -> Result<(), DbError> {
         let Connection::Postgres(conn) = conn else { return Ok(()) };
@@ -108,7 +109,12 @@ impl Database {
         let hold = self.write(move |conn| hold(conn, name, holder, old));
         let lease = Ticket::new(Priority::Vital).hold(hold).await?;
         if lease.is_some() && old != lease {
-            tracing::info!(work = name, epoch = lease.map(|lease| lease.epoch), "this process does it from now on");
+            tracing::info!(
+                module = self.name,
+                work = name,
+                epoch = lease.map(|lease| lease.epoch),
+                "this process does it from now on"
+            );
         }
         leases.known.lock().unwrap_or_else(PoisonError::into_inner).insert(name, Known { lease, asked });
         Ok(lease)
@@ -150,10 +156,10 @@ struct IsFree {
 
 /// Renews the lease that was ours, or takes one that is free.
 fn hold(conn: &mut Connection, name: &'static str, holder: Uuid, old: Option<Lease>) -> Result<Option<Lease>, DbError> {
-    let by = holder.to_string();
+    let (by, seconds) = (holder.to_string(), Lease::SECONDS);
     if let Some(old) = old {
         let renew = format!(
-            "UPDATE leases SET held_until = clock_timestamp() + interval '{SECONDS} seconds'
+            "UPDATE leases SET held_until = clock_timestamp() + interval '{seconds} seconds'
              WHERE name = $1 AND holder = $2 AND epoch = $3"
         );
         let renew = sql_query(renew).bind::<Text, _>(name).bind::<Text, _>(&by).bind::<BigInt, _>(old.epoch);
@@ -169,7 +175,7 @@ fn hold(conn: &mut Connection, name: &'static str, holder: Uuid, old: Option<Lea
     }
     let take = format!(
         "INSERT INTO leases (name, holder, epoch, held_until)
-         VALUES ($1, $2, 1, clock_timestamp() + interval '{SECONDS} seconds')
+         VALUES ($1, $2, 1, clock_timestamp() + interval '{seconds} seconds')
          ON CONFLICT (name) DO UPDATE
          SET holder = excluded.holder, epoch = leases.epoch + 1, held_until = excluded.held_until
          WHERE leases.held_until < clock_timestamp() RETURNING epoch"

@@ -14,6 +14,7 @@ use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 
 use super::lease::{self, Lease};
+use super::moving::refuse_moved;
 use super::{Connection, Database, DbError, pause, sql};
 
 /// A module's migrations, in both dialects.
@@ -93,18 +94,27 @@ impl Database {
 
     /// The names of the migrations that are not yet applied. It changes nothing, and needs no right to.
     pub async fn pending_migrations(&self, migrations: &'static Migrations) -> Result<Vec<String>, DbError> {
+        let name = self.name;
         self.read_primary(move |conn| {
-            let applied = applied(conn)?;
-            let is_missing = |name: &String| !applied.iter().any(|version| is_version(name, version));
-            Ok(match conn {
-                Connection::Sqlite(_) => names::<Sqlite>(&migrations.sqlite)?,
-                Connection::Postgres(_) => names::<Pg>(&migrations.postgres)?,
+            if let Connection::Postgres(conn) = conn {
+                refuse_moved(conn, name)?;
             }
-            .into_iter()
-            .filter(is_missing)
-            .collect())
+            migrations.pending(conn)
         })
         .await
+    }
+}
+
+impl Migrations {
+    /// The names of those that are not yet applied.
+    pub(super) fn pending(&'static self, conn: &mut Connection) -> Result<Vec<String>, DbError> {
+        let applied = applied(conn)?;
+        let mut names = match conn {
+            Connection::Sqlite(_) => names::<Sqlite>(&self.sqlite)?,
+            Connection::Postgres(_) => names::<Pg>(&self.postgres)?,
+        };
+        names.retain(|name| !applied.iter().any(|version| is_version(name, version)));
+        Ok(names)
     }
 }
 

@@ -12,16 +12,20 @@ use diesel::pg::PgRowByRowLoadingMode;
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Text};
+use r2d2::PooledConnection;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Connection, Database, DbError, transaction};
+use super::connect::Manager;
+use super::{Connection, Database, DbError, Migrations, sql, transaction};
 
 /// A statement writes rows of together so many bytes, or so many rows.
 const BATCH_BYTES: usize = 2 << 20;
 const BATCH_ROWS: usize = 1_000;
 /// `PRAGMA user_version` of an SQLite file whose rows were moved elsewhere.
-pub(super) const MOVED: i64 = 0x6d6f_7665;
+pub(super) const MOVED_FILE: i64 = 0x6d6f_7665;
+/// On PostgreSQL, the lease that nobody has again.
+const MOVED: &str = "moved";
 
 /// How many rows of a table were moved.
 pub struct MovedTable {
@@ -43,45 +47,61 @@ struct Contents {
     digest: u128,
 }
 
+/// A database whose rows are to be moved: nobody else uses it until this is dropped.
+pub struct Seized(PooledConnection<Manager>);
+
+/// These block, as they are for a command that does nothing else.
 impl Database {
     /// Moves the rows of `tables`, given with the parents first, from `source` to this database, where they must be empty: each is a
     /// table's name, and may have an ORDER BY after it. `filled` are those in which the migrations leave rows; these are replaced.
-    /// The source must have been seized. [`DbError::Move`] says what is in the way.
-    pub async fn move_from(
+    /// All of `migrations` must have been applied on both sides. [`DbError::Move`] says what is in the way.
+    pub fn move_from(
         &self,
-        source: &Database,
+        source: &mut Seized,
         tables: &'static [&'static str],
         filled: &'static [&'static str],
+        migrations: &'static Migrations,
     ) -> Result<Move, DbError> {
-        let (target, begin) = (self.writers.clone(), self.begin.clone());
-        let work = move |from: &mut Connection| {
-            if let Connection::Postgres(from) = from {
-                from.batch_execute("SET statement_timeout = 0")?;
-            }
-            let from = RefCell::new(from);
-            let work = |to: &mut Connection| move_all(&mut from.borrow_mut(), to, tables, filled);
-            target.with_connection(|to| transaction(to, &begin.write, &work))
-        };
-        source.writers.run(work).await
+        if !migrations.pending(&mut source.0.connection)?.is_empty() {
+            return Err(in_the_way("the old database lacks migrations: run `emporium migrate` there first"));
+        }
+        let from = RefCell::new(&mut source.0.connection);
+        let work = |to: &mut Connection| move_all(&mut from.borrow_mut(), to, tables, filled);
+        self.writers.with_connection(|to| transaction(to, &self.begin.write, &work))
     }
 
-    /// Makes sure that nobody else uses this database, before its rows are moved; of an SQLite file, that nobody begins to.
-    pub async fn seize(&self) -> Result<(), DbError> {
-        if self.begin.read.is_some() {
+    /// Keeps everybody else from this database and from its `tables`. [`DbError::Move`]: somebody uses it.
+    pub fn seize(&self, tables: &[&str]) -> Result<Seized, DbError> {
+        if self.begin.has_pooler() {
             return Err(in_the_way(
                 "the old database must be reached past its pooler: url and pooler of its configuration",
             ));
         }
-        self.writers.run(seize).await
-    }
-
-    /// Says in an SQLite file that was seized that its rows have gone elsewhere: from now on nobody opens it.
-    pub async fn mark_moved(&self) -> Result<(), DbError> {
-        let mark = |conn: &mut Connection| match conn {
-            Connection::Sqlite(conn) => Ok(conn.batch_execute(&format!("ROLLBACK; PRAGMA user_version = {MOVED}"))?),
-            Connection::Postgres(_) => Ok(()),
+        let mut pooled = self.writers.connection()?;
+        // When it is dropped, what it holds ends with it.
+        pooled.broken = true;
+        let seized = match &mut pooled.connection {
+            Connection::Sqlite(conn) => seize_file(conn),
+            Connection::Postgres(conn) => refuse_moved(conn, self.name).and_then(|()| seize_tables(conn, tables)),
         };
-        self.writers.run(mark).await
+        seized.map_err(|error| match error {
+            DbError::Timeout(_) => in_the_way("another process uses the old database: stop the shop first"),
+            error => error,
+        })?;
+        Ok(Seized(pooled))
+    }
+}
+
+impl Seized {
+    /// Says in the database that its rows have gone elsewhere: from now on no shop opens it.
+    pub fn mark_moved(mut self) -> Result<(), DbError> {
+        match &mut self.0.connection {
+            Connection::Sqlite(conn) => conn.batch_execute(&format!("PRAGMA user_version = {MOVED_FILE}; COMMIT"))?,
+            Connection::Postgres(conn) => conn.batch_execute(&format!(
+                "INSERT INTO leases (name, holder, epoch, held_until) VALUES ('{MOVED}', 'emporium move', 1, 'infinity'); COMMIT"
+            ))?,
+        }
+        Ok(())
     }
 }
 
@@ -91,27 +111,52 @@ struct Count {
     count: i64,
 }
 
-fn seize(from: &mut Connection) -> Result<(), DbError> {
-    match from {
-        Connection::Sqlite(conn) => {
-            // Only who is alone can leave the write-ahead log.
-            let alone = conn.batch_execute("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE").map_err(DbError::from);
-            alone.map_err(|error| match error {
-                DbError::Timeout(_) => in_the_way("another process uses the old database: stop the shop first"),
-                error => error,
-            })
-        }
-        Connection::Postgres(conn) => {
-            conn.batch_execute("SET application_name = 'emporium move'")?;
-            let others = "SELECT count(*) AS count FROM pg_stat_activity WHERE datname = current_database()
-                          AND usename = current_user AND application_name <> 'emporium move'";
-            let Count { count } = sql_query(others).get_result(conn)?;
-            match count {
-                0 => Ok(()),
-                n => Err(in_the_way(format!("{n} other connections use the old database: stop the shop first"))),
-            }
-        }
+fn seize_file(conn: &mut SqliteConnection) -> Result<(), DbError> {
+    // Only who is alone can leave the write-ahead log.
+    Ok(conn.batch_execute("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE")?)
+}
+
+/// Who connects from now on waits, and finds at last that all has gone elsewhere; who was there before would not look.
+fn seize_tables(conn: &mut PgConnection, tables: &[&str]) -> Result<(), DbError> {
+    let names: Vec<&str> = tables.iter().map(|table| name_of(table)).collect();
+    conn.batch_execute(
+        "SET application_name = 'emporium move'; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0",
+    )?;
+    // A shop that is open is not even held up.
+    must_be_alone(conn)?;
+    conn.batch_execute(&format!("BEGIN; LOCK TABLE leases, {} IN ACCESS EXCLUSIVE MODE", names.join(", ")))?;
+    must_be_alone(conn)
+}
+
+fn must_be_alone(conn: &mut PgConnection) -> Result<(), DbError> {
+    let others = "SELECT count(*) AS count FROM pg_stat_activity WHERE datname = current_database()
+                  AND usename = current_user AND application_name <> 'emporium move'";
+    let Count { count } = sql_query(others).get_result(conn)?;
+    match count {
+        0 => Ok(()),
+        n => Err(in_the_way(format!("{n} other connections use the old database: stop the shop first"))),
     }
+}
+
+/// Is this a database on PostgreSQL whose rows were moved elsewhere? A shop that began with it by mistake would sell twice.
+pub(super) fn refuse_moved(conn: &mut PgConnection, schema: &str) -> Result<(), DbError> {
+    let leases: Option<u32> = diesel::select(sql::to_regclass("leases")).get_result(conn)?;
+    if leases.is_none() {
+        return Ok(());
+    }
+    let moved = sql_query("SELECT count(*) AS count FROM leases WHERE name = $1").bind::<Text, _>(MOVED);
+    match moved.get_result(conn)? {
+        Count { count: 0 } => Ok(()),
+        _ => Err(DbError::Unavailable(format!(
+            "what was here was moved to another database: start with that one's configuration. To open this one nevertheless, with \
+             what was in it then: DELETE FROM {schema}.leases WHERE name = '{MOVED}'"
+        ))),
+    }
+}
+
+/// Without the order in which its rows come.
+fn name_of(table: &str) -> &str {
+    table.split(' ').next().unwrap_or(table)
 }
 
 fn in_the_way(text: impl Into<String>) -> DbError {
@@ -130,7 +175,7 @@ fn move_all(
     let types = types(from, to)?;
     let mut plans = vec![];
     for table in tables {
-        let name = table.split(' ').next().unwrap_or(table);
+        let name = name_of(table);
         let columns = types
             .get(name)
             .ok_or_else(|| in_the_way(format!("{name}: there is no such table; run `emporium migrate`")))?;
@@ -162,7 +207,11 @@ fn move_all(
 fn was_done(from: &mut Connection, to: &mut Connection, plans: &[Plan<'_>]) -> Result<Move, DbError> {
     for plan in plans {
         if plan.contents(from)? != plan.contents(to)? {
-            let text = format!("the new database has rows of its own (see {}); a move needs an empty one", plan.name);
+            let text = format!(
+                "the new database has rows of its own (see {}), and a move needs an empty one: make it anew (a file that is not \
+                 there yet; on PostgreSQL drop and create it, and `emporium migrate`)",
+                plan.name
+            );
             return Err(in_the_way(text));
         }
     }

@@ -64,7 +64,7 @@ impl Lane {
             .connection_timeout(wait.min(RETRY))
             // Asking each one before each use costs a third of all reads: [`Lane::connection`] asks those that lay idle.
             .test_on_check_out(false)
-            .error_handler(Box::new(LogErrors(module)))
+            .error_handler(Box::new(LogErrors { module, told: Mutex::default() }))
             .build_unchecked(manager);
         let pool_name = format!("{module}.{lane}");
         let histogram = |name| metrics::histogram!(name, POOL => pool_name.clone());
@@ -151,7 +151,7 @@ impl Lane {
     }
 
     /// A connection of this era.
-    fn connection(&self) -> Result<r2d2::PooledConnection<Manager>, DbError> {
+    pub(super) fn connection(&self) -> Result<r2d2::PooledConnection<Manager>, DbError> {
         let wait = if self.is_first.load(Ordering::Relaxed) { self.first_wait } else { self.wait };
         let mut end = Instant::now() + wait;
         loop {
@@ -202,11 +202,24 @@ impl Lane {
     }
 }
 
+/// While a server is away a try follows another, some hundred a second: so often is told why, and another reason once a second.
+const TOLD: Duration = Duration::from_secs(10);
+
 #[derive(Debug)]
-struct LogErrors(&'static str);
+struct LogErrors {
+    module: &'static str,
+    told: Mutex<Option<(Instant, String)>>,
+}
 
 impl r2d2::HandleError<Unreachable> for LogErrors {
     fn handle_error(&self, error: Unreachable) {
-        tracing::warn!(module = self.0, %error, "cannot connect to the database");
+        let text = error.to_string();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let pause = |last: &str| if last == text { TOLD } else { Duration::from_secs(1) };
+        if told.as_ref().is_some_and(|(at, last)| at.elapsed() < pause(last)) {
+            return;
+        }
+        tracing::warn!(module = self.module, error = %text, "cannot connect to the database");
+        *told = Some((Instant::now(), text));
     }
 }

@@ -1,9 +1,11 @@
 //! `emporium move`: from SQLite to PostgreSQL and back, with all that a shop has.
 
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
-use emporium::config::DEFAULT;
+use diesel::connection::{Connection, SimpleConnection};
+use emporium::config::{Config, DEFAULT};
 use reqwest::Method;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -24,12 +26,17 @@ fn file(folder: &Path, name: &str, url: &str) -> String {
 
 /// Runs a command with the databases at `url`.
 fn with(folder: &Path, url: &str, arguments: &[&str]) -> Output {
+    at(folder, url, arguments).output().unwrap()
+}
+
+fn at(folder: &Path, url: &str, arguments: &[&str]) -> Command {
     let mut command = emporium(folder);
     for module in ["INVENTORY", "USER"] {
         command.env(format!("EMPORIUM__{module}__DATABASE__URL"), url);
         command.env(format!("EMPORIUM__{module}__MIGRATE_ON_START"), url.starts_with("sqlite").to_string());
     }
-    command.args(arguments).output().unwrap()
+    command.args(arguments);
+    command
 }
 
 fn serve(folder: &Path, url: &str) -> Process {
@@ -142,9 +149,15 @@ async fn everything_moves_to_postgres_and_back() {
     let new = format!("sqlite:{}", folder.join("new.db").display());
     let from = file(folder, "from.toml", &url);
     fails(&there(&new, &from), "stop the shop first");
+    fails(&there(&url, &from), "the same database");
+    let pooled = std::fs::read_to_string(&from).unwrap().replace("pooler = \"none\"", "pooler = \"transaction\"");
+    std::fs::write(folder.join("pooled.toml"), pooled).unwrap();
+    fails(&there(&new, folder.join("pooled.toml").to_str().unwrap()), "past its pooler");
     shop.signal("TERM");
     assert!(shop.wait().success());
     succeeds(&there(&new, &from), "Everything is there as it was.");
+    fails(&with(folder, &url, &["serve"]), "was moved to another database");
+    fails(&there(&new, &from), "was moved to another database");
     let shop = serve(folder, &new);
     assert_eq!(seen(&shop, &token).await, before);
     succeeds(&with(folder, &new, &["stock", "verify"]), "");
@@ -162,7 +175,6 @@ async fn a_move_goes_on_where_it_was_broken_off_and_never_into_a_shop_that_has_b
     succeeds(&with(folder, &url, &["migrate"]), "applied");
     let name = url.rsplit_once('/').unwrap().1;
     let there = |sql: &str| {
-        use diesel::connection::{Connection, SimpleConnection};
         diesel::PgConnection::establish(&postgres().url("emporium", name)).unwrap().batch_execute(sql).unwrap();
     };
 
@@ -191,4 +203,73 @@ async fn a_move_goes_on_where_it_was_broken_off_and_never_into_a_shop_that_has_b
     succeeds(&with(folder, &begun, &["user", "create-admin", "root@example.com"]), "");
     fails(&with(folder, &begun, &["move", "--from", &other]), "needs an empty one");
     succeeds(&with(&second, &second_url, &["stock", "verify"]), "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_rows_are_moved_nobody_begins_to_use_them() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let url = postgres().database();
+    succeeds(&with(folder, &url, &["migrate"]), "applied");
+    let config = Config::of_file(Path::new(&file(folder, "shop.toml", &url))).unwrap();
+    let [inventory_db, _] = emporium::app::databases(&config).unwrap();
+    let seized = inventory_db.seize(emporium::inventory::TABLES).unwrap();
+    let name = url.rsplit_once('/').unwrap().1;
+    let mut other = diesel::PgConnection::establish(&postgres().url("emporium", name)).unwrap();
+    other.batch_execute("SET lock_timeout = '50ms'").unwrap();
+    let change = "UPDATE inventory.locations SET name = 'mine'";
+    assert!(other.batch_execute(change).unwrap_err().to_string().contains("lock timeout"));
+    drop(other);
+    // Who begins meanwhile waits for it, and has no other answer.
+    fails(&with(folder, &url, &["serve"]), "lock timeout");
+    seized.mark_moved().unwrap();
+    fails(&with(folder, &url, &["serve"]), "DELETE FROM inventory.leases WHERE name = 'moved'");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_arrives_otherwise_than_it_was_sent_is_not_kept() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    succeeds(&run(folder, &["user", "create-admin", "root@example.com"]), "");
+    let old = file(folder, "old.toml", &format!("sqlite:{}", folder.join("emporium.db").display()));
+    let url = postgres().database();
+    succeeds(&with(folder, &url, &["migrate"]), "applied");
+    let mut there = diesel::PgConnection::establish(&url).unwrap();
+    there
+        .batch_execute(
+            "CREATE FUNCTION users.other() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.name := NEW.name || ''!''; RETURN NEW; END';
+             CREATE TRIGGER other BEFORE INSERT ON users.users FOR EACH ROW EXECUTE FUNCTION users.other()",
+        )
+        .unwrap();
+    let move_ = || with(folder, &url, &["move", "--from", &old]);
+    fails(&move_(), "users: what arrived is not what was sent");
+    there.batch_execute("DROP TRIGGER other ON users.users").unwrap();
+    succeeds(&move_(), "user: 1 rows of users");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_move_that_is_killed_anywhere_is_finished_by_the_next_one() {
+    let folder = TempDir::new().unwrap();
+    let folder = folder.path();
+    let (mut shop, token) = lived(folder).await;
+    let before = seen(&shop, &token).await;
+    shop.signal("TERM");
+    assert!(shop.wait().success());
+    let old = file(folder, "old.toml", &format!("sqlite:{}", folder.join("emporium.db").display()));
+    let url = postgres().database();
+    succeeds(&with(folder, &url, &["migrate"]), "applied");
+    // Each is killed later than the one before, until one has come to its end.
+    for n in 1.. {
+        let mut command = at(folder, &url, &["move", "--from", &old]);
+        let mut moving = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        tokio::time::sleep(Duration::from_millis(n * 100)).await;
+        moving.kill().unwrap();
+        let output = moving.wait_with_output().unwrap();
+        if output.status.success() || text(&output.stderr).contains("was moved to another database") {
+            break;
+        }
+        assert_eq!(output.status.code(), None, "{}", text(&output.stderr));
+    }
+    let shop = serve(folder, &url);
+    assert_eq!(seen(&shop, &token).await, before);
 }

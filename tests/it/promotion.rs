@@ -2,11 +2,12 @@
 //! that it has acknowledged where replication is synchronous.
 
 use std::collections::BTreeSet;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use emporium::app;
+use emporium::app::{self, Shop};
 use emporium::clock::SystemClock;
 use serde_json::json;
 use tempfile::TempDir;
@@ -14,6 +15,7 @@ use tempfile::TempDir;
 use crate::process::{emporium, text};
 use crate::servers::{Server, Supplied, at, delivery};
 use crate::testapp::{Backend, call, test_config};
+use crate::wire::Wire;
 
 /// The address of two servers.
 fn both(one: &Server, other: &Server, role: &str) -> String {
@@ -47,23 +49,24 @@ async fn of_two_servers_the_one_that_takes_writes_is_found_by_every_command() {
         run(&["migrate", "--status"]);
         run(&["stock", "verify"]);
 
-        let mut config = test_config(Backend::Sqlite, &folder);
-        at(&mut config, &url);
-        (config.inventory.migrate_on_start, config.user.migrate_on_start) = (false, false);
-        let shop = app::start(config, Arc::new(SystemClock)).await.unwrap();
         let code = format!("L{}", one.port);
-        let new = emporium::inventory::NewLocation {
-            name: code.clone(),
-            code: code.clone(),
-            address: Default::default(),
-            priority: 0,
-        };
-        shop.modules.inventory.location_create(&call(), new).await.unwrap();
-        shop.stop().await;
+        opened(&url, &code).await.stop().await;
         // What is acknowledged is there too.
         let found = "SELECT code AS text FROM inventory.locations";
         assert!(standby.texts(found).contains(&code) || primary.texts(found).contains(&code));
     }
+}
+
+/// A shop at this address, where a location has just been made.
+async fn opened(url: &str, location: &str) -> Shop {
+    let folder = TempDir::new().unwrap();
+    let mut config = test_config(Backend::Sqlite, &folder);
+    at(&mut config, url);
+    let shop = app::start(config, Arc::new(SystemClock)).await.unwrap();
+    let (name, code) = (location.to_owned(), location.to_owned());
+    let new = emporium::inventory::NewLocation { name, code, address: Default::default(), priority: 0 };
+    shop.modules.inventory.location_create(&call(), new).await.unwrap();
+    shop
 }
 
 /// Sixteen who write, and all that was acknowledged to them.
@@ -230,17 +233,7 @@ async fn an_old_primary_that_comes_back_gets_no_write() {
     assert_eq!((old.text(ours), new.text(ours)), ("1".into(), "2".into()));
 
     // One that starts anew knows as much.
-    let folder = TempDir::new().unwrap();
-    let mut config = test_config(Backend::Sqlite, &folder);
-    at(&mut config, &url);
-    let other = app::start(config, Arc::new(SystemClock)).await.unwrap();
-    let location = emporium::inventory::NewLocation {
-        name: "Other".into(),
-        code: "OTHER".into(),
-        address: Default::default(),
-        priority: 0,
-    };
-    other.modules.inventory.location_create(&call(), location).await.unwrap();
+    let other = opened(&url, "OTHER").await;
     let others = "SELECT count(*)::text AS text FROM inventory.locations WHERE code = 'OTHER'";
     assert_eq!((old.text(others), new.text(others)), ("0".into(), "1".into()));
 
@@ -264,4 +257,50 @@ async fn an_old_primary_that_comes_back_gets_no_write() {
     shop.made_in_time("reservations", "again", reservation).await;
     assert_eq!(new.text(ours), "3");
     other.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_new_primary_that_is_slow_to_answer_is_waited_for() {
+    let old = Server::start();
+    let new = Server::standby_of(&old);
+    let url = both(&old, &new, "emporium");
+    opened(&url, "BEFORE").await.stop().await;
+    let here = "SELECT count(*)::text AS text FROM inventory.locations";
+    while new.text(here) != "1" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    new.promote();
+    // Everybody logs in there at the same moment; the old one has nothing to do.
+    let wire = Wire::to(new.name().parse().unwrap());
+    wire.slow_down(Duration::from_millis(1_500));
+    let url = url.replace(&new.name(), &wire.address.to_string());
+    opened(&url, "AFTER").await.stop().await;
+    assert_eq!((old.text(here), new.text(here)), ("1".into(), "2".into()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_server_that_swallows_packets_keeps_nobody_from_the_other_one() {
+    let server = Server::start();
+    // Where nobody takes connections, and no more fit into the queue, the system drops who comes.
+    let hole = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = hole.local_addr().unwrap();
+    let mut queue = vec![];
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
+        queue.push(stream);
+    }
+    let url = format!("postgres://emporium@{address},{}/shop?target_session_attrs=read-write", server.name());
+    let shop = opened(&url, "FIRST").await;
+    // Once it is known who takes writes, the other one is not asked.
+    let start = Instant::now();
+    for n in 0..20 {
+        let new = emporium::inventory::NewLocation {
+            name: n.to_string(),
+            code: format!("L{n}"),
+            address: Default::default(),
+            priority: 0,
+        };
+        shop.modules.inventory.location_create(&call(), new).await.unwrap();
+    }
+    assert!(start.elapsed() < Duration::from_secs(3), "each write waited for it");
+    shop.stop().await;
 }

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// Where the wire is cut, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub(crate) struct Wire {
     /// Nobody gets through; and that is so after the next cut.
     down: Arc<AtomicBool>,
     goes_down: Arc<AtomicBool>,
+    /// Who connects waits so long for the first answer.
+    delay: Arc<Mutex<Duration>>,
 }
 
 impl Wire {
@@ -34,6 +37,7 @@ impl Wire {
             clients: Arc::default(),
             down: Arc::default(),
             goes_down: Arc::default(),
+            delay: Arc::default(),
         };
         let this = wire.clone();
         std::thread::spawn(move || {
@@ -66,6 +70,10 @@ impl Wire {
         self.down.store(false, SeqCst);
     }
 
+    pub(crate) fn slow_down(&self, by: Duration) {
+        *self.delay.lock().unwrap() = by;
+    }
+
     /// Cuts all connections that there are.
     pub(crate) fn hang_up(&self) {
         for client in self.clients.lock().unwrap().drain(..) {
@@ -79,6 +87,8 @@ impl Wire {
     }
 
     fn forward(&self, mut client: TcpStream, mut server: TcpStream) {
+        let delay = *self.delay.lock().unwrap();
+        std::thread::sleep(delay);
         let (mut answers, mut asker) = (server.try_clone().unwrap(), client.try_clone().unwrap());
         std::thread::spawn(move || {
             let _ = std::io::copy(&mut answers, &mut asker);
@@ -100,7 +110,7 @@ impl Wire {
                     // Nothing goes back any more; the server gets the statement and has time to do it.
                     let _ = client.shutdown(Shutdown::Both);
                     let _ = server.write_all(text);
-                    std::thread::sleep(std::time::Duration::from_millis(300));
+                    std::thread::sleep(Duration::from_millis(300));
                     break;
                 }
                 None if server.write_all(text).is_err() => break,
