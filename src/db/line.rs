@@ -155,9 +155,8 @@ impl State {
             return Entered::Goes;
         }
         self.rows.iter_mut().for_each(Row::forget_gone);
-        if self.rows[rank.row()].turns_away(rank, limits)
-            || (self.waiting() >= limits.queue_max && !self.turn_away_below(rank))
-        {
+        let is_full = self.waiting() >= limits.queue_max && rank.priority > Priority::Vital;
+        if self.rows[rank.row()].turns_away(rank, limits) || (is_full && !self.turn_away_below(rank)) {
             return Entered::IsFull;
         }
         let (sender, receiver) = oneshot::channel();
@@ -433,6 +432,8 @@ mod tests {
         assert!(!enters(&mut bench, Rest));
         assert!(enters(&mut bench, Sale));
         assert_eq!(bench.state.waiting(), 8);
+        assert!(enters(&mut bench, Vital), "what is vital is not many");
+        assert_eq!(bench.state.waiting(), 9);
         let search = bench.waiting.pop().unwrap().1.try_recv();
         assert!(matches!(search, Err(oneshot::error::TryRecvError::Closed)), "the least was turned away");
         // Those who gave up take no room.

@@ -29,11 +29,43 @@ const UPLOADS: [&str; 2] = ["/api/v1/imports", "/admin/imports"];
 #[derive(Clone, Copy)]
 pub struct Deadline(pub Duration);
 
-/// What is known of a request before it is given away.
-struct Seen {
-    method: String,
+/// Under which a request is counted.
+pub(super) struct Kind {
+    method: &'static str,
     /// The route's pattern. Paths that match none share one label: a scan of random paths must not fill the metrics.
     route: String,
+    scheme: &'static str,
+}
+
+impl Kind {
+    pub(super) fn of(request: &ServiceRequest) -> Kind {
+        const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+        let method = METHODS.into_iter().find(|method| *method == request.method().as_str());
+        Kind {
+            method: method.unwrap_or("_OTHER"),
+            route: routed_pattern(request).unwrap_or_else(|| "unmatched".to_owned()),
+            scheme: request.app_data::<Data<SecureHeaders>>().map_or("http", |secure| secure.scheme()),
+        }
+    }
+
+    pub(super) fn count(&self, status: StatusCode, error: Option<ErrorCode>, took: Duration) {
+        let mut labels = vec![
+            Label::from_static_parts("http_request_method", self.method),
+            Label::new("http_route", self.route.clone()),
+            Label::new("http_response_status_code", status.as_u16().to_string()),
+            Label::from_static_parts("url_scheme", self.scheme),
+        ];
+        if let Some(code) = error.filter(|_| status.is_server_error()) {
+            labels.push(Label::from_static_parts("error_type", code.code()));
+        }
+        metrics::histogram!("http_server_request_duration_seconds", labels).record(took.as_secs_f64());
+    }
+}
+
+/// What is known of a request before it is given away.
+struct Seen {
+    kind: Kind,
+    is_safe: bool,
     path: String,
     /// By which the route is found: the path without percent-encoding.
     routed: String,
@@ -51,14 +83,10 @@ struct Seen {
 
 impl Seen {
     fn of(request: &ServiceRequest) -> Seen {
-        let method = match request.method().as_str() {
-            known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known.to_owned(),
-            _ => "_OTHER".to_owned(),
-        };
         let is_counted = !matches!(routed_path(request), "/livez" | "/readyz") && !is_file(routed_path(request));
         Seen {
-            method,
-            route: routed_pattern(request).unwrap_or_else(|| "unmatched".to_owned()),
+            kind: Kind::of(request),
+            is_safe: request.method().is_safe(),
             path: request.path().to_owned(),
             routed: routed_path(request).to_owned(),
             asked: asked(request),
@@ -118,7 +146,7 @@ pub async fn observe<B: MessageBody + 'static>(
     let span = tracing::error_span!("request", request_id = %seen.id, trace_id = %seen.trace);
 
     let call = next.call(request).instrument(span.clone());
-    let outcome = match seen.method == "POST" && UPLOADS.contains(&&*seen.route) {
+    let outcome = match seen.kind.method == "POST" && UPLOADS.contains(&&*seen.kind.route) {
         true => Ok(call.await),
         false => tokio::time::timeout(deadline, call).await,
     };
@@ -135,10 +163,7 @@ pub async fn observe<B: MessageBody + 'static>(
             });
         }
         Ok(Err(error)) => error,
-        Err(_) => {
-            let detail = "It may have happened nevertheless: ask before you repeat it.";
-            ApiError(Problem::new(ErrorCode::Timeout, detail).retry_after(1)).into()
-        }
+        Err(_) => ApiError(given_up(&seen)).into(),
     };
     // A layer gave up before there was an answer, and the request is gone: its answer travels as an error.
     let mut response = problem_response(error.error_response(), &seen);
@@ -205,6 +230,14 @@ fn problem_response<B: MessageBody>(response: HttpResponse<B>, seen: &Seen) -> H
     }
     // The body is plain data with text keys, which always serialises.
     answer.content_type("application/problem+json").body(serde_json::to_vec(&body).unwrap_or_default())
+}
+
+/// Of a request that took too long.
+fn given_up(seen: &Seen) -> Problem {
+    match seen.is_safe {
+        true => Problem::new(ErrorCode::Timeout, "Try again shortly.").retry_after(1),
+        false => Problem::outcome_unknown(),
+    }
 }
 
 fn problem_of_status(status: StatusCode) -> Problem {
@@ -277,18 +310,8 @@ fn record<B>(seen: &Seen, response: &HttpResponse<B>, user: &str) {
     if let Some(traffic) = &seen.traffic {
         traffic.record(status, took);
     }
-    let took = took.as_secs_f64();
-    let mut labels = vec![
-        Label::new("http_request_method", seen.method.clone()),
-        Label::new("http_route", seen.route.clone()),
-        Label::new("http_response_status_code", status.to_string()),
-        Label::from_static_parts("url_scheme", seen.secure.as_ref().map_or("http", |secure| secure.scheme())),
-    ];
-    if let Some(code) = response.extensions().get::<ErrorCode>().filter(|_| status >= 500) {
-        labels.push(Label::from_static_parts("error_type", code.code()));
-    }
-    metrics::histogram!("http_server_request_duration_seconds", labels).record(took);
-    let (method, route, ms) = (&seen.method, &seen.route, took * 1_000.0);
+    seen.kind.count(response.status(), response.extensions().get().copied(), took);
+    let (method, route, ms) = (seen.kind.method, &seen.kind.route, took.as_secs_f64() * 1_000.0);
     const LOG: &str = "emporium::access";
     // A balancer asks each second, several times.
     match matches!(&*seen.routed, "/livez" | "/readyz") {

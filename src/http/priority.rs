@@ -84,6 +84,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_balancers_file_has_the_same_sales() {
+        let file = include_str!("../../config/haproxy.cfg");
+        let sales = format!("acl is_sale path_reg ^({})(/|$)\n", SALES.join("|"));
+        assert!(file.contains(&sales), "config/haproxy.cfg does not say {sales}");
+    }
+
+    #[test]
     fn a_sale_goes_before_a_look_around() {
         let of =
             |method: Method, address: &str| priority(&TestRequest::with_uri(address).method(method).to_srv_request());

@@ -12,12 +12,13 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpResponse, web::Data};
 
 use super::browser::{Asked, SecureHeaders, Show, Shown, is_file};
-use super::observe::{asks_for_page, request_id};
+use super::observe::{Kind, asks_for_page, request_id};
 use super::priority::priority;
 use super::traffic::Traffic;
+use super::unread::Rest;
 use super::{ProblemBody, routed_path};
 use crate::db::{Database, Priority};
-use crate::error::Problem;
+use crate::error::{ErrorCode, Problem};
 
 /// Stands for the request's id in a page that is kept.
 const ID: &str = "00000000-0000-0000-0000-000000000000";
@@ -43,14 +44,19 @@ struct Refused {
 }
 
 impl Refused {
-    /// One line a second in the log, and not one for each.
+    /// At most one line a second in the log, and not one for each.
     fn count(&self) {
         self.count.fetch_add(1, Ordering::Relaxed);
         let Ok(mut told) = self.told.try_lock() else { return };
-        if told.elapsed() >= Duration::from_secs(1) {
+        let seconds = told.elapsed().as_secs();
+        if seconds >= 1 {
             *told = Instant::now();
             let count = self.count.swap(0, Ordering::Relaxed);
-            tracing::warn!(count, "more requests came than can be served: these were turned away");
+            tracing::warn!(
+                count,
+                seconds,
+                "more requests come than can be served: so many were turned away in so many seconds"
+            );
         }
     }
 }
@@ -84,10 +90,6 @@ impl Door {
             answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
         answer.insert_header((header::CACHE_CONTROL, "no-store"));
-        if !request.method().is_safe() {
-            // What it sends is not read.
-            answer.force_close();
-        }
         let mut answer = match asks_for_page(request) {
             true => answer.content_type("text/html; charset=utf-8").body(self.page().replace(ID, &id)),
             // Plain data with text keys, which always serialises.
@@ -123,7 +125,7 @@ fn busy() -> Problem {
 
 /// The middleware, outside of all others. Health checks and files pass.
 pub async fn shed<B: MessageBody + 'static>(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
     let start = Instant::now();
@@ -136,5 +138,12 @@ pub async fn shed<B: MessageBody + 'static>(
     };
     let answer = door.refusal(&request, priority);
     door.traffic.record(answer.status().as_u16(), start.elapsed());
+    Kind::of(&request).count(answer.status(), Some(ErrorCode::Busy), start.elapsed());
+    // What it sends is not read.
+    let rest = Rest::of(&mut request);
+    let answer = match rest {
+        Some(rest) => answer.map_body(|_, body| rest.held_by(body)),
+        None => answer,
+    };
     Ok(request.into_response(answer).map_into_right_body())
 }

@@ -335,6 +335,16 @@ async fn caches_are_told_what_they_may_keep() {
     app.stop().await;
 }
 
+/// Sends this on a connection of its own; gives what comes until the other side closes it.
+pub(crate) async fn until_the_end(app: &TestApp, request: &str) -> String {
+    let mut line = TcpStream::connect(app.address).await.unwrap();
+    line.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let end = tokio::time::timeout(Duration::from_secs(30), line.read_to_string(&mut answer)).await;
+    assert!(end.is_ok(), "the connection stays open after {request}");
+    answer
+}
+
 /// Whoever begins a body in chunks and stands still gets his answer, and gives his place up. Others keep their connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_is_not_finished_ends_its_connection() {
@@ -346,11 +356,7 @@ async fn a_body_that_is_not_finished_ends_its_connection() {
         (format!("POST /api/v1/auth/login HTTP/1.1\r\n{chunked}"), "503 Service Unavailable"),
         (format!("POST /api/v1/products HTTP/1.1\r\n{chunked}"), "401 Unauthorized"),
     ] {
-        let mut line = TcpStream::connect(app.address).await.unwrap();
-        line.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        let end = tokio::time::timeout(Duration::from_secs(30), line.read_to_string(&mut answer)).await;
-        assert!(end.is_ok(), "the connection stays open after {request}");
+        let answer = until_the_end(&app, &request).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{answer}");
         assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
     }

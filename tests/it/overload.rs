@@ -8,8 +8,9 @@ use emporium::call::Role;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
+use crate::http::until_the_end;
 use crate::seed;
-use crate::testapp::{Backend, TestApp, read};
+use crate::testapp::{Backend, TestApp, on_both, read};
 
 /// A shop with one connection, and a thing that never runs out; and a staff member's token.
 async fn narrow(backend: Backend) -> (TestApp, String) {
@@ -36,9 +37,9 @@ async fn narrow(backend: Backend) -> (TestApp, String) {
     (app, staff)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn sales_go_through_while_those_who_look_are_told_to_come_back() {
-    let (app, staff) = narrow(Backend::Postgres).await;
+on_both! {
+async fn sales_go_through_while_those_who_look_are_told_to_come_back(backend: Backend) {
+    let (app, staff) = narrow(backend).await;
     let app = Arc::new(app);
     let ends = Arc::new(AtomicBool::new(false));
     let (served, refused) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -79,6 +80,14 @@ async fn sales_go_through_while_those_who_look_are_told_to_come_back() {
         sales += 1;
     }
     assert!(served.load(Ordering::SeqCst) > 0, "those who look were not served at all");
+    // Who is turned away with half of a body on the way gives his place up.
+    let mut told = 0;
+    while told < 3 {
+        assert!(start.elapsed() < Duration::from_secs(120), "no body was turned away");
+        let unfinished = "Host: shop\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n";
+        let answer = until_the_end(&app, &format!("GET /products/a HTTP/1.1\r\n{unfinished}")).await;
+        told += usize::from(answer.contains("\"busy\""));
+    }
     ends.store(true, Ordering::SeqCst);
     for looker in lookers {
         looker.await.unwrap();
@@ -94,4 +103,5 @@ async fn sales_go_through_while_those_who_look_are_told_to_come_back() {
         assert!(metrics.lines().any(is_counted), "{counter}: what is shed is counted");
     }
     Arc::into_inner(app).unwrap().shop.stop().await;
+}
 }

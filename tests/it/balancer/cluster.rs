@@ -158,7 +158,9 @@ impl Visitor {
             match n % 6 {
                 2 | 5 => {
                     // Whoever does not know what became of it asks again, with the same key.
+                    let start = Instant::now();
                     while !self.visit(&mut visits, self.reservation(&id), &id, 201).await {
+                        assert!(start.elapsed() < Duration::from_secs(60), "{id}: nobody knows what became of it");
                         tokio::time::sleep(Duration::from_millis(50)).await;
                     }
                     visits.bought.push(id);
