@@ -6,7 +6,7 @@
 #   scripts/bench.sh overload [SECONDS]                    default: 20
 #
 # `overload` sends more than the shop can serve, whether or not it answers: 1, 2, 5 and 10 times what it can, for so many seconds each,
-# and looks how it does afterwards. The shop and PostgreSQL have one half of the cores, the load has the other one.
+# and looks how it does afterwards. The shop and its database have one half of the cores, the load has the other one.
 #
 # Needs wrk, curl, and PostgreSQL's server and pgbench (Debian: wrk curl postgresql postgresql-contrib).
 set -euo pipefail
@@ -228,37 +228,43 @@ load() { # BROWSERS-A-SECOND SALES-A-SECOND SECONDS; two lines of flood
   "${pin_load[@]}" "$flood" $port_shop "$3" "$folder/kinds"
 }
 
-overload() {
-  local sales=20 rate=100 peak=0 ok output line times memory_before
-  start_shop "$url/shop"
+overload() { # NAME DATABASE-URL
+  local sales=20 rate=100 first=0 ok times memory_before
+  start_shop "$2"
   load 100 $sales 3 >/dev/null
-  # What it can do: the rate is raised until less than 95 of 100 are served.
+  # What it can do, about: the rate is raised until less than 95 of 100 are served.
   while :; do
-    output=$(load $rate $sales 5)
-    ok=$(awk -F'\t' '$1 == "browse" {print $3}' <<<"$output")
-    [ "$ok" -gt "$peak" ] && peak=$ok
+    ok=$(load $rate $sales 5 | awk -F'\t' '$1 == "browse" {print $3}')
+    [ "$ok" -gt "$first" ] && first=$ok
     [ $((ok * 100)) -ge $((rate * 95)) ] || break
     rate=$((rate * 5 / 4))
   done
-  figures_of "of which $half for the shop and PostgreSQL; product pages, and $sales sales a second, for $seconds s each; peak: $peak pages a second."
-  echo "| offered | pages a second | share of the peak | p50 ms | p99 ms | sales served | p50 ms | p99 ms | memory MiB before, after |"
+  figures_of "of which $half for the shop and its database ($1); product pages, and $sales sales a second, for $seconds s each."
+  echo "| offered pages a second | served | share of the most | p50 ms | p99 ms | sales served | p50 ms | p99 ms | memory MiB before, after |"
   echo "|---|---|---|---|---|---|---|---|---|"
+  : >"$folder/rows"
   for times in 0.5 1 2 5 10; do
-    rate=$(awk "BEGIN {printf \"%d\", $peak * $times}")
     memory_before=$(memory)
-    output=$(load "$rate" $sales "$seconds")
-    awk -F'\t' -v times=$times -v peak="$peak" -v before="$memory_before" -v after="$(memory)" '
-      $1 == "browse" { line = sprintf("| %s times: %d | %d | %.2f | %s | %s |", times, $2, $3, $3 / peak, $6, $7) }
-      $1 == "sale" { printf "%s %.1f%% | %s | %s | %d, %d |\n", line, 100 * $3 / $2, $6, $7, before, after }' <<<"$output"
+    load "$(awk "BEGIN {printf \"%d\", $first * $times}")" $sales "$seconds" | tr '\n' '\t' >>"$folder/rows"
+    echo "$memory_before	$(memory)" >>"$folder/rows"
   done
-  printf '\nAfter it, at half the peak, second by second, pages served of those sent:'
+  # A line: name, sent, served, refused, otherwise, p50, p99, the same of sales, memory before and after.
+  awk -F'\t' 'NR == FNR { if ($3 > most) most = $3; next }
+    { printf "| %d | %d | %.2f | %s | %s | %.1f%% | %s | %s | %d, %d |\n", $2, $3, $3 / most, $6, $7, 100 * $10 / $9, $13, $14, $15, $16 }' \
+    "$folder/rows" "$folder/rows"
+  printf '\nAfter it, at half of that, second by second, pages served of those sent:'
   for _ in 1 2 3 4 5; do
-    load $((peak / 2)) $sales 1 | awk -F'\t' '$1 == "browse" {printf " %d of %d;", $3, $2}'
+    load $((first / 2)) $sales 1 | awk -F'\t' '$1 == "browse" {printf " %d of %d;", $3, $2}'
   done
   echo
+  kill $shop; wait $shop 2>/dev/null || true
 }
 
-if [ $mode = overload ]; then overload; exit; fi
+if [ $mode = overload ]; then
+  overload PostgreSQL "$url/shop"
+  overload SQLite "sqlite:$folder/emporium.db"
+  exit
+fi
 
 for database in sqlite postgres; do
   case $database in

@@ -19,7 +19,7 @@ mod web;
 
 pub use database::{DatabaseConfig, DatabaseUrl, Pooler, Tls};
 pub use mail::{MailConfig, MailDelivery, SmtpConfig, SmtpTls};
-pub use server::ServerConfig;
+pub use server::{Proxy, ServerConfig};
 pub use stage::Stage;
 pub use user::{ThrottleConfig, UserConfig};
 pub use web::{Locale, WebConfig};
@@ -145,6 +145,10 @@ impl Config {
         let (config, mut faults) = deserialize(value);
         if let Some(mut config) = config {
             if config.server.public_url.is_empty() {
+                if config.server.nodes > 1 {
+                    let message = "must be set with server.nodes > 1: the processes listen at several addresses, and links lead to one";
+                    faults.push(fault("server.public_url", message));
+                }
                 config.server.public_url = ServerConfig::own_url(config.server.listen);
             }
             config.read_secret_files(&mut faults);
@@ -441,12 +445,15 @@ mod tests {
     #[test]
     fn lists_come_from_the_environment_and_nothing_else_with_commas_is_one() {
         let proxies = |text| with(&[("SERVER__TRUSTED_PROXIES", text)]).map(|config| config.server.trusted_proxies);
-        let both: Vec<std::net::IpAddr> = vec!["10.0.0.1".parse().unwrap(), "::1".parse().unwrap()];
+        let both: Vec<Proxy> = vec!["10.0.0.1".parse().unwrap(), "::1".parse().unwrap()];
         assert_eq!(proxies("10.0.0.1,::1").unwrap(), both);
         assert_eq!(proxies("10.0.0.1, ::1 ,").unwrap(), both);
         assert_eq!(proxies("10.0.0.1").unwrap(), both[..1]);
         assert_eq!(proxies("").unwrap(), both[..0]);
-        assert!(proxies("10.0.0.1,here").unwrap_err()[0].key.starts_with("server.trusted_proxies"));
+        let network = proxies("10.0.0.1/24").unwrap()[0];
+        assert!(network.has("10.0.0.255".parse().unwrap()) && !network.has("10.0.1.0".parse().unwrap()));
+        let wrong = &proxies("10.0.0.1,here").unwrap_err()[0];
+        assert!(wrong.key.starts_with("server.trusted_proxies") && wrong.message.contains("10.0.0.0/24"), "{wrong:?}");
 
         let config = with(&[
             ("LOG__LEVEL", "warn,emporium=debug"),

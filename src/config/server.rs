@@ -1,7 +1,9 @@
 //! How the process is reached, and what it takes.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::Check;
@@ -26,7 +28,46 @@ pub struct ServerConfig {
     pub shutdown_timeout_seconds: u32,
     pub rate_limit_per_minute: u32,
     pub rate_limit_burst: u32,
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Vec<Proxy>,
+}
+
+/// A proxy's address, or a network of such, as `10.0.0.0/24`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Proxy(IpNet);
+
+impl Proxy {
+    pub fn has(&self, address: IpAddr) -> bool {
+        self.0.contains(&address)
+    }
+}
+
+impl FromStr for Proxy {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Proxy, String> {
+        let network = text.parse::<IpAddr>().map(IpNet::from).or_else(|_| text.parse());
+        network
+            .map(Proxy)
+            .map_err(|_| format!("{text}: must be an address, as 10.0.0.10, or a network, as 10.0.0.0/24"))
+    }
+}
+
+impl TryFrom<String> for Proxy {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Proxy, String> {
+        text.parse()
+    }
+}
+
+impl From<Proxy> for String {
+    fn from(Proxy(network): Proxy) -> String {
+        match network.prefix_len() == network.max_prefix_len() {
+            true => network.addr().to_string(),
+            false => network.to_string(),
+        }
+    }
 }
 
 impl ServerConfig {

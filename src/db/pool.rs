@@ -174,9 +174,11 @@ impl Lane {
 
     fn unreachable(&self, wait: Duration) -> DbError {
         let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let waited = format!("no connection within {} ms", wait.as_millis());
-        let cause = if fault.is_empty() { waited } else { format!("{waited}: {fault}") };
-        DbError::Unavailable(cause)
+        let waited = wait.as_millis();
+        DbError::Unavailable(match fault.is_empty() {
+            true => format!("no connection within {waited} ms"),
+            false => format!("{fault} (tried for {waited} ms)"),
+        })
     }
 
     pub(super) fn state(&self) -> LaneState {

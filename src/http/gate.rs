@@ -20,7 +20,7 @@ use super::rate::Rate;
 use super::{routed_path, routed_pattern};
 use crate::call::{Caller, Role, Scope};
 use crate::clock::SharedClock;
-use crate::config::ServerConfig;
+use crate::config::{Proxy, ServerConfig};
 use crate::db::Ticket;
 use crate::error::{ErrorCode, Problem};
 use crate::user::{User, UserError};
@@ -44,7 +44,7 @@ pub struct Gate {
     policy: String,
     public_url: String,
     cookies: Cookies,
-    trusted_proxies: Vec<IpAddr>,
+    trusted_proxies: Vec<Proxy>,
 }
 
 /// From which address the request came; `None` where that is not known. Left with the request by the gate.
@@ -188,7 +188,7 @@ impl Gate {
     /// The peer's address; where the peer is a trusted proxy, the last address in `X-Forwarded-For` that is none.
     fn client_address(&self, request: &ServiceRequest) -> Option<IpAddr> {
         let peer = request.peer_addr()?.ip().to_canonical();
-        let trusted = |address: &IpAddr| self.trusted_proxies.contains(address);
+        let trusted = |address: &IpAddr| self.trusted_proxies.iter().any(|proxy| proxy.has(*address));
         if !trusted(&peer) {
             return Some(peer);
         }

@@ -177,7 +177,7 @@ async fn what_a_client_says_of_its_address_reaches_no_node() {
     for _ in 0..3 {
         let change = |config: &mut emporium::config::Config| {
             (config.server.rate_limit_burst, config.server.rate_limit_per_minute) = (1, 1);
-            config.server.trusted_proxies = vec![[127, 0, 0, 1].into()];
+            config.server.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
         };
         apps.push(TestApp::start_with(Backend::Sqlite, change).await);
     }

@@ -184,6 +184,7 @@ async fn left_after_two(proxies: &[&str], first: &str, second: &str) -> u16 {
 async fn a_forwarded_address_is_believed_from_trusted_proxies_only() {
     assert_eq!(left_after_two(&[], "192.0.2.1", "192.0.2.2").await, 429);
     assert_eq!(left_after_two(&["127.0.0.1"], "192.0.2.1", "192.0.2.2").await, 200);
+    assert_eq!(left_after_two(&["127.0.0.0/8"], "192.0.2.1", "192.0.2.2").await, 200);
     assert_eq!(left_after_two(&["127.0.0.1"], "192.0.2.1", "192.0.2.1").await, 429);
     // What the client itself wrote stands to the left of what the proxy wrote.
     assert_eq!(left_after_two(&["127.0.0.1"], "198.51.100.7, 192.0.2.1", "198.51.100.8, 192.0.2.1").await, 429);

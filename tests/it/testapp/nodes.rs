@@ -56,7 +56,7 @@ pub(super) async fn prepare(config: &mut Config) {
     match stage() {
         // Then each request makes a connection.
         2 => config.server.keep_alive_seconds = 0,
-        _ => config.server.trusted_proxies.push([127, 0, 0, 1].into()),
+        _ => config.server.trusted_proxies.push("127.0.0.1".parse().unwrap()),
     }
 }
 
