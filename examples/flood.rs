@@ -127,8 +127,8 @@ async fn main() -> Result<()> {
             let due = (start.elapsed().as_secs_f64() * kind.rate) as u64;
             let mut sent = tallies[k].lock().unwrap().sent;
             while sent < due {
-                let at = start + Duration::from_secs_f64(sent as f64 / kind.rate);
                 sent += 1;
+                let at = start + Duration::from_secs_f64(sent as f64 / kind.rate);
                 if Arc::strong_count(&flying) > FLYING_MAX {
                     tallies[k].lock().unwrap().failed += 1;
                     continue;

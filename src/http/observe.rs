@@ -1,6 +1,7 @@
 //! The outermost layer: gives each request its id, its deadline, one line in the log and its place in the metrics,
 //! and writes every error as a problem (RFC 9457).
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
@@ -33,17 +34,26 @@ pub struct Deadline(pub Duration);
 pub(super) struct Kind {
     method: &'static str,
     /// The route's pattern. Paths that match none share one label: a scan of random paths must not fill the metrics.
-    route: String,
+    route: Cow<'static, str>,
     scheme: &'static str,
 }
 
 impl Kind {
-    pub(super) fn of(request: &ServiceRequest) -> Kind {
+    fn of(request: &ServiceRequest) -> Kind {
+        Kind::on(request, routed_pattern(request).map_or(Cow::Borrowed("unmatched"), Cow::Owned))
+    }
+
+    /// Of a request whose route is not looked for.
+    pub(super) fn refused(request: &ServiceRequest) -> Kind {
+        Kind::on(request, Cow::Borrowed("refused"))
+    }
+
+    fn on(request: &ServiceRequest, route: Cow<'static, str>) -> Kind {
         const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
         let method = METHODS.into_iter().find(|method| *method == request.method().as_str());
         Kind {
             method: method.unwrap_or("_OTHER"),
-            route: routed_pattern(request).unwrap_or_else(|| "unmatched".to_owned()),
+            route,
             scheme: request.app_data::<Data<SecureHeaders>>().map_or("http", |secure| secure.scheme()),
         }
     }

@@ -138,7 +138,7 @@ pub async fn shed<B: MessageBody + 'static>(
     };
     let answer = door.refusal(&request, priority);
     door.traffic.record(answer.status().as_u16(), start.elapsed());
-    Kind::of(&request).count(answer.status(), Some(ErrorCode::Busy), start.elapsed());
+    Kind::refused(&request).count(answer.status(), Some(ErrorCode::Busy), start.elapsed());
     // What it sends is not read.
     let rest = Rest::of(&mut request);
     let answer = match rest {
