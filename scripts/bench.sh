@@ -232,11 +232,11 @@ overload() { # NAME DATABASE-URL
   local sales=20 rate=100 first=0 ok times memory_before
   start_shop "$2"
   load 100 $sales 3 >/dev/null
-  # What it can do, about: the rate is raised until less than 95 of 100 are served.
+  # What it can do, about: the rate is raised until less than 80 of 100 are served.
   while :; do
     ok=$(load $rate $sales 5 | awk -F'\t' '$1 == "browse" {print $3}')
     [ "$ok" -gt "$first" ] && first=$ok
-    [ $((ok * 100)) -ge $((rate * 95)) ] || break
+    [ $((ok * 100)) -ge $((rate * 80)) ] || break
     rate=$((rate * 5 / 4))
   done
   figures_of "of which $half for the shop and its database ($1); product pages, and $sales sales a second, for $seconds s each."

@@ -86,6 +86,11 @@ impl Database {
             match self.write(move |conn| make_schema(conn, name, &grants)).await {
                 // Another process makes them at the same moment, which IF NOT EXISTS does not know of.
                 Err(DbError::Query(_)) if attempt < ATTEMPTS => attempt += 1,
+                Err(DbError::Query(error)) if error.to_string().contains("permission denied for database") => {
+                    return Err(DbError::Migration(format!(
+                        "{error}: its role may make no schema there. GRANT CREATE ON DATABASE … TO it, or name one that may as database.owner"
+                    )));
+                }
                 result => return result,
             }
             tokio::time::sleep(pause(attempt)).await;
