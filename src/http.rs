@@ -96,7 +96,7 @@ pub struct ProblemBody {
     /// The values that are not allowed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
-    /// Under this id the request stands in the shop's log.
+    /// Under this id the request stands in the shop's log, unless it was turned away (`busy`): of those only the number is told.
     pub request_id: String,
     #[serde(flatten)]
     #[schema(additional_properties)]

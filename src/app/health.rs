@@ -8,6 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
 use crate::clock::Time;
+use crate::db::{Priority, Ticket};
 use crate::http::health::{Phase, Readiness};
 use crate::web::system::{Facts, ModuleFacts, System, WorkFacts};
 
@@ -52,7 +53,8 @@ pub(super) async fn healthz(
     system: web::Data<dyn System>,
     readiness: web::Data<Readiness>,
 ) -> HttpResponse {
-    let facts = system.facts().await;
+    // A line that is full of sales is no database that is missing.
+    let facts = Ticket::new(Priority::Vital).hold(system.facts()).await;
     let mut checks = checks(&facts, readiness.phase());
     let status = checks.values().map(|[check]| check.status).max().unwrap_or(Status::Pass);
     if !url::form_urlencoded::parse(request.query_string().as_bytes()).any(|(name, _)| name == "verbose") {

@@ -8,7 +8,7 @@ use emporium::app;
 use emporium::call::Call;
 use emporium::clock::SystemClock;
 use emporium::config::Config;
-use emporium::db::{DbError, Move, Seized};
+use emporium::db::{DbError, Migrations, Move, Seized};
 use emporium::inventory::Inventory;
 use emporium::{inventory, user};
 
@@ -28,15 +28,19 @@ pub(crate) async fn move_all(config: Config, old: &Path) -> Result<ExitCode, Fai
     let modules = app::modules(&config, Arc::new(SystemClock)).await?;
     let [inventory_db, user_db] = &modules.databases;
     let [old_inventory, old_user] = app::databases(&old)?;
-    let mut inventory_rows = old_inventory.seize(inventory::TABLES).map_err(|error| failed("inventory", &error))?;
-    let mut user_rows = match old.user.database.is_same_file(&old.inventory.database) {
+    let (inventory_steps, user_steps) = (&inventory::MIGRATIONS, &user::MIGRATIONS);
+    let is_one_file = old.user.database.is_same_file(&old.inventory.database);
+    let steps: &[&'static Migrations] = if is_one_file { &[inventory_steps, user_steps] } else { &[inventory_steps] };
+    let seized = old_inventory.seize(inventory::TABLES, steps);
+    let mut inventory_rows = seized.map_err(|error| failed("inventory", &error))?;
+    let mut user_rows = match is_one_file {
         true => None,
-        false => Some(old_user.seize(user::TABLES).map_err(|error| failed("user", &error))?),
+        false => Some(old_user.seize(user::TABLES, &[user_steps]).map_err(|error| failed("user", &error))?),
     };
-    let (tables, filled, migrations) = (inventory::TABLES, inventory::TABLES_FILLED, &inventory::MIGRATIONS);
-    tell("inventory", inventory_db.move_from(&mut inventory_rows, tables, filled, migrations))?;
+    let moved = inventory_db.move_from(&mut inventory_rows, inventory::TABLES, inventory::TABLES_FILLED);
+    tell("inventory", moved)?;
     let rows = user_rows.as_mut().unwrap_or(&mut inventory_rows);
-    tell("user", user_db.move_from(rows, user::TABLES, &[], &user::MIGRATIONS))?;
+    tell("user", user_db.move_from(rows, user::TABLES, &[]))?;
     finish(&*modules.inventory).await.map_err(|error| Failure::Other(error.to_string()))?;
     for (module, rows) in [("inventory", Some(inventory_rows)), ("user", user_rows)] {
         rows.map_or(Ok(()), Seized::mark_moved).map_err(|error| failed(module, &error))?;

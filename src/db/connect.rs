@@ -17,7 +17,7 @@ use diesel::sql_types::{BigInt, Bool, Text};
 use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Connection, DbError};
+use super::{Connection, DbError, moving};
 use crate::config::{DatabaseConfig, DatabaseUrl, Pooler};
 
 /// Opens connections for r2d2.
@@ -134,6 +134,7 @@ impl Manager {
                 speak_english(&mut conn, false)?;
             }
         }
+        moving::refuse_moved(&mut conn, self.name, self.config.lock_timeout_ms)?;
         Ok((Connection::Postgres(conn), era))
     }
 
@@ -210,7 +211,10 @@ impl Known {
                 }
             }
         }
-        faults.extend(silent.iter().map(|name| format!("{name} does not answer")));
+        for name in silent {
+            tracing::warn!("{name} does not answer, and is waited for each time that the primary is looked for");
+            faults.push(format!("{name} does not answer"));
+        }
         primaries.sort_by_key(|(host, _, about)| (-about.timeline, *host));
         let mut chosen = None;
         for (host, conn, About { timeline, started, .. }) in primaries {
@@ -246,7 +250,7 @@ fn refuse_moved(conn: &mut SqliteConnection, path: &std::path::Path) -> Result<(
     }
     let version = diesel::sql_query("SELECT user_version FROM pragma_user_version").get_result::<Version>(conn)?;
     match version.user_version {
-        super::moving::MOVED_FILE => Err(DbError::Unavailable(format!(
+        moving::MOVED_FILE => Err(DbError::Unavailable(format!(
             "what was in {} was moved to another database: start with that one's configuration, or, to move back, name a file that \
              is not there yet. To open this one nevertheless, with what was in it then: sqlite3 FILE 'PRAGMA user_version = 0'",
             path.display()

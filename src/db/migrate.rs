@@ -14,7 +14,6 @@ use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness};
 
 use super::lease::{self, Lease};
-use super::moving::refuse_moved;
 use super::{Connection, Database, DbError, pause, sql};
 
 /// A module's migrations, in both dialects.
@@ -99,18 +98,16 @@ impl Database {
 
     /// The names of the migrations that are not yet applied. It changes nothing, and needs no right to.
     pub async fn pending_migrations(&self, migrations: &'static Migrations) -> Result<Vec<String>, DbError> {
-        let name = self.name;
-        self.read_primary(move |conn| {
-            if let Connection::Postgres(conn) = conn {
-                refuse_moved(conn, name)?;
-            }
-            migrations.pending(conn)
-        })
-        .await
+        self.read_primary(|conn| migrations.pending(conn)).await
     }
 }
 
 impl Migrations {
+    /// Is this the version of one of them?
+    pub(super) fn have(&'static self, version: &str) -> Result<bool, DbError> {
+        Ok(names::<Sqlite>(&self.sqlite)?.iter().any(|name| is_version(name, version)))
+    }
+
     /// The names of those that are not yet applied.
     pub(super) fn pending(&'static self, conn: &mut Connection) -> Result<Vec<String>, DbError> {
         let applied = applied(conn)?;

@@ -17,7 +17,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::connect::Manager;
-use super::{Connection, Database, DbError, Migrations, sql, transaction};
+use super::{Connection, Database, DbError, Migrations, migrate, sql, transaction};
 
 /// A statement writes rows of together so many bytes, or so many rows.
 const BATCH_BYTES: usize = 2 << 20;
@@ -54,24 +54,21 @@ pub struct Seized(PooledConnection<Manager>);
 impl Database {
     /// Moves the rows of `tables`, given with the parents first, from `source` to this database, where they must be empty: each is a
     /// table's name, and may have an ORDER BY after it. `filled` are those in which the migrations leave rows; these are replaced.
-    /// All of `migrations` must have been applied on both sides. [`DbError::Move`] says what is in the way.
+    /// [`DbError::Move`] says what is in the way.
     pub fn move_from(
         &self,
         source: &mut Seized,
         tables: &'static [&'static str],
         filled: &'static [&'static str],
-        migrations: &'static Migrations,
     ) -> Result<Move, DbError> {
-        if !migrations.pending(&mut source.0.connection)?.is_empty() {
-            return Err(in_the_way("the old database lacks migrations: run `emporium migrate` there first"));
-        }
         let from = RefCell::new(&mut source.0.connection);
         let work = |to: &mut Connection| move_all(&mut from.borrow_mut(), to, tables, filled);
         self.writers.with_connection(|to| transaction(to, &self.begin.write, &work))
     }
 
-    /// Keeps everybody else from this database and from its `tables`. [`DbError::Move`]: somebody uses it.
-    pub fn seize(&self, tables: &[&str]) -> Result<Seized, DbError> {
+    /// Keeps everybody else from this database and from its `tables`. [`DbError::Move`]: somebody uses it, or `migrations` are not
+    /// exactly those that were applied.
+    pub fn seize(&self, tables: &[&str], migrations: &[&'static Migrations]) -> Result<Seized, DbError> {
         if self.begin.has_pooler() {
             return Err(in_the_way(
                 "the old database must be reached past its pooler: url and pooler of its configuration",
@@ -80,9 +77,10 @@ impl Database {
         let mut pooled = self.writers.connection()?;
         // When it is dropped, what it holds ends with it.
         pooled.broken = true;
+        must_be_migrated(&mut pooled.connection, migrations)?;
         let seized = match &mut pooled.connection {
             Connection::Sqlite(conn) => seize_file(conn),
-            Connection::Postgres(conn) => refuse_moved(conn, self.name).and_then(|()| seize_tables(conn, tables)),
+            Connection::Postgres(conn) => seize_tables(conn, self.name, tables),
         };
         seized.map_err(|error| match error {
             DbError::Timeout(_) => in_the_way("another process uses the old database: stop the shop first"),
@@ -111,13 +109,33 @@ struct Count {
     count: i64,
 }
 
+fn must_be_migrated(conn: &mut Connection, migrations: &[&'static Migrations]) -> Result<(), DbError> {
+    for migrations in migrations {
+        if !migrations.pending(conn)?.is_empty() {
+            return Err(in_the_way("the old database lacks migrations: run `emporium migrate` there first"));
+        }
+    }
+    for version in migrate::applied(conn)? {
+        let mut is_known = false;
+        for migrations in migrations {
+            is_known |= migrations.have(&version)?;
+        }
+        if !is_known {
+            return Err(in_the_way(format!(
+                "the old database was migrated by a newer emporium ({version} is not known to this one): move it with that one"
+            )));
+        }
+    }
+    Ok(())
+}
+
 fn seize_file(conn: &mut SqliteConnection) -> Result<(), DbError> {
     // Only who is alone can leave the write-ahead log.
     Ok(conn.batch_execute("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE")?)
 }
 
 /// Who connects from now on waits, and finds at last that all has gone elsewhere; who was there before would not look.
-fn seize_tables(conn: &mut PgConnection, tables: &[&str]) -> Result<(), DbError> {
+fn seize_tables(conn: &mut PgConnection, schema: &str, tables: &[&str]) -> Result<(), DbError> {
     let names: Vec<&str> = tables.iter().map(|table| name_of(table)).collect();
     conn.batch_execute(
         "SET application_name = 'emporium move'; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0",
@@ -125,7 +143,9 @@ fn seize_tables(conn: &mut PgConnection, tables: &[&str]) -> Result<(), DbError>
     // A shop that is open is not even held up.
     must_be_alone(conn)?;
     conn.batch_execute(&format!("BEGIN; LOCK TABLE leases, {} IN ACCESS EXCLUSIVE MODE", names.join(", ")))?;
-    must_be_alone(conn)
+    must_be_alone(conn)?;
+    // Another one may have moved them while this one waited.
+    must_not_be_moved(conn, schema)
 }
 
 fn must_be_alone(conn: &mut PgConnection) -> Result<(), DbError> {
@@ -138,18 +158,26 @@ fn must_be_alone(conn: &mut PgConnection) -> Result<(), DbError> {
     }
 }
 
-/// Is this a database on PostgreSQL whose rows were moved elsewhere? A shop that began with it by mistake would sell twice.
-pub(super) fn refuse_moved(conn: &mut PgConnection, schema: &str) -> Result<(), DbError> {
-    let leases: Option<u32> = diesel::select(sql::to_regclass("leases")).get_result(conn)?;
+/// Refuses a database on PostgreSQL whose rows were moved elsewhere: a shop that goes on with it by mistake would sell twice. While they
+/// are moved it waits for as long as for any lock.
+pub(super) fn refuse_moved(conn: &mut PgConnection, schema: &str, lock_timeout_ms: u32) -> Result<(), DbError> {
+    let leases: Option<u32> = diesel::select(sql::to_regclass(format!("{schema}.leases"))).get_result(conn)?;
     if leases.is_none() {
         return Ok(());
     }
-    let moved = sql_query("SELECT count(*) AS count FROM leases WHERE name = $1").bind::<Text, _>(MOVED);
+    diesel::Connection::transaction(conn, |conn| {
+        conn.batch_execute(&format!("SET LOCAL lock_timeout = {lock_timeout_ms}"))?;
+        must_not_be_moved(conn, schema)
+    })
+}
+
+fn must_not_be_moved(conn: &mut PgConnection, schema: &str) -> Result<(), DbError> {
+    let moved = sql_query(format!("SELECT count(*) AS count FROM {schema}.leases WHERE name = '{MOVED}'"));
     match moved.get_result(conn)? {
         Count { count: 0 } => Ok(()),
         _ => Err(DbError::Unavailable(format!(
-            "what was here was moved to another database: start with that one's configuration. To open this one nevertheless, with \
-             what was in it then: DELETE FROM {schema}.leases WHERE name = '{MOVED}'"
+            "what was here was moved to another database: start with that one's configuration, or, to move back, make this one anew. \
+             To open it nevertheless, with what was in it then: DELETE FROM {schema}.leases WHERE name = '{MOVED}'"
         ))),
     }
 }

@@ -196,7 +196,10 @@ impl Gate {
         let hops: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
         // What stands before something that is no address was not written by a proxy of ours.
         let hops = hops.iter().rev().map_while(|hop| hop.parse::<IpAddr>().ok()).map(|hop| hop.to_canonical());
-        Some(hops.into_iter().find(|hop| !trusted(hop)).unwrap_or(peer))
+        let mut hops = hops.peekable();
+        // Who is in a trusted network himself is told by the nearest hop, which the proxy wrote.
+        let nearest = hops.peek().copied().unwrap_or(peer);
+        Some(hops.find(|hop| !trusted(hop)).unwrap_or(nearest))
     }
 }
 

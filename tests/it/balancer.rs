@@ -197,6 +197,14 @@ async fn what_a_client_says_of_its_address_reaches_no_node() {
     assert_eq!(told, [[200; 3], [429; 3], [429; 3]].concat());
     // Another address is another client.
     assert_eq!(other.get(&url).send().await.unwrap().status(), 200);
+    // Nor can it have the shop's words about its query shown as a page.
+    let path = "/%61pi/v1/categories?%3Cb%3E=1";
+    let answer = balancer.client_at([127, 0, 0, 3].into(), 1).get(balancer.url(path)).header("accept", "text/html");
+    let answer = answer.send().await.unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), answer.headers()["content-type"].to_str().unwrap()),
+        (400, "application/problem+json")
+    );
     drop(balancer);
     for app in apps {
         app.stop().await;

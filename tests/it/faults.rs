@@ -241,7 +241,9 @@ async fn health_names_the_part_that_is_missing() {
     // The balancer is not told to take it away for that.
     assert_eq!(app.request(Method::GET, "/readyz").send().await.unwrap().status(), 200);
     postgres().execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")).unwrap();
+    let start = std::time::Instant::now();
     while health("").await.0 != 200 {
+        assert!(start.elapsed() < Duration::from_secs(30), "it does not come back");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     app.stop().await;

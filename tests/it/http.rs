@@ -185,6 +185,9 @@ async fn a_forwarded_address_is_believed_from_trusted_proxies_only() {
     assert_eq!(left_after_two(&[], "192.0.2.1", "192.0.2.2").await, 429);
     assert_eq!(left_after_two(&["127.0.0.1"], "192.0.2.1", "192.0.2.2").await, 200);
     assert_eq!(left_after_two(&["127.0.0.0/8"], "192.0.2.1", "192.0.2.2").await, 200);
+    // Clients in the proxies' network are told apart, too.
+    assert_eq!(left_after_two(&["127.0.0.0/8"], "127.0.0.7", "127.0.0.8").await, 200);
+    assert_eq!(left_after_two(&["127.0.0.0/8"], "192.0.2.1, 127.0.0.7", "192.0.2.1, 127.0.0.8").await, 429);
     assert_eq!(left_after_two(&["127.0.0.1"], "192.0.2.1", "192.0.2.1").await, 429);
     // What the client itself wrote stands to the left of what the proxy wrote.
     assert_eq!(left_after_two(&["127.0.0.1"], "198.51.100.7, 192.0.2.1", "198.51.100.8, 192.0.2.1").await, 429);
@@ -227,12 +230,17 @@ async fn a_request_beyond_its_deadline_is_503() {
         config.inventory.database.lock_timeout_ms = 5_000;
     })
     .await;
+    let staff = app.token("staff@shop.example", Role::Staff).await;
     let mut holder = app.diesel();
     holder.batch("BEGIN; LOCK TABLE inventory.categories IN ACCESS EXCLUSIVE MODE");
     let answer = app.request(Method::GET, "/api/v1/categories").send().await.unwrap();
     assert!(answer.headers().contains_key("retry-after"));
     let (status, body) = read(answer).await;
     assert_eq!((status, body["code"].as_str().unwrap()), (503, "timeout"));
+    // What was to be changed may be changed later.
+    let change = app.request_as(&staff, Method::POST, "/api/v1/categories").json(&json!({ "name": "Mugs" }));
+    let (status, body) = read(change.send().await.unwrap()).await;
+    assert_eq!((status, body["code"].as_str().unwrap()), (503, "outcome_unknown"));
     holder.batch("ROLLBACK");
     assert_eq!(app.request(Method::GET, "/api/v1/categories").send().await.unwrap().status(), 200);
     let metrics = app.metrics().await;

@@ -2,10 +2,13 @@
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::connection::{Connection, SimpleConnection};
+use emporium::clock::SystemClock;
 use emporium::config::{Config, DEFAULT};
+use emporium::inventory::{self, Catalogue};
 use reqwest::Method;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -213,7 +216,7 @@ async fn while_rows_are_moved_nobody_begins_to_use_them() {
     succeeds(&with(folder, &url, &["migrate"]), "applied");
     let config = Config::of_file(Path::new(&file(folder, "shop.toml", &url))).unwrap();
     let [inventory_db, _] = emporium::app::databases(&config).unwrap();
-    let seized = inventory_db.seize(emporium::inventory::TABLES).unwrap();
+    let seized = inventory_db.seize(inventory::TABLES, &[&inventory::MIGRATIONS]).unwrap();
     let name = url.rsplit_once('/').unwrap().1;
     let mut other = diesel::PgConnection::establish(&postgres().url("emporium", name)).unwrap();
     other.batch_execute("SET lock_timeout = '50ms'").unwrap();
@@ -224,6 +227,18 @@ async fn while_rows_are_moved_nobody_begins_to_use_them() {
     fails(&with(folder, &url, &["serve"]), "lock timeout");
     seized.mark_moved().unwrap();
     fails(&with(folder, &url, &["serve"]), "DELETE FROM inventory.leases WHERE name = 'moved'");
+    // Also one that was open before, and had lost its connection.
+    let found = inventory::local(inventory_db, Arc::new(SystemClock), config.inventory).location_list().await;
+    assert!(format!("{found:?}").contains("was moved to another database"), "{found:?}");
+
+    // What a newer version has made is not left behind unseen.
+    let url = postgres().database();
+    succeeds(&with(folder, &url, &["migrate"]), "applied");
+    let newer = "INSERT INTO users.__diesel_schema_migrations VALUES ('20991231000001')";
+    diesel::PgConnection::establish(&url).unwrap().batch_execute(newer).unwrap();
+    let new = format!("sqlite:{}", folder.join("new.db").display());
+    let from = file(folder, "from.toml", &url);
+    fails(&with(folder, &new, &["move", "--from", &from]), "20991231000001 is not known to this one");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -259,17 +274,20 @@ async fn a_move_that_is_killed_anywhere_is_finished_by_the_next_one() {
     let url = postgres().database();
     succeeds(&with(folder, &url, &["migrate"]), "applied");
     // Each is killed later than the one before, until one has come to its end.
+    let mut killed = 0;
     for n in 1.. {
         let mut command = at(folder, &url, &["move", "--from", &old]);
         let mut moving = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        tokio::time::sleep(Duration::from_millis(n * 100)).await;
+        tokio::time::sleep(Duration::from_millis(n * 40)).await;
         moving.kill().unwrap();
         let output = moving.wait_with_output().unwrap();
         if output.status.success() || text(&output.stderr).contains("was moved to another database") {
             break;
         }
         assert_eq!(output.status.code(), None, "{}", text(&output.stderr));
+        killed += 1;
     }
+    assert!(killed >= 3, "it was too quick to be killed: {killed} times");
     let shop = serve(folder, &url);
     assert_eq!(seen(&shop, &token).await, before);
 }

@@ -57,7 +57,7 @@ async fn sales_go_through_while_those_who_look_are_told_to_come_back(backend: Ba
                             let (wait, id) = (header("retry-after"), header("x-request-id"));
                             assert!((1..=3).contains(&wait.parse::<u32>().unwrap()), "{wait}");
                             let text = answer.text().await.unwrap();
-                            assert!(text.contains(&id), "the id of the log is not told: {text}");
+                            assert!(text.contains(&id), "the id is not told: {text}");
                             assert!(text.contains("\"busy\"") || text.contains("The shop is very busy"), "{text}");
                             refused.fetch_add(1, Ordering::SeqCst)
                         }

@@ -266,7 +266,9 @@ async fn a_new_primary_that_is_slow_to_answer_is_waited_for() {
     let url = both(&old, &new, "emporium");
     opened(&url, "BEFORE").await.stop().await;
     let here = "SELECT count(*)::text AS text FROM inventory.locations";
+    let start = Instant::now();
     while new.text(here) != "1" {
+        assert!(start.elapsed() < Duration::from_secs(30), "the standby does not follow");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     new.promote();
