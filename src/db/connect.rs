@@ -134,7 +134,7 @@ impl Manager {
                 speak_english(&mut conn, false)?;
             }
         }
-        moving::refuse_moved(&mut conn, self.name, self.config.lock_timeout_ms)?;
+        moving::refuse_moved(&mut conn, self.name)?;
         Ok((Connection::Postgres(conn), era))
     }
 

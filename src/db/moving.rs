@@ -159,16 +159,10 @@ fn must_be_alone(conn: &mut PgConnection) -> Result<(), DbError> {
 }
 
 /// Refuses a database on PostgreSQL whose rows were moved elsewhere: a shop that goes on with it by mistake would sell twice. While they
-/// are moved it waits for as long as for any lock.
-pub(super) fn refuse_moved(conn: &mut PgConnection, schema: &str, lock_timeout_ms: u32) -> Result<(), DbError> {
+/// are moved it waits, for as long as for any lock.
+pub(super) fn refuse_moved(conn: &mut PgConnection, schema: &str) -> Result<(), DbError> {
     let leases: Option<u32> = diesel::select(sql::to_regclass(format!("{schema}.leases"))).get_result(conn)?;
-    if leases.is_none() {
-        return Ok(());
-    }
-    diesel::Connection::transaction(conn, |conn| {
-        conn.batch_execute(&format!("SET LOCAL lock_timeout = {lock_timeout_ms}"))?;
-        must_not_be_moved(conn, schema)
-    })
+    if leases.is_some() { must_not_be_moved(conn, schema) } else { Ok(()) }
 }
 
 fn must_not_be_moved(conn: &mut PgConnection, schema: &str) -> Result<(), DbError> {
