@@ -206,14 +206,21 @@ impl Browser {
         }
     }
 
-    /// Fills in the page for logging in.
+    /// Fills in the page for logging in; returns when its answer is shown.
     pub(crate) async fn login(&self, email: &str, password: &str) {
         if !self.path().await.starts_with("/login") {
             self.go("/login").await;
         }
         self.fill("email", email).await;
         self.fill("password", password).await;
-        self.click("main form button").await;
+        let button = self.find("main form button").await;
+        button.click().await.unwrap();
+        // The answer takes as long as a password's check; until it is there, it would take the place of where one goes next.
+        let end = Instant::now() + Duration::from_secs(30);
+        while button.is_displayed().await.is_ok() {
+            assert!(Instant::now() < end, "nothing came of the login:\n{}", self.text().await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Holds the page against WCAG 2.2 AA and good practice (axe-core); nothing may be found, nothing may stand out at the side,

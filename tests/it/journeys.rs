@@ -207,6 +207,7 @@ async fn what_is_left_is_offered_when_there_is_not_enough() {
     browser.go("/products/everyday-stoneware-mug?option1=12+oz&option2=Milk").await;
     browser.fill("quantity", "3").await;
     browser.press("Add to cart").await;
+    browser.shows("It is in your cart.").await;
     set_stock(&app, "MUG-12-MILK", 2).await;
     browser.press("Go to checkout").await;
     browser.shows("3 asked for, 2 left").await;
