@@ -1,6 +1,6 @@
 //! For scripts/bench.sh: requests that come at their own times, however long the answers take, as those of a crowd do ("open loop").
 //!
-//! `flood PORT SECONDS FILE`. Each line of the file is a kind of request, with tabs between: how many a second, its name, method,
+//! `flood PORT[,PORT...] SECONDS FILE`; several ports are asked in turn. Each line of the file is a kind of request, with tabs between: how many a second, its name, method,
 //! path, token and JSON body (both may be empty); `{n}` is a number that no other request has. Prints for each kind: its name, how
 //! many were sent a second, answered with 2xx, refused (429, 503), answered otherwise or not at all; and of the first the median and
 //! the 99th percentile of the time in ms from when it was to be sent.
@@ -25,12 +25,12 @@ struct Kind {
 }
 
 impl Kind {
-    fn read(line: &str, port: u16) -> Option<Kind> {
+    fn read(line: &str) -> Option<Kind> {
         let mut cells = line.split('\t');
         let (rate, name, method, path) = (cells.next()?, cells.next()?, cells.next()?, cells.next()?);
         let token = cells.next().filter(|token| !token.is_empty());
         let token = token.map_or(String::new(), |token| format!("authorization: Bearer {token}\r\n"));
-        let request = format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\naccept: */*\r\n{token}");
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: */*\r\n{token}");
         Some(Kind {
             rate: rate.parse().ok()?,
             name: name.into(),
@@ -63,14 +63,18 @@ struct Tally {
     ok_ms: Vec<f64>,
 }
 
-type Idle = Arc<Mutex<Vec<TcpStream>>>;
+/// Where requests go, and the connections that wait there for the next one.
+struct Target {
+    port: u16,
+    idle: Mutex<Vec<TcpStream>>,
+}
 
 /// Sends a request; gives the status of the answer, which is read whole.
-async fn ask(port: u16, idle: &Idle, request: &[u8]) -> Result<u16> {
-    let kept = idle.lock().unwrap().pop();
+async fn ask(target: &Target, request: &[u8]) -> Result<u16> {
+    let kept = target.idle.lock().unwrap().pop();
     let mut stream = match kept {
         Some(stream) => stream,
-        None => TcpStream::connect(("127.0.0.1", port)).await?,
+        None => TcpStream::connect(("127.0.0.1", target.port)).await?,
     };
     stream.set_nodelay(true)?;
     stream.write_all(request).await?;
@@ -98,7 +102,7 @@ async fn ask(port: u16, idle: &Idle, request: &[u8]) -> Result<u16> {
         }
     }
     if header("connection: close").is_none() {
-        idle.lock().unwrap().push(stream);
+        target.idle.lock().unwrap().push(stream);
     }
     Ok(status)
 }
@@ -113,12 +117,16 @@ async fn more(stream: &mut TcpStream, answer: &mut Vec<u8>) -> Result<()> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, port, seconds, file] = &arguments[..] else { return Err(Error::other("usage: flood PORT SECONDS FILE")) };
-    let (port, seconds): (u16, f64) = (port.parse().map_err(Error::other)?, seconds.parse().map_err(Error::other)?);
+    let [_, ports, seconds, file] = &arguments[..] else {
+        return Err(Error::other("usage: flood PORT[,PORT...] SECONDS FILE"));
+    };
+    let target = |port: &str| port.parse().map(|port| Target { port, idle: Mutex::default() });
+    let targets: Arc<Vec<Target>> =
+        Arc::new(ports.split(',').map(target).collect::<std::result::Result<_, _>>().map_err(Error::other)?);
+    let seconds: f64 = seconds.parse().map_err(Error::other)?;
     let text = std::fs::read_to_string(file)?;
-    let kinds: Vec<Kind> = text.lines().filter_map(|line| Kind::read(line, port)).collect();
+    let kinds: Vec<Kind> = text.lines().filter_map(Kind::read).collect();
     let tallies: Arc<Vec<Mutex<Tally>>> = Arc::new(kinds.iter().map(|_| Mutex::default()).collect());
-    let idle = Idle::default();
     let flying = Arc::new(());
     let run = std::process::id();
     let start = Instant::now();
@@ -134,9 +142,10 @@ async fn main() -> Result<()> {
                     continue;
                 }
                 let request = kind.bytes(&format!("{run}-{k}-{sent}"));
-                let (idle, tallies, flying) = (idle.clone(), tallies.clone(), flying.clone());
+                let (targets, tallies, flying) = (targets.clone(), tallies.clone(), flying.clone());
                 tokio::spawn(async move {
-                    let answer = tokio::time::timeout(PATIENCE, ask(port, &idle, &request)).await;
+                    let target = &targets[sent as usize % targets.len()];
+                    let answer = tokio::time::timeout(PATIENCE, ask(target, &request)).await;
                     let took_ms = at.elapsed().as_secs_f64() * 1_000.0;
                     let mut tally = tallies[k].lock().unwrap();
                     match answer {

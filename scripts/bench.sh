@@ -6,18 +6,19 @@
 #   scripts/bench.sh overload [SECONDS]                    default: 20
 #
 # `overload` sends more than the shop can serve, whether or not it answers: 1, 2, 5 and 10 times what it can, for so many seconds each,
-# and looks how it does afterwards. The shop and its database have one half of the cores, the load has the other one.
+# and looks how it does afterwards: one process on SQLite, one on PostgreSQL, three that are asked in turn, and three behind HAProxy
+# (config/haproxy.cfg). One half of the cores is the database's, as a server of its own, with SQLite the shop's; all else has the other.
 #
-# Needs wrk, curl, and PostgreSQL's server and pgbench (Debian: wrk curl postgresql postgresql-contrib).
+# Needs wrk, curl, and PostgreSQL's server and pgbench (Debian: wrk curl postgresql postgresql-contrib); `overload` HAProxy, too (haproxy).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 mode=rates
-pin=() pin_load=()
+half_a=() half_b=()
 if [ "${1:-}" = overload ]; then
   mode=overload half=$(($(nproc) / 2))
   [ $half -gt 0 ] || { echo "bench.sh overload needs two cores" >&2; exit 1; }
-  pin=(taskset -c 0-$((half - 1))) pin_load=(taskset -c $half-$(($(nproc) - 1)))
+  half_a=(taskset -c 0-$((half - 1))) half_b=(taskset -c $half-$(($(nproc) - 1)))
   shift; set -- "${1:-20}"
 fi
 seconds=${1:-5} rounds=${2:-3} connections=${3:-16}
@@ -25,7 +26,7 @@ export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/empo
 folder=$(mktemp -d -t emporium-bench-XXXXXX)
 chmod 755 "$folder"
 pids=()
-port_shop=18480 port_internal=18481 port_bare=18482 port_postgres=18483
+port_shop=18480 port_bare=18482 port_postgres=18483 port_balancer=18484
 results=$folder/results
 
 finish() {
@@ -47,14 +48,16 @@ bare=$CARGO_TARGET_DIR/release/examples/bare
 flood=$CARGO_TARGET_DIR/release/examples/flood
 
 # PostgreSQL does not run as root.
-as_server() { if [ "$(id -u)" = 0 ]; then setpriv --reuid postgres --regid postgres --clear-groups "$@"; else "$@"; fi; }
+as_server=()
+[ "$(id -u)" != 0 ] || as_server=(setpriv --reuid postgres --regid postgres --clear-groups)
 [ "$(id -u)" = 0 ] && install -d -o postgres -g postgres "$folder/postgres" || mkdir "$folder/postgres"
-as_server "$programs/initdb" --username=emporium --auth=trust --encoding=UTF8 --locale=C.UTF-8 -D "$folder/postgres" >/dev/null
-as_server "${pin[@]}" "$programs/postgres" -D "$folder/postgres" -p $port_postgres -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
+"${as_server[@]}" "$programs/initdb" --username=emporium --auth=trust --encoding=UTF8 --locale=C.UTF-8 -D "$folder/postgres" >/dev/null
+"${as_server[@]}" "${half_a[@]}" "$programs/postgres" -D "$folder/postgres" -p $port_postgres -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
   -c shared_buffers=256MB -c max_connections=200 >"$folder/postgres.log" 2>&1 &
 pids+=($!)
 url=postgres://emporium@127.0.0.1:$port_postgres
-for _ in $(seq 100); do psql -q "$url/postgres" -c 'CREATE DATABASE shop' >/dev/null 2>&1 && break; sleep 0.1; done
+for _ in $(seq 100); do psql -q "$url/postgres" -c 'SELECT 1' >/dev/null 2>&1 && break; sleep 0.1; done
+new_database() { psql -q "$url/postgres" -c 'DROP DATABASE IF EXISTS shop' -c 'CREATE DATABASE shop'; }
 
 api() { # METHOD PATH BODY
   curl -sS --fail-with-body -X "$1" "http://127.0.0.1:$port_shop/api/v1$2" -H 'content-type: application/json' \
@@ -74,10 +77,13 @@ rate() { # runs wrk; gives requests a second, and fails when answers were not 2x
   awk '/Requests\/sec/ {print $2}' <<<"$output"
 }
 
-settings() { # DATABASE-URL; the shop's, as `env` takes them
+settings() { # DATABASE-URL NODES; the shop's, as `env` takes them
+  half_shop=("${half_b[@]}")
+  [[ $1 != sqlite:* ]] || half_shop=("${half_a[@]}")
   shop_settings=(
+    EMPORIUM__SERVER__NODES=$2 EMPORIUM__SERVER__PUBLIC_URL=http://127.0.0.1:$port_shop
+    EMPORIUM__INVENTORY__MIGRATE_ON_START=false EMPORIUM__USER__MIGRATE_ON_START=false
     EMPORIUM__INVENTORY__DATABASE__URL="$1" EMPORIUM__USER__DATABASE__URL="$1" EMPORIUM__LOG__LEVEL=warn
-    EMPORIUM__SERVER__LISTEN=127.0.0.1:$port_shop EMPORIUM__SERVER__INTERNAL_LISTEN=127.0.0.1:$port_internal
     EMPORIUM__SERVER__RATE_LIMIT_PER_MINUTE=10000000 EMPORIUM__SERVER__RATE_LIMIT_BURST=1000000
     EMPORIUM__MAIL__DELIVERY__FOLDER__PATH="$folder/mail"
   )
@@ -185,19 +191,31 @@ SQL
 "$emporium" sample --skus 2000 --seed 1 >"$folder/goods.jsonl"
 printf 'correct horse battery staple\n' >"$folder/password"
 
-# Starts a shop with the goods, of which there is enough, and logs an administrator in.
-start_shop() { # DATABASE-URL
-  local name rows start
-  settings "$1"
+start_node() { # NUMBER
+  local port=$((port_shop + 10 * $1))
+  env "${shop_settings[@]}" EMPORIUM__SERVER__LISTEN=127.0.0.1:$port EMPORIUM__SERVER__INTERNAL_LISTEN=127.0.0.1:$((port + 1)) \
+    "${half_shop[@]}" "$emporium" serve 2>"$folder/shop$1.log" &
+  shop+=($!)
+  pids+=($!)
+  for _ in $(seq 100); do curl -sf "http://127.0.0.1:$port/readyz" >/dev/null && break; sleep 0.1; done
+}
+
+stop_shop() {
+  kill "${shop[@]}"; wait "${shop[@]}" 2>/dev/null || true
+}
+
+# Starts a shop of so many processes with the goods, of which there is enough, and logs an administrator in.
+start_shop() { # DATABASE-URL NODES
+  local name rows start node
+  settings "$1" "$2"
+  env "${shop_settings[@]}" "$emporium" migrate >/dev/null
   env "${shop_settings[@]}" "$emporium" import "$folder/goods.jsonl" >/dev/null
   # Two accounts: a person has at most 100 sessions, and the log-ins measured would end the one that reserves.
   for name in bench login; do
     env "${shop_settings[@]}" "$emporium" user create-admin $name@example.com --password-file "$folder/password" >/dev/null
   done
-  env "${shop_settings[@]}" "${pin[@]}" "$emporium" serve 2>"$folder/shop.log" &
-  shop=$!
-  pids+=($shop)
-  for _ in $(seq 100); do curl -sf "http://127.0.0.1:$port_shop/readyz" >/dev/null && break; sleep 0.1; done
+  shop=()
+  for node in $(seq 0 $(($2 - 1))); do start_node "$node"; done
   token=
   token=$(api POST /auth/login '{"email":"bench@example.com","password":"correct horse battery staple"}' |
     sed -E 's/.*"token":"([^"]+)".*/\1/')
@@ -220,17 +238,30 @@ figures_of() { # OF-WHAT
     "$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)" "$(nproc)" "$(date -u +%Y-%m-%d)" "$1"
 }
 
-memory() { awk '/VmRSS/ {printf "%d", $2 / 1024}' /proc/$shop/status; }
+# config/haproxy.cfg in front of three nodes, without TLS: the load speaks none.
+start_balancer() {
+  sed -E "/bind :443/d; /redirect scheme/d; /^ +(user|group) /d; s/bind :80/bind 127.0.0.1:$port_balancer/; s/node1:8080/127.0.0.1:$port_shop/
+    s/node2:8080/127.0.0.1:$((port_shop + 10))/; s/node3:8080/127.0.0.1:$((port_shop + 20))/; s/127.0.0.1:8404/127.0.0.1:$((port_balancer + 1))/" \
+    config/haproxy.cfg >"$folder/haproxy.cfg"
+  "${half_shop[@]}" haproxy -db -f "$folder/haproxy.cfg" >"$folder/haproxy.log" 2>&1 &
+  shop+=($!)
+  pids+=($!)
+  sleep 12 # as long as `slowstart`
+}
+
+# Of all processes of the shop, in MiB.
+memory() { for pid in "${shop[@]}"; do cat "/proc/$pid/status"; done | awk '/VmRSS/ {sum += $2} END {printf "%d", sum / 1024}'; }
 
 load() { # BROWSERS-A-SECOND SALES-A-SECOND SECONDS; two lines of flood
   printf '%s\tbrowse\tGET\t/products/%s\t\t\n%s\tsale\tPOST\t/api/v1/reservations\t%s\t{"holder":"{n}","lines":[{"sku":"%s","location":"MAIN","quantity":1}]}\n' \
     "$1" "$handle" "$2" "$token" "$(cat "$folder/one")" >"$folder/kinds"
-  "${pin_load[@]}" "$flood" $port_shop "$3" "$folder/kinds"
+  "${half_b[@]}" "$flood" "$ports" "$3" "$folder/kinds"
 }
 
-overload() { # NAME DATABASE-URL
-  local sales=20 rate=100 first=0 ok times memory_before
-  start_shop "$2"
+overload() { # NAME DATABASE-URL NODES PORTS
+  local sales=20 rate=100 first=0 ok times memory_before ports=$4
+  start_shop "$2" "$3"
+  [ "$ports" != $port_balancer ] || start_balancer
   load 100 $sales 3 >/dev/null
   # What it can do, about: the rate is raised until less than 80 of 100 are served.
   while :; do
@@ -239,7 +270,7 @@ overload() { # NAME DATABASE-URL
     [ $((ok * 100)) -ge $((rate * 80)) ] || break
     rate=$((rate * 5 / 4))
   done
-  figures_of "of which $half for the shop and its database ($1); product pages, and $sales sales a second, for $seconds s each."
+  figures_of "$1; product pages, and $sales sales a second, for $seconds s each."
   echo "| offered pages a second | served | share of the most | p50 ms | p99 ms | sales served | p50 ms | p99 ms | memory MiB before, after |"
   echo "|---|---|---|---|---|---|---|---|---|"
   : >"$folder/rows"
@@ -257,19 +288,22 @@ overload() { # NAME DATABASE-URL
     load $((first / 2)) $sales 1 | awk -F'\t' '$1 == "browse" {printf " %d of %d;", $3, $2}'
   done
   echo
-  kill $shop; wait $shop 2>/dev/null || true
+  stop_shop
 }
 
 if [ $mode = overload ]; then
-  overload PostgreSQL "$url/shop"
-  overload SQLite "sqlite:$folder/emporium.db"
+  command -v haproxy >/dev/null || { echo "bench.sh overload needs haproxy" >&2; exit 1; }
+  overload "one process on SQLite" "sqlite:$folder/emporium.db" 1 $port_shop
+  new_database; overload "one process on PostgreSQL" "$url/shop" 1 $port_shop
+  new_database; overload "three in turn on PostgreSQL" "$url/shop" 3 $port_shop,$((port_shop + 10)),$((port_shop + 20))
+  new_database; overload "three behind HAProxy on PostgreSQL" "$url/shop" 3 $port_balancer
   exit
 fi
 
 for database in sqlite postgres; do
   case $database in
-    sqlite) start_shop sqlite:$folder/emporium.db ;;
-    postgres) start_shop "$url/shop" && pgbench_scripts ;;
+    sqlite) start_shop sqlite:$folder/emporium.db 1 ;;
+    postgres) new_database; start_shop "$url/shop" 1; pgbench_scripts ;;
   esac
   base=http://127.0.0.1:$port_shop/api/v1
   declare -A path=([product]="/products/$handle" [list]="/products?limit=20" [search]="/products?limit=20&q=$word")
@@ -300,8 +334,8 @@ for database in sqlite postgres; do
       done
     fi
   done
-  note $database memory shop "$(awk '/VmHWM/ {print $2 / 1024}' /proc/$shop/status)"
-  kill $shop; wait $shop 2>/dev/null || true
+  note $database memory shop "$(awk '/VmHWM/ {print $2 / 1024}' /proc/${shop[0]}/status)"
+  stop_shop
 done
 
 figures_of "$connections connections, $rounds rounds of $seconds s, medians of requests a second."
