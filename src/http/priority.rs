@@ -84,10 +84,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_balancers_file_has_the_same_sales() {
+    fn the_balancers_file_has_the_same_paths() {
         let file = include_str!("../../config/haproxy.cfg");
         let sales = format!("acl is_sale path_reg ^({})(/|$)\n", SALES.join("|"));
         assert!(file.contains(&sales), "config/haproxy.cfg does not say {sales}");
+        let goods = format!("acl is_look path / {}\n", GOODS.join(" "));
+        let below = format!("acl is_look path_beg {}\n", GOODS.map(|beginning| format!("{beginning}/")).join(" "));
+        assert!(file.contains(&goods) && file.contains(&below), "config/haproxy.cfg does not say {goods}and {below}");
     }
 
     #[test]

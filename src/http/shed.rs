@@ -14,6 +14,7 @@ use actix_web::{Error, HttpResponse, web::Data};
 use super::browser::{Asked, SecureHeaders, Show, Shown, is_file};
 use super::observe::{Kind, asks_for_page, request_id};
 use super::priority::priority;
+use super::pulse::Pulse;
 use super::traffic::Traffic;
 use super::unread::Rest;
 use super::{ProblemBody, routed_path};
@@ -22,6 +23,8 @@ use crate::error::{ErrorCode, Problem};
 
 /// Stands for the request's id in a page that is kept.
 const ID: &str = "00000000-0000-0000-0000-000000000000";
+/// Tells the balancer whom there is no room for: it turns the next ones away itself (config/haproxy.cfg).
+const REFUSED: HeaderName = HeaderName::from_static("emporium-refused");
 /// So long a page is kept.
 const KEPT: Duration = Duration::from_secs(10);
 
@@ -72,7 +75,10 @@ impl Door {
         Door { goods, accounts, show, secure, traffic, page: Mutex::default(), refused }
     }
 
-    fn is_shut(&self, priority: Priority) -> bool {
+    fn is_shut(&self, priority: Priority, pulse: Option<&Pulse>) -> bool {
+        if pulse.is_some_and(|pulse| pulse.sheds(priority)) {
+            return true;
+        }
         match priority {
             Priority::Vital | Priority::Sale => false,
             Priority::Account => self.accounts.sheds(priority),
@@ -90,6 +96,7 @@ impl Door {
             answer.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
         answer.insert_header((header::CACHE_CONTROL, "no-store"));
+        answer.insert_header((REFUSED, priority.as_str()));
         let mut answer = match asks_for_page(request) {
             true => answer.content_type("text/html; charset=utf-8").body(self.page().replace(ID, &id)),
             // Plain data with text keys, which always serialises.
@@ -133,7 +140,7 @@ pub async fn shed<B: MessageBody + 'static>(
     let passes = matches!(path, "/livez" | "/readyz") || is_file(path);
     let door = request.app_data::<Data<Door>>().filter(|_| !passes).cloned();
     let priority = priority(&request);
-    let Some(door) = door.filter(|door| door.is_shut(priority)) else {
+    let Some(door) = door.filter(|door| door.is_shut(priority, request.app_data())) else {
         return Ok(next.call(request).await?.map_into_left_body());
     };
     let answer = door.refusal(&request, priority);

@@ -110,7 +110,7 @@ impl Balancer {
     }
 
     /// A client with connections of its own.
-    fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         self.client_at([127, 0, 0, 1].into(), usize::MAX)
     }
 
@@ -120,7 +120,7 @@ impl Balancer {
         builder.local_address(address).timeout(Duration::from_secs(60)).build().unwrap()
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("https://{}{path}", self.address)
     }
 

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use emporium::call::Role;
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::json;
 
+use crate::balancer::Balancer;
 use crate::http::until_the_end;
 use crate::seed;
 use crate::testapp::{Backend, TestApp, on_both, read};
@@ -35,6 +36,16 @@ async fn narrow(backend: Backend) -> (TestApp, String) {
         assert!(status < 300, "{path}: {body}");
     }
     (app, staff)
+}
+
+/// The load is gone, and soon the overload, too.
+async fn it_is_over(look: impl Fn() -> RequestBuilder) {
+    let (start, mut served) = (Instant::now(), 0);
+    while served < 20 {
+        assert!(start.elapsed() < Duration::from_secs(5), "nobody asks, but it does not end");
+        let is_served = look().send().await.unwrap().status() == 200;
+        served = if is_served { served + 1 } else { 0 };
+    }
 }
 
 on_both! {
@@ -93,10 +104,7 @@ async fn sales_go_through_while_those_who_look_are_told_to_come_back(backend: Ba
         looker.await.unwrap();
     }
 
-    // The load is gone, and with it the overload.
-    for _ in 0..20 {
-        assert_eq!(app.request(Method::GET, "/products/a").send().await.unwrap().status(), 200);
-    }
+    it_is_over(|| app.request(Method::GET, "/products/a")).await;
     let metrics = app.metrics().await;
     for counter in ["emporium_db_pool_refused_total", "emporium_requests_refused_total"] {
         let is_counted = |line: &str| line.starts_with(counter) && line.contains("priority=\"browse\"");
@@ -104,4 +112,53 @@ async fn sales_go_through_while_those_who_look_are_told_to_come_back(backend: Ba
     }
     Arc::into_inner(app).unwrap().shop.stop().await;
 }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_balancer_turns_away_those_for_whom_its_nodes_have_no_room() {
+    let (app, staff) = narrow(Backend::Postgres).await;
+    let balancer = Arc::new(Balancer::start(&[app.address; 3], &[]).await);
+    let ends = Arc::new(AtomicBool::new(false));
+    let (by_node, by_balancer) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let lookers: Vec<_> = (0..64)
+        .map(|_| {
+            let (http, url) = (balancer.client(), balancer.url("/products/a"));
+            let (ends, by_node, by_balancer) = (ends.clone(), by_node.clone(), by_balancer.clone());
+            tokio::spawn(async move {
+                while !ends.load(Ordering::SeqCst) {
+                    let answer = http.get(&url).header("accept", "text/html").send().await.unwrap();
+                    if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
+                        let is_of_node = answer.headers().contains_key("emporium-refused");
+                        let by = if is_of_node { &by_node } else { &by_balancer };
+                        by.fetch_add(1, Ordering::SeqCst);
+                        let is_page = answer.headers()["content-type"] == "text/html; charset=utf-8";
+                        assert!(is_page && answer.headers().contains_key("retry-after"), "{:?}", answer.headers());
+                    }
+                }
+            })
+        })
+        .collect();
+    let start = Instant::now();
+    let http = balancer.client();
+    let mut sales = 0;
+    while sales < 30 || [&by_node, &by_balancer].iter().any(|count| count.load(Ordering::SeqCst) < 20) {
+        assert!(
+            start.elapsed() < Duration::from_secs(120),
+            "{by_node:?} were turned away by a node, {by_balancer:?} before"
+        );
+        let body = json!({ "lines": [{ "sku": "A", "quantity": 1 }] });
+        let sale = http.post(balancer.url("/api/v1/reservations")).header("idempotency-key", format!("sale-{sales}"));
+        let (status, body) = read(sale.bearer_auth(&staff).json(&body).send().await.unwrap()).await;
+        assert_eq!(status, 201, "a sale was turned away: {body}");
+        // The database of the accounts has room.
+        let account = http.get(balancer.url("/api/v1/me")).bearer_auth(&staff);
+        assert_eq!(account.send().await.unwrap().status(), 200);
+        sales += 1;
+    }
+    ends.store(true, Ordering::SeqCst);
+    for looker in lookers {
+        looker.await.unwrap();
+    }
+    it_is_over(|| http.get(balancer.url("/products/a"))).await;
+    app.shop.stop().await;
 }
