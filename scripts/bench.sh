@@ -246,7 +246,7 @@ start_balancer() {
   "${half_shop[@]}" haproxy -db -f "$folder/haproxy.cfg" >"$folder/haproxy.log" 2>&1 &
   shop+=($!)
   pids+=($!)
-  sleep 12 # as long as `slowstart`
+  for _ in $(seq 100); do curl -sf "http://127.0.0.1:$port_balancer/readyz" >/dev/null && break; sleep 0.1; done
 }
 
 # Of all processes of the shop, in MiB.

@@ -29,33 +29,14 @@ impl Delay {
         match &mut self.interval {
             Some(interval) if now < interval.end => interval.least = interval.least.min(delay),
             last => {
-                // Of one that ended long ago nothing is known any more, unless somebody has waited ever since.
+                // Of one that ended long ago nothing is known any more.
                 let known = last.as_ref().filter(|interval| now < interval.end + INTERVAL);
                 let is_slow = |interval: &Interval| interval.least > overload_wait / 2;
-                self.is_overload = known.is_some_and(|last| is_slow(last) || (self.is_overload && self.has_refused))
-                    || delay > INTERVAL + overload_wait / 2;
+                self.is_overload = known.is_some_and(|last| is_slow(last) || (self.is_overload && self.has_refused));
                 self.has_refused = false;
                 self.served_last = std::mem::take(&mut self.served);
                 *last = Some(Interval { end: now + INTERVAL, least: delay });
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_looks_seldom_sees_it_nevertheless() {
-        let (start, wait) = (Instant::now(), Duration::from_millis(100));
-        let mut delay = Delay::default();
-        let mut sees = |waited, at| {
-            delay.note(Duration::from_millis(waited), wait, start + Duration::from_millis(at));
-            delay.is_overload
-        };
-        assert!(!sees(140, 0), "it may have been a burst");
-        assert!(sees(160, 500), "for the last 100 ms the oldest has waited for more than 50 ms");
-        assert!(!sees(0, 1_000));
     }
 }

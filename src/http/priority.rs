@@ -88,7 +88,7 @@ mod tests {
         let file = include_str!("../../config/haproxy.cfg");
         let sales = format!("acl is_sale path_reg ^({})(/|$)\n", SALES.join("|"));
         assert!(file.contains(&sales), "config/haproxy.cfg does not say {sales}");
-        let goods = format!("acl is_look path / {}\n", GOODS.join(" "));
+        let goods = format!("acl is_look path / /search {}\n", GOODS.join(" "));
         let below = format!("acl is_look path_beg {}\n", GOODS.map(|beginning| format!("{beginning}/")).join(" "));
         assert!(file.contains(&goods) && file.contains(&below), "config/haproxy.cfg does not say {goods}and {below}");
     }

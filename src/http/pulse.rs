@@ -10,7 +10,7 @@ use crate::db::Priority;
 /// No thread beats more exactly than this.
 const TIMERS: Duration = Duration::from_millis(5);
 const BEAT: Duration = Duration::from_millis(20);
-/// Late for so long: no burst, but overload. And so long it lasts after the last who was turned away.
+/// Late for so long: no burst, but overload. And so long it lasts after the last who was turned away from a thread that was very late.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// That of the thread it was made on.
@@ -18,8 +18,9 @@ pub struct Pulse(Rc<RefCell<State>>);
 
 struct State {
     overload_wait: Duration,
-    /// How late the last beat was.
+    /// How late the last beat was, and when the next one is due.
     late: Duration,
+    due: Instant,
     /// Since when each beat was later than half of `overload_wait`.
     late_since: Option<Instant>,
     overload_until: Option<Instant>,
@@ -28,15 +29,12 @@ struct State {
 impl Pulse {
     /// Begins to feel it, for as long as this is kept. `overload_wait`: as that of a line before a database.
     pub fn feel(overload_wait: Duration) -> Pulse {
-        let state = State { overload_wait, late: Duration::ZERO, late_since: None, overload_until: None };
-        let pulse = Pulse(Rc::new(RefCell::new(state)));
+        let pulse = Pulse(Rc::new(RefCell::new(State::new(overload_wait, Instant::now()))));
         let felt = Rc::downgrade(&pulse.0);
         actix_web::rt::spawn(async move {
-            let mut due = Instant::now();
             while let Some(state) = felt.upgrade() {
-                let now = Instant::now();
-                state.borrow_mut().beat(now.saturating_duration_since(due), now);
-                due = now + BEAT;
+                let due = state.borrow_mut().beat(Instant::now());
+                drop(state);
                 tokio::time::sleep_until(due.into()).await;
             }
         });
@@ -51,13 +49,22 @@ impl Pulse {
 }
 
 impl State {
-    fn beat(&mut self, late: Duration, now: Instant) {
-        self.late = late;
-        if late <= self.overload_wait / 2 {
-            self.late_since = None;
-        } else if now.saturating_duration_since(*self.late_since.get_or_insert(now - late)) >= INTERVAL {
-            self.overload_until = Some(now + INTERVAL);
+    fn new(overload_wait: Duration, now: Instant) -> State {
+        State { overload_wait, late: Duration::ZERO, due: now, late_since: None, overload_until: None }
+    }
+
+    /// Gives when the next one is due.
+    fn beat(&mut self, now: Instant) -> Instant {
+        self.late = now.saturating_duration_since(self.due);
+        match self.late_since {
+            _ if self.late <= self.overload_wait / 2 => self.late_since = None,
+            // One late beat is one pause, however long.
+            None => self.late_since = Some(self.due),
+            Some(since) if now - since >= INTERVAL => self.overload_until = Some(now + INTERVAL),
+            Some(_) => {}
         }
+        self.due = now + BEAT;
+        self.due
     }
 
     fn sheds(&mut self, priority: Priority, now: Instant) -> bool {
@@ -66,8 +73,11 @@ impl State {
             Priority::Account => self.overload_wait / 5,
             Priority::Browse | Priority::Rest => self.overload_wait / 10,
         };
-        let sheds = self.late > bearable.max(TIMERS) && self.overload_until.is_some_and(|until| now < until);
-        if sheds {
+        // A beat that is overdue tells of it before it comes.
+        let late = self.late.max(now.saturating_duration_since(self.due));
+        let sheds = late > bearable.max(TIMERS) && self.overload_until.is_some_and(|until| now < until);
+        // Where it is always a little late, one overload must not last for ever.
+        if sheds && late > self.overload_wait / 4 {
             self.overload_until = Some(now + INTERVAL);
         }
         sheds
@@ -89,25 +99,30 @@ mod tests {
     #[test]
     fn a_burst_is_no_overload_and_what_lasts_is() {
         let start = Instant::now();
-        let at = |ms| start + Duration::from_millis(ms);
-        let mut state = State { overload_wait: WAIT, late: Duration::ZERO, late_since: None, overload_until: None };
-        let mut sheds = |late, now, priority| {
-            state.beat(Duration::from_millis(late), at(now));
-            state.sheds(priority, at(now))
+        let mut state = State::new(WAIT, start);
+        // Each beat comes so many ms after it was due.
+        let mut beat = |late| {
+            let now = state.due + Duration::from_millis(late);
+            state.beat(now);
+            [Account, Browse].map(|priority| state.sheds(priority, now))
         };
-        assert!(!sheds(90, 200, Browse));
-        assert!(!sheds(0, 300, Browse));
-        assert!(!sheds(60, 400, Browse));
-        assert!(sheds(60, 480, Browse), "late for 140 ms");
+        assert_eq!(beat(0), [false, false]);
+        assert_eq!(beat(300), [false, false], "one pause");
+        assert_eq!(beat(0), [false, false]);
+        assert_eq!(beat(60), [false, false]);
+        assert_eq!(beat(60), [true, true], "late for 140 ms");
         // It is kept short then, and not only below what counts as overload.
-        assert!(sheds(11, 500, Browse));
-        assert!(!sheds(11, 510, Account));
-        assert!(!sheds(9, 520, Browse));
-        assert!(sheds(30, 590, Account));
-        assert!(!sheds(90, 600, Sale));
-        // For an interval nobody was turned away: it is over.
-        assert!(!sheds(0, 640, Browse));
-        assert!(!sheds(30, 700, Browse));
+        assert_eq!(beat(15), [false, true]);
+        assert_eq!(beat(30), [true, true]);
+        assert_eq!(beat(9), [false, false]);
+        // For an interval it was not very late: it is over.
+        assert_eq!(beat(20), [false, true]);
+        assert_eq!(beat(20), [false, false]);
+        // What is overdue is late.
+        assert_eq!([60, 60, 0].map(&mut beat), [[false; 2], [true; 2], [false; 2]]);
+        assert!(!state.sheds(Browse, state.due));
+        assert!(state.sheds(Browse, state.due + Duration::from_millis(11)));
+        assert!(!state.sheds(Sale, state.due + Duration::from_secs(1)));
     }
 
     #[actix_web::test]

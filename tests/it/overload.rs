@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use emporium::call::Role;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::json;
+use tokio::task::JoinHandle;
 
 use crate::balancer::Balancer;
 use crate::http::until_the_end;
@@ -114,51 +115,88 @@ async fn sales_go_through_while_those_who_look_are_told_to_come_back(backend: Ba
 }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_balancer_turns_away_those_for_whom_its_nodes_have_no_room() {
-    let (app, staff) = narrow(Backend::Postgres).await;
-    let balancer = Arc::new(Balancer::start(&[app.address; 3], &[]).await);
-    let ends = Arc::new(AtomicBool::new(false));
-    let (by_node, by_balancer) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let lookers: Vec<_> = (0..64)
-        .map(|_| {
+/// Many who look around, through a balancer; and who told them that there is no room.
+struct Crowd {
+    ends: Arc<AtomicBool>,
+    by_node: Arc<AtomicUsize>,
+    by_balancer: Arc<AtomicUsize>,
+    lookers: Vec<JoinHandle<()>>,
+}
+
+impl Crowd {
+    fn gather(balancer: &Balancer) -> Crowd {
+        let (ends, by_node, by_balancer) = <(Arc<AtomicBool>, Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+        let look = |_| {
             let (http, url) = (balancer.client(), balancer.url("/products/a"));
             let (ends, by_node, by_balancer) = (ends.clone(), by_node.clone(), by_balancer.clone());
             tokio::spawn(async move {
                 while !ends.load(Ordering::SeqCst) {
                     let answer = http.get(&url).header("accept", "text/html").send().await.unwrap();
                     if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
-                        let is_of_node = answer.headers().contains_key("emporium-refused");
-                        let by = if is_of_node { &by_node } else { &by_balancer };
-                        by.fetch_add(1, Ordering::SeqCst);
                         let is_page = answer.headers()["content-type"] == "text/html; charset=utf-8";
                         assert!(is_page && answer.headers().contains_key("retry-after"), "{:?}", answer.headers());
+                        let is_of_node = answer.headers().contains_key("emporium-refused");
+                        by_node.fetch_add(usize::from(is_of_node), Ordering::SeqCst);
+                        // The balancer has a page of its own.
+                        let is_of_balancer = answer.text().await.unwrap().contains("The shop cannot answer right now");
+                        by_balancer.fetch_add(usize::from(is_of_balancer), Ordering::SeqCst);
                     }
                 }
             })
-        })
-        .collect();
-    let start = Instant::now();
-    let http = balancer.client();
+        };
+        let lookers = (0..64).map(look).collect();
+        Crowd { ends, by_node, by_balancer, lookers }
+    }
+
+    fn told(&self) -> (usize, usize) {
+        (self.by_node.load(Ordering::SeqCst), self.by_balancer.load(Ordering::SeqCst))
+    }
+
+    async fn leave(self) {
+        self.ends.store(true, Ordering::SeqCst);
+        for looker in self.lookers {
+            looker.await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_balancer_turns_away_those_for_whom_its_nodes_have_no_room() {
+    let (app, staff) = narrow(Backend::Postgres).await;
+    let balancer = Balancer::start(&[app.address; 3], &[]).await;
+    let crowd = Crowd::gather(&balancer);
+    let (start, http) = (Instant::now(), balancer.client());
     let mut sales = 0;
-    while sales < 30 || [&by_node, &by_balancer].iter().any(|count| count.load(Ordering::SeqCst) < 20) {
-        assert!(
-            start.elapsed() < Duration::from_secs(120),
-            "{by_node:?} were turned away by a node, {by_balancer:?} before"
-        );
+    while sales < 30 || crowd.told().0 < 20 || crowd.told().1 < 20 {
+        assert!(start.elapsed() < Duration::from_secs(120), "by the nodes, by the balancer: {:?}", crowd.told());
         let body = json!({ "lines": [{ "sku": "A", "quantity": 1 }] });
         let sale = http.post(balancer.url("/api/v1/reservations")).header("idempotency-key", format!("sale-{sales}"));
         let (status, body) = read(sale.bearer_auth(&staff).json(&body).send().await.unwrap()).await;
         assert_eq!(status, 201, "a sale was turned away: {body}");
-        // The database of the accounts has room.
-        let account = http.get(balancer.url("/api/v1/me")).bearer_auth(&staff);
-        assert_eq!(account.send().await.unwrap().status(), 200);
+        // Whether there is room for who has an account, the nodes know.
+        let account = http.get(balancer.url("/api/v1/me")).bearer_auth(&staff).send().await.unwrap();
+        assert!(account.status() == 200 || account.headers().contains_key("emporium-refused"), "{account:?}");
         sales += 1;
     }
-    ends.store(true, Ordering::SeqCst);
-    for looker in lookers {
-        looker.await.unwrap();
-    }
+    crowd.leave().await;
     it_is_over(|| http.get(balancer.url("/products/a"))).await;
     app.shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_has_no_room_does_not_close_the_others() {
+    let (narrow, _) = narrow(Backend::Postgres).await;
+    // It has no such product, and says so.
+    let wide = TestApp::start_alone(Backend::Postgres, |_| ()).await;
+    let balancer = Balancer::start(&[narrow.address, wide.address, wide.address], &[]).await;
+    let crowd = Crowd::gather(&balancer);
+    let start = Instant::now();
+    while crowd.told().0 < 100 {
+        assert!(start.elapsed() < Duration::from_secs(120), "the narrow node turned {} away", crowd.told().0);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(crowd.told().1, 0, "turned away by the balancer, though two nodes had room");
+    crowd.leave().await;
+    narrow.shop.stop().await;
+    wide.shop.stop().await;
 }
