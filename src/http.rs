@@ -21,7 +21,6 @@ pub mod health;
 pub mod observe;
 pub mod pace;
 mod priority;
-pub mod pulse;
 mod rate;
 pub mod shed;
 mod strict;

@@ -20,7 +20,6 @@ use crate::http::browser::SecureHeaders;
 use crate::http::gate::{Access, Gate, Rule, gate};
 use crate::http::health::{Meters, Readiness, livez, metrics, readyz};
 use crate::http::observe::{Deadline, observe};
-use crate::http::pulse::Pulse;
 use crate::http::shed::{Door, shed};
 use crate::http::traffic::Traffic;
 use crate::inventory::{self, BulkFormat, ProductSort, ReservationSummary, ScarceSku, StockSummary};
@@ -69,7 +68,6 @@ pub(super) fn public_server(
     let app_config = config.server.clone();
     let door = Door::new(modules.databases.clone(), show.clone(), secure.clone(), traffic.clone());
     let door = web::Data::new(door);
-    let overload_wait = Duration::from_millis(config.inventory.database.overload_wait_ms.into());
     let orders: Arc<dyn user::routes::Orders> = Arc::new(waiting::Waiting(modules.inventory.clone()));
     let figures = web::Data::new(Kept::<(Time, StockSummary, Vec<ScarceSku>, ReservationSummary)>::default());
     let workers = match server.workers {
@@ -86,7 +84,6 @@ pub(super) fn public_server(
             .app_data(secure.clone())
             .app_data(traffic.clone())
             .app_data(door.clone())
-            .app_data(Pulse::feel(overload_wait))
             .app_data(figures.clone())
             .app_data(gate_data.clone())
             .app_data(web::Data::new(readiness.clone()))

@@ -14,7 +14,6 @@ use actix_web::{Error, HttpResponse, web::Data};
 use super::browser::{Asked, SecureHeaders, Show, Shown, is_file};
 use super::observe::{Kind, asks_for_page, request_id};
 use super::priority::priority;
-use super::pulse::Pulse;
 use super::traffic::Traffic;
 use super::unread::Rest;
 use super::{ProblemBody, routed_path};
@@ -75,10 +74,7 @@ impl Door {
         Door { goods, accounts, show, secure, traffic, page: Mutex::default(), refused }
     }
 
-    fn is_shut(&self, priority: Priority, pulse: Option<&Pulse>) -> bool {
-        if pulse.is_some_and(|pulse| pulse.sheds(priority)) {
-            return true;
-        }
+    fn is_shut(&self, priority: Priority) -> bool {
         match priority {
             Priority::Vital | Priority::Sale => false,
             Priority::Account => self.accounts.sheds(priority),
@@ -140,7 +136,7 @@ pub async fn shed<B: MessageBody + 'static>(
     let passes = matches!(path, "/livez" | "/readyz") || is_file(path);
     let door = request.app_data::<Data<Door>>().filter(|_| !passes).cloned();
     let priority = priority(&request);
-    let Some(door) = door.filter(|door| door.is_shut(priority, request.app_data())) else {
+    let Some(door) = door.filter(|door| door.is_shut(priority)) else {
         return Ok(next.call(request).await?.map_into_left_body());
     };
     let answer = door.refusal(&request, priority);
