@@ -1,9 +1,9 @@
 //! For scripts/bench.sh: requests that come at their own times, however long the answers take, as those of a crowd do ("open loop").
 //!
-//! `flood PORT[,PORT...] SECONDS FILE`; several ports are asked in turn. Each line of the file is a kind of request, with tabs between: how many a second, its name, method,
-//! path, token and JSON body (both may be empty); `{n}` is a number that no other request has. Prints for each kind: its name, how
-//! many were sent a second, answered with 2xx, refused (429, 503), answered otherwise or not at all; and of the first the median and
-//! the 99th percentile of the time in ms from when it was to be sent.
+//! `flood PORT[,PORT...] SECONDS FILE`; several ports are asked in turn. Each line of the file is a kind of request, with tabs between:
+//! how many a second, its name, method, path, token and JSON body (both may be empty); `{n}` is a number that no other request has.
+//! Prints for each kind: its name, how many were sent a second, answered with 2xx, refused (429, 503), answered otherwise or not at all;
+//! and of the first the median and the 99th percentile of the time in ms from when it was to be sent.
 
 use std::io::{Error, Result};
 use std::sync::{Arc, Mutex};

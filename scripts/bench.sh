@@ -23,7 +23,7 @@ if [ "${1:-}" = overload ]; then
 fi
 seconds=${1:-5} rounds=${2:-3} connections=${3:-16}
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/emporium/target}
-folder=$(mktemp -d -t emporium-bench-XXXXXX)
+folder=$(mktemp -d)
 chmod 755 "$folder"
 pids=()
 port_shop=18480 port_bare=18482 port_postgres=18483 port_balancer=18484

@@ -130,13 +130,18 @@ impl Balancer {
     }
 
     /// The same of the lines that begin so.
-    async fn figure(&self, beginning: &str, name: &str) -> Vec<String> {
+    pub(crate) async fn figure(&self, beginning: &str, name: &str) -> Vec<String> {
         let table = reqwest::get(format!("http://{}/;csv", self.figures)).await.unwrap().text().await.unwrap();
         let mut rows = table.lines().map(|line| line.split(',').collect::<Vec<_>>());
         let column = rows.next().unwrap().iter().position(|title| *title == name).unwrap();
         rows.filter(|row| row[0] == "nodes" && row[1].starts_with(beginning))
             .map(|row| row[column].to_owned())
             .collect()
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
     /// How many requests are with the nodes or wait for one.

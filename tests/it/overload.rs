@@ -162,7 +162,7 @@ async fn the_balancer_turns_away_those_for_whom_its_nodes_have_no_room() {
     let mut sales = 0;
     while sales < 30 || crowd.told().0 < 20 || crowd.told().1 < 20 {
         assert!(start.elapsed() < Duration::from_secs(120), "by the nodes, by the balancer: {:?}", crowd.told());
-        let body = json!({ "lines": [{ "sku": "A", "quantity": 1 }] });
+        let body = json!({ "holder": format!("buyer-{sales}"), "lines": [{ "sku": "A", "quantity": 1 }] });
         let sale = http.post(balancer.url("/api/v1/reservations")).header("idempotency-key", format!("sale-{sales}"));
         let (status, body) = read(sale.bearer_auth(&staff).json(&body).send().await.unwrap()).await;
         assert_eq!(status, 201, "a sale was turned away: {body}");
@@ -171,6 +171,10 @@ async fn the_balancer_turns_away_those_for_whom_its_nodes_have_no_room() {
         assert!(account.status() == 200 || account.headers().contains_key("emporium-refused"), "{account:?}");
         sales += 1;
     }
+    let (by_node, by_balancer) = crowd.told();
+    let counted: usize = balancer.figure("BACKEND", "hrsp_5xx").await[0].parse().unwrap();
+    assert!(counted >= by_node + by_balancer, "the balancer counts {counted} of {by_node} and {by_balancer}");
+    assert!(!balancer.log().contains("<NOSRV>"), "a line for each costs what is saved");
     crowd.leave().await;
     // The load is gone, and with it the overload; the balancer's 10 ms pass.
     tokio::time::sleep(Duration::from_millis(50)).await;

@@ -247,7 +247,7 @@ impl Cluster {
 impl Balancer {
     /// By its log: the nodes that had each request, known by its id, last.
     fn served(&self) -> HashMap<String, Vec<String>> {
-        let log = std::fs::read_to_string(self.folder.path().join("log")).unwrap();
+        let log = self.log();
         let mut served: HashMap<String, Vec<String>> = HashMap::new();
         for line in log.lines() {
             // "… nodes/node2 0/0/0/5/6 200 812 ---- 3/0 {4-17} GET /api/…"
