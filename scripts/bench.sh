@@ -57,7 +57,7 @@ as_server=()
 pids+=($!)
 url=postgres://emporium@127.0.0.1:$port_postgres
 for _ in $(seq 100); do psql -q "$url/postgres" -c 'SELECT 1' >/dev/null 2>&1 && break; sleep 0.1; done
-new_database() { psql -q "$url/postgres" -c 'DROP DATABASE IF EXISTS shop' -c 'CREATE DATABASE shop'; }
+new_database() { psql -q "$url/postgres" -c 'SET client_min_messages = warning' -c 'DROP DATABASE IF EXISTS shop' -c 'CREATE DATABASE shop'; }
 
 api() { # METHOD PATH BODY
   curl -sS --fail-with-body -X "$1" "http://127.0.0.1:$port_shop/api/v1$2" -H 'content-type: application/json' \
