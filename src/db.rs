@@ -26,6 +26,7 @@ mod migrate;
 mod moving;
 mod pool;
 mod priority;
+mod row;
 pub mod sql;
 mod state;
 

@@ -1,12 +1,11 @@
 //! The line before a pool: so many callers have a connection each, the others wait by their rank, and where more come than can be
-//! served ([`Delay`]), those who came for the least are told at once.
+//! served ([`Delay`](super::delay::Delay)), those who came for the least are told at once.
 //!
 //! Under overload a row holds no more than will soon have their turn, and those who have waited for `overload_wait` are turned away
 //! (Maurer, "Fail at Scale", ACM Queue 2015: controlled delay; its adaptive LIFO is for rows that grow long: here it served as many,
 //! and the slowest of them later). Sales wait for as long as the pool's wait. So that nobody starves, one of [`SHARE`] turns is not
 //! given by rank.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,8 +13,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use super::DbError;
-use super::delay::{Delay, INTERVAL};
 use super::priority::{Priority, Rank};
+use super::row::{Row, Waiter};
 use crate::config::DatabaseConfig;
 
 /// One of so many turns is kept for those of [`Priority::SHARED`], each in turn: while all buy, staff can still mend a price.
@@ -58,18 +57,6 @@ struct State {
     /// How many turns were passed on.
     passed: usize,
     rows: [Row; Rank::COUNT],
-}
-
-/// Those of one rank who wait, in the order in which they came.
-#[derive(Default)]
-struct Row {
-    waiters: VecDeque<Waiter>,
-    delay: Delay,
-}
-
-struct Waiter {
-    since: Instant,
-    turn: oneshot::Sender<Turn>,
 }
 
 /// The right to a connection; when it is dropped, the next in line has it.
@@ -187,45 +174,6 @@ impl State {
         if next.is_none() {
             self.free += 1;
         }
-        next
-    }
-}
-
-impl Row {
-    /// Those who gave up: all wait equally long, so they stand at the beginning.
-    fn forget_gone(&mut self) {
-        while self.waiters.front().is_some_and(|waiter| waiter.turn.is_closed()) {
-            self.waiters.pop_front();
-        }
-    }
-
-    fn note(&mut self, limits: &Limits, now: Instant) {
-        if let Some(oldest) = self.waiters.front() {
-            self.delay.note(now.saturating_duration_since(oldest.since), limits.overload_wait, now);
-        }
-    }
-
-    fn shed(&mut self, after: Duration, now: Instant) {
-        let is_late = |waiter: &Waiter| now.saturating_duration_since(waiter.since) > after;
-        while self.delay.is_overload && self.waiters.front().is_some_and(is_late) {
-            self.waiters.pop_front();
-            self.delay.has_refused = true;
-        }
-    }
-
-    /// Under overload no more wait than will have a turn within a tenth of `overload_wait`, by what the last interval has served; the
-    /// others are told at once, which costs the least.
-    fn turns_away(&mut self, rank: Rank, limits: &Limits) -> bool {
-        let soon = self.delay.served_last as f64 * limits.overload_wait.as_secs_f64() / 10.0 / INTERVAL.as_secs_f64();
-        let max = (soon as usize).max(limits.turns as usize);
-        let is_full = rank.is_shed() && self.delay.is_overload && self.waiters.len() >= max;
-        self.delay.has_refused |= is_full;
-        is_full
-    }
-
-    fn next(&mut self) -> Option<Waiter> {
-        let next = self.waiters.pop_front();
-        self.delay.served += usize::from(next.is_some());
         next
     }
 }
