@@ -4,7 +4,8 @@
 //! Under overload a row holds no more than will soon have their turn, and those who have waited for `overload_wait` are turned away
 //! (Maurer, "Fail at Scale", ACM Queue 2015: controlled delay; its adaptive LIFO is for rows that grow long: here it served as many,
 //! and the slowest of them later). Sales wait for as long as the pool's wait. So that nobody starves, one of [`SHARE`] turns is not
-//! given by rank.
+//! given by rank; and so that sales need not wait until slow searches end, one of [`KEPT`] is theirs alone (a bulkhead: Nygard,
+//! "Release It!", 2018).
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +20,8 @@ use crate::config::DatabaseConfig;
 
 /// One of so many turns is kept for those of [`Priority::SHARED`], each in turn: while all buy, staff can still mend a price.
 const SHARE: usize = 10;
+/// One of so many turns at a time is for sales, and for what goes before them.
+const KEPT: u32 = 4;
 
 /// How long one waits, and how many do.
 #[derive(Clone, Copy)]
@@ -54,18 +57,23 @@ pub(super) struct Line {
 struct State {
     /// Turns that nobody has.
     free: u32,
+    /// Turns that those have who come after sales.
+    others: u32,
     /// How many turns were passed on.
     passed: usize,
     rows: [Row; Rank::COUNT],
 }
 
 /// The right to a connection; when it is dropped, the next in line has it.
-pub(super) struct Turn(Option<Arc<Line>>);
+pub(super) struct Turn {
+    line: Option<Arc<Line>>,
+    priority: Priority,
+}
 
 impl Line {
     pub(super) fn new(limits: Limits) -> Arc<Line> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let state = Mutex::new(State { free: limits.turns, passed: 0, rows: Default::default() });
+        let state = Mutex::new(State { free: limits.turns, others: 0, passed: 0, rows: Default::default() });
         Arc::new(Line { number: NEXT.fetch_add(1, Ordering::Relaxed), limits, state })
     }
 
@@ -78,7 +86,7 @@ impl Line {
     pub(super) async fn turn(self: &Arc<Self>, rank: Rank) -> Result<Turn, DbError> {
         let entered = self.lock().enter(rank, &self.limits, Instant::now());
         let turn = match entered {
-            Entered::Goes => Turn(Some(self.clone())),
+            Entered::Goes => Turn { line: Some(self.clone()), priority: rank.priority },
             Entered::Waits(turn) => match tokio::time::timeout(self.limits.wait, turn).await {
                 Ok(Ok(turn)) => turn,
                 // Nobody gave it a turn in time, or it was turned away.
@@ -111,14 +119,16 @@ impl Line {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let Some(line) = self.0.take() else { return };
+        let Some(line) = self.line.take() else { return };
+        let mut ended = self.priority;
         loop {
-            let Some(next) = line.lock().leave(&line.limits, Instant::now()) else { return };
-            match next.turn.send(Turn(Some(line.clone()))) {
+            let Some((priority, next)) = line.lock().leave(ended, &line.limits, Instant::now()) else { return };
+            match next.turn.send(Turn { line: Some(line.clone()), priority }) {
                 Ok(()) => return,
                 // It has just given up.
-                Err(mut turn) => turn.0 = None,
+                Err(mut turn) => turn.line = None,
             }
+            ended = priority;
         }
     }
 }
@@ -135,10 +145,10 @@ impl State {
     }
 
     fn enter(&mut self, rank: Rank, limits: &Limits, now: Instant) -> Entered {
-        let row = &mut self.rows[rank.row()];
-        if self.free > 0 {
+        if self.free > 0 && self.may_go(rank.priority, limits) {
             self.free -= 1;
-            row.delay.note(Duration::ZERO, limits.overload_wait, now);
+            self.goes(rank.priority);
+            self.rows[rank.row()].delay.note(Duration::ZERO, limits.overload_wait, now);
             return Entered::Goes;
         }
         self.rows.iter_mut().for_each(Row::forget_gone);
@@ -157,8 +167,18 @@ impl State {
         below.any(|other| self.rows[other.row()].waiters.pop_front().is_some())
     }
 
-    /// A turn has ended: gives it to the next in line, or to nobody.
-    fn leave(&mut self, limits: &Limits, now: Instant) -> Option<Waiter> {
+    /// If a turn is free, may it be given to this priority?
+    fn may_go(&self, priority: Priority, limits: &Limits) -> bool {
+        priority <= Priority::Sale || self.others < limits.turns - limits.turns / KEPT
+    }
+
+    fn goes(&mut self, priority: Priority) {
+        self.others += u32::from(priority > Priority::Sale);
+    }
+
+    /// A turn of this priority has ended: gives it to the next in line, or to nobody.
+    fn leave(&mut self, ended: Priority, limits: &Limits, now: Instant) -> Option<(Priority, Waiter)> {
+        self.others -= u32::from(ended > Priority::Sale);
         for rank in Rank::all() {
             let row = &mut self.rows[rank.row()];
             row.forget_gone();
@@ -169,10 +189,16 @@ impl State {
         }
         self.passed += 1;
         let shared = Priority::SHARED[self.passed / SHARE % Priority::SHARED.len()];
-        let is_first = |rank: &Rank| self.passed.is_multiple_of(SHARE) && rank.priority == shared;
-        let next = Rank::all().filter(is_first).chain(Rank::all()).find_map(|rank| self.rows[rank.row()].next());
-        if next.is_none() {
-            self.free += 1;
+        let is_shared = self.passed.is_multiple_of(SHARE);
+        let is_first = |rank: &Rank| is_shared && rank.priority == shared;
+        let mut ranks = Rank::all().filter(is_first).chain(Rank::all());
+        let next = ranks.find_map(|rank| match self.may_go(rank.priority, limits) {
+            true => Some((rank.priority, self.rows[rank.row()].next()?)),
+            false => None,
+        });
+        match &next {
+            Some((priority, _)) => self.goes(*priority),
+            None => self.free += 1,
         }
         next
     }
@@ -180,7 +206,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, VecDeque};
 
     use super::super::Priority::*;
     use super::*;
@@ -190,18 +216,21 @@ mod tests {
 
     const LOOK: Rank = Rank { priority: Browse, is_new: true };
 
-    /// Turns that others have from the start; and a clock.
+    /// Turns that others have from the start, for sales; and a clock.
     struct Bench {
         state: State,
         now: Instant,
+        /// For whom those work who got their turns here, the first one to end first.
+        going: VecDeque<Priority>,
         waiting: Vec<(&'static str, oneshot::Receiver<Turn>)>,
     }
 
     impl Bench {
         fn new() -> Bench {
             Bench {
-                state: State { free: 0, passed: 0, rows: Default::default() },
+                state: State { free: 0, others: 0, passed: 0, rows: Default::default() },
                 now: Instant::now(),
+                going: VecDeque::new(),
                 waiting: vec![],
             }
         }
@@ -219,7 +248,11 @@ mod tests {
 
         /// Ends a turn: who goes next, and who was turned away.
         fn leave(&mut self) -> (Option<&'static str>, Vec<&'static str>) {
-            let next = self.state.leave(&LIMITS, self.now).map(|next| drop(next.turn.send(Turn(None))));
+            let ended = self.going.pop_front().unwrap_or(Sale);
+            let next = self.state.leave(ended, &LIMITS, self.now).map(|(priority, next)| {
+                self.going.push_back(priority);
+                drop(next.turn.send(Turn { line: None, priority }));
+            });
             let (mut goes, mut refused) = (None, vec![]);
             self.waiting.retain_mut(|(name, turn)| match turn.try_recv() {
                 Ok(_turn) => {
@@ -363,6 +396,31 @@ mod tests {
         }
         let expected = [("account", 3), ("look", 3), ("sale", 81), ("staff", 3)];
         assert_eq!(had, expected.map(|(name, count)| (Some(name), count)).into());
+    }
+
+    #[test]
+    fn a_quarter_of_the_turns_is_for_those_who_buy() {
+        let limits = Limits { turns: 4, ..LIMITS };
+        let now = Instant::now();
+        let mut state = State { free: 4, others: 0, passed: 0, rows: Default::default() };
+        let enter = |state: &mut State, priority, is_new| state.enter(Rank { priority, is_new }, &limits, now);
+        for priority in [Rest, Browse, Account] {
+            assert!(matches!(enter(&mut state, priority, true), Entered::Goes));
+        }
+        let Entered::Waits(mut look) = enter(&mut state, Browse, true) else { panic!("it has the last turn") };
+        let Entered::Waits(_begun) = enter(&mut state, Browse, false) else { panic!("it has the last turn") };
+        assert!(matches!(enter(&mut state, Sale, true), Entered::Goes));
+        assert!(state.leave(Sale, &limits, now).is_none(), "it stays theirs");
+        assert!(matches!(enter(&mut state, Vital, true), Entered::Goes));
+        // Where one of the others ends, the next goes.
+        assert!(matches!(state.leave(Rest, &limits, now), Some((Browse, _))));
+        let (priority, next) = state.leave(Account, &limits, now).unwrap();
+        drop(next.turn.send(Turn { line: None, priority }));
+        assert!(look.try_recv().is_ok());
+        for ended in [Browse, Browse, Browse, Vital] {
+            assert!(state.leave(ended, &limits, now).is_none());
+        }
+        assert_eq!((state.free, state.others), (4, 0));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use emporium::call::Role;
+use emporium::config::DatabaseConfig;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -16,12 +17,20 @@ use crate::testapp::{Backend, TestApp, on_both, read};
 
 /// A shop with one connection, and a thing that never runs out; and a staff member's token.
 async fn narrow(backend: Backend) -> (TestApp, String) {
+    shop_of_one(backend, |database| {
+        database.pool_size = 1;
+        database.overload_wait_ms = 20;
+        // A sale may wait, as long as the machine is slow.
+        database.pool_wait_ms = 60_000;
+    })
+    .await
+}
+
+/// A shop of one thing that never runs out; and a staff member's token.
+async fn shop_of_one(backend: Backend, change: impl FnOnce(&mut DatabaseConfig)) -> (TestApp, String) {
     let app = TestApp::start_alone(backend, |config| {
         seed::quiet(config);
-        config.inventory.database.pool_size = 1;
-        config.inventory.database.overload_wait_ms = 20;
-        // A sale may wait, as long as the machine is slow.
-        config.inventory.database.pool_wait_ms = 60_000;
+        change(&mut config.inventory.database);
     })
     .await;
     let staff = app.token("staff@example.com", Role::Staff).await;
@@ -106,6 +115,38 @@ async fn sales_go_through_while_those_who_look_are_told_to_come_back(backend: Ba
     }
     Arc::into_inner(app).unwrap().shop.stop().await;
 }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sale_does_not_wait_for_searches_that_do_not_end() {
+    let (app, staff) = shop_of_one(Backend::Postgres, |database| {
+        (database.pool_size, database.pool_wait_ms, database.lock_timeout_ms) = (4, 3_000, 9_000);
+    })
+    .await;
+    let mut holder = app.diesel();
+    holder.batch("BEGIN; LOCK TABLE inventory.product_words IN ACCESS EXCLUSIVE MODE");
+    // More than there are connections.
+    let search = |_| tokio::spawn(app.request(Method::GET, "/api/v1/products?q=a").send());
+    let searches: Vec<_> = (0..8).map(search).collect();
+    let waiting =
+        "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let mut looking = seed::connect(&app);
+    while seed::number(&mut looking, waiting) < 3 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    for n in 0..3 {
+        let body = json!({ "lines": [{ "sku": "A", "quantity": 1 }] });
+        let sale =
+            app.request_as(&staff, Method::POST, "/api/v1/reservations").header("idempotency-key", n.to_string());
+        let (status, body) = read(sale.json(&body).send().await.unwrap()).await;
+        assert_eq!(status, 201, "{body}");
+    }
+    holder.batch("ROLLBACK");
+    for search in searches {
+        let status = search.await.unwrap().unwrap().status();
+        assert!(status == 200 || status == 503, "{status}");
+    }
+    app.shop.stop().await;
 }
 
 /// Many who look around, through a balancer; and who told them that there is no room.
