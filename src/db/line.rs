@@ -20,7 +20,7 @@ use crate::config::DatabaseConfig;
 
 /// One of so many turns is kept for those of [`Priority::SHARED`], each in turn: while all buy, staff can still mend a price.
 const SHARE: usize = 10;
-/// One of so many turns at a time is for sales, and for what goes before them.
+/// One of so many turns at a time is for sales, and for what goes before them; of fewer turns none is.
 const KEPT: u32 = 4;
 
 /// How long one waits, and how many do.

@@ -131,7 +131,9 @@ async fn a_sale_does_not_wait_for_searches_that_do_not_end() {
     let waiting =
         "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     let mut looking = seed::connect(&app);
+    let start = Instant::now();
     while seed::number(&mut looking, waiting) < 3 {
+        assert!(start.elapsed() < Duration::from_secs(60), "the searches never came to the lock");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     for n in 0..3 {
