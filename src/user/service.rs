@@ -43,7 +43,7 @@ pub fn local(
         letters: Arc::new(Letters::new(web, public_url)),
         passwords: Passwords::new(&config),
         mailer: Mailer::new(mail)?,
-        last_seen: Arc::new(LastSeen::new(db.clone(), clock.clone())),
+        last_seen: Arc::new(LastSeen::new(db.clone())),
         signing_key: OnceLock::new(),
         db,
         clock,

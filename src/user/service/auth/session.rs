@@ -39,7 +39,7 @@ impl LocalUser {
                 return Ok(None);
             }
             if LastSeen::is_due(session.last_seen_at, now) {
-                self.last_seen.session(user, session.id);
+                self.last_seen.session(user, session.id, now);
             }
             return Ok(Some(Caller::Person { user_id: user, session_id: session.id, role }));
         }
@@ -49,7 +49,7 @@ impl LocalUser {
         let found = self.db.read_primary(move |conn| Ok::<_, UserError>(api_key_by_token(conn, &hash, now)?));
         let Some(key) = found.await? else { return Ok(None) };
         if key.last_used_at.is_none_or(|before| LastSeen::is_due(before, now)) {
-            self.last_seen.api_key(key.id);
+            self.last_seen.api_key(key.id, now);
         }
         Ok(Some(Caller::Key { key_id: key.id, scopes: key.scopes }))
     }
