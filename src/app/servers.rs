@@ -7,8 +7,10 @@ use std::time::Duration;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::Redirect;
 use actix_web::{App, HttpServer, web};
+use utoipa::openapi::OpenApi;
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_actix_web::AppExt;
+use utoipa_swagger_ui::{Config as DocsConfig, SwaggerUi};
 
 use super::health::healthz;
 use super::{Modules, StartError, waiting};
@@ -69,6 +71,7 @@ pub(super) fn public_server(
     let door = Door::new(modules.databases.clone(), show.clone(), secure.clone(), traffic.clone());
     let door = web::Data::new(door);
     let orders: Arc<dyn user::routes::Orders> = Arc::new(waiting::Waiting(modules.inventory.clone()));
+    let document = web::Data::new(openapi());
     let figures = web::Data::new(Kept::<(Time, StockSummary, Vec<ScarceSku>, ReservationSummary)>::default());
     let workers = match server.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -85,6 +88,7 @@ pub(super) fn public_server(
             .app_data(traffic.clone())
             .app_data(door.clone())
             .app_data(figures.clone())
+            .app_data(document.clone())
             .app_data(gate_data.clone())
             .app_data(web::Data::new(readiness.clone()))
             .app_data(web::Data::new(deadline))
@@ -94,8 +98,9 @@ pub(super) fn public_server(
             .configure(api)
             .split_for_parts();
         app.configure(pages::configure)
-            .service(docs())
+            .service(SwaggerUi::new("/docs/{_:.*}").config(DocsConfig::from("/openapi.json")))
             .route("/docs", web::get().to(async || Redirect::to("/docs/")))
+            .route("/openapi.json", web::get().to(async |document: web::Data<OpenApi>| web::Json(document)))
             .route("/livez", web::get().to(livez))
             .route("/readyz", web::get().to(readyz))
             .wrap(from_fn(gate))
@@ -144,7 +149,7 @@ fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
 }
 
 /// The document of all routes, generated from the code that answers them.
-pub fn openapi() -> utoipa::openapi::OpenApi {
+pub fn openapi() -> OpenApi {
     let (_, mut document) = App::new().into_utoipa_app().configure(api).split_for_parts();
     document.info = utoipa::openapi::InfoBuilder::new()
         .title("emporium")
@@ -163,10 +168,6 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     ]);
     components.add_security_scheme("token", utoipa::openapi::security::SecurityScheme::Http(bearer));
     document
-}
-
-fn docs() -> utoipa_swagger_ui::SwaggerUi {
-    utoipa_swagger_ui::SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi())
 }
 
 /// Who may use which route: the whole access table.
