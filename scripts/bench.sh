@@ -3,38 +3,54 @@
 # the same statements. Everything on this machine, in one run, in turns, so that the ratios hold when the machine's speed drifts.
 #
 #   scripts/bench.sh [SECONDS [ROUNDS [CONNECTIONS]]]      default: 5 3 16
-#   scripts/bench.sh overload [SECONDS]                    default: 20
+#   scripts/bench.sh overload [SECONDS [ROUNDS]]           default: 3 7
 #
-# `overload` sends more than the shop can serve, whether or not it answers: 1, 2, 5 and 10 times what it can, for so many seconds each,
-# and looks how it does afterwards: one process on SQLite, one on PostgreSQL, three that are asked in turn, and three behind HAProxy
-# (config/haproxy.cfg). One half of the cores is the database's, as a server of its own, with SQLite the shop's; all else has the other.
+# `overload` sends more than the shop can serve, whether or not it answers: a half of what it can, as much, 2, 5 and 10 times as much,
+# for so many seconds each, and looks how it does afterwards: one process on SQLite, one on PostgreSQL, three that are asked in turn,
+# and three behind HAProxy (config/haproxy.cfg). As on machines of their own, PostgreSQL gets a half of the first core, whether or not
+# the other half is used, the processes of the shop together that other half, HAProxy and the crowd all other cores.
 #
-# Needs wrk, curl, and PostgreSQL's server and pgbench (Debian: wrk curl postgresql postgresql-contrib); `overload` HAProxy, too (haproxy).
+# Needs wrk, curl, and PostgreSQL's server and pgbench (Debian: wrk curl postgresql postgresql-contrib); `overload` HAProxy (haproxy),
+# root, and two cores, too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 mode=rates
-half_a=() half_b=()
 if [ "${1:-}" = overload ]; then
-  mode=overload half=$(($(nproc) / 2))
-  [ $half -gt 0 ] || { echo "bench.sh overload needs two cores" >&2; exit 1; }
-  half_a=(taskset -c 0-$((half - 1))) half_b=(taskset -c $half-$(($(nproc) - 1)))
-  shift; set -- "${1:-20}"
+  mode=overload
+  shift; set -- "${1:-3}" "${2:-7}"
 fi
 seconds=${1:-5} rounds=${2:-3} connections=${3:-16}
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/emporium/target}
 folder=$(mktemp -d)
 chmod 755 "$folder"
-pids=()
+pids=() groups=()
 port_shop=18480 port_bare=18482 port_postgres=18483 port_balancer=18484
 results=$folder/results
 
 finish() {
   for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
   wait 2>/dev/null || true
+  for group in "${groups[@]}"; do rmdir "$group" || true; done
   rm -rf "$folder"
 }
 trap finish EXIT
+
+# A control group with a half of the first core, of version 2 or 1; what is started by `entered` is in it.
+half_a_core() { # NAME
+  local root=/sys/fs/cgroup group
+  [ -e $root/cgroup.controllers ] || root=$root/cpu
+  group=$root/emporium-bench-$1
+  mkdir -p "$group"
+  groups+=("$group")
+  # In periods as short as 10 ms, so that nobody waits long for the next.
+  if [ -e "$group/cpu.max" ]; then
+    echo "5000 10000" >"$group/cpu.max"
+  else
+    echo 10000 >"$group/cpu.cfs_period_us"; echo 5000 >"$group/cpu.cfs_quota_us"
+  fi
+  entered=(sh -c 'echo $$ >"$0/cgroup.procs" && exec taskset -c 0 "$@"' "$group")
+}
 
 for program in wrk curl; do
   command -v "$program" >/dev/null || { echo "bench.sh needs $program" >&2; exit 1; }
@@ -47,12 +63,21 @@ emporium=$CARGO_TARGET_DIR/release/emporium
 bare=$CARGO_TARGET_DIR/release/examples/bare
 flood=$CARGO_TARGET_DIR/release/examples/flood
 
+of_database=() of_shop=() of_others=()
+if [ $mode = overload ]; then
+  [ "$(nproc)" -ge 2 ] && [ "$(id -u)" = 0 ] || { echo "bench.sh overload needs two cores and root" >&2; exit 1; }
+  command -v haproxy >/dev/null || { echo "bench.sh overload needs haproxy" >&2; exit 1; }
+  half_a_core database; of_database=("${entered[@]}")
+  half_a_core shop; of_shop=("${entered[@]}")
+  of_others=(taskset -c 1-$(($(nproc) - 1)))
+fi
+
 # PostgreSQL does not run as root.
 as_server=()
 [ "$(id -u)" != 0 ] || as_server=(setpriv --reuid postgres --regid postgres --clear-groups)
 [ "$(id -u)" = 0 ] && install -d -o postgres -g postgres "$folder/postgres" || mkdir "$folder/postgres"
 "${as_server[@]}" "$programs/initdb" --username=emporium --auth=trust --encoding=UTF8 --locale=C.UTF-8 -D "$folder/postgres" >/dev/null
-"${as_server[@]}" "${half_a[@]}" "$programs/postgres" -D "$folder/postgres" -p $port_postgres -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
+"${of_database[@]}" "${as_server[@]}" "$programs/postgres" -D "$folder/postgres" -p $port_postgres -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
   -c shared_buffers=256MB -c max_connections=200 >"$folder/postgres.log" 2>&1 &
 pids+=($!)
 url=postgres://emporium@127.0.0.1:$port_postgres
@@ -63,6 +88,13 @@ api() { # METHOD PATH BODY
   curl -sS --fail-with-body -X "$1" "http://127.0.0.1:$port_shop/api/v1$2" -H 'content-type: application/json' \
     -H "idempotency-key: $(cat /proc/sys/kernel/random/uuid)" ${token:+-H "authorization: Bearer $token"} ${3:+-d "$3"}
 }
+
+# For awk: the median of numbers with spaces between.
+median='function median(numbers,   list, n, i, j, t) {
+  n = split(numbers, list, " ")
+  for (i = 1; i <= n; i++) for (j = i + 1; j <= n; j++) if (list[j] + 0 < list[i] + 0) { t = list[i]; list[i] = list[j]; list[j] = t }
+  return n == 0 ? 0 : list[int((n + 1) / 2)]
+}'
 
 note() { # DATABASE WORK WHAT RATE
   printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$4" >>"$results"
@@ -78,8 +110,6 @@ rate() { # runs wrk; gives requests a second, and fails when answers were not 2x
 }
 
 settings() { # DATABASE-URL NODES; the shop's, as `env` takes them
-  half_shop=("${half_b[@]}")
-  [[ $1 != sqlite:* ]] || half_shop=("${half_a[@]}")
   shop_settings=(
     EMPORIUM__SERVER__NODES=$2 EMPORIUM__SERVER__PUBLIC_URL=http://127.0.0.1:$port_shop
     EMPORIUM__INVENTORY__MIGRATE_ON_START=false EMPORIUM__USER__MIGRATE_ON_START=false
@@ -194,7 +224,7 @@ printf 'correct horse battery staple\n' >"$folder/password"
 start_node() { # NUMBER
   local port=$((port_shop + 10 * $1))
   env "${shop_settings[@]}" EMPORIUM__SERVER__LISTEN=127.0.0.1:$port EMPORIUM__SERVER__INTERNAL_LISTEN=127.0.0.1:$((port + 1)) \
-    "${half_shop[@]}" "$emporium" serve 2>"$folder/shop$1.log" &
+    "${of_shop[@]}" "$emporium" serve 2>"$folder/shop$1.log" &
   shop+=($!)
   pids+=($!)
   for _ in $(seq 100); do curl -sf "http://127.0.0.1:$port/readyz" >/dev/null && break; sleep 0.1; done
@@ -210,6 +240,8 @@ start_shop() { # DATABASE-URL NODES
   settings "$1" "$2"
   env "${shop_settings[@]}" "$emporium" migrate >/dev/null
   env "${shop_settings[@]}" "$emporium" import "$folder/goods.jsonl" >/dev/null
+  # As its autovacuum does within a minute.
+  [ "$1" != "$url/shop" ] || psql -q "$1" -c ANALYZE
   # Two accounts: a person has at most 100 sessions, and the log-ins measured would end the one that reserves.
   for name in bench login; do
     env "${shop_settings[@]}" "$emporium" user create-admin $name@example.com --password-file "$folder/password" >/dev/null
@@ -243,7 +275,7 @@ start_balancer() {
   sed -E "/bind :443/d; /redirect scheme/d; /^ +(user|group) /d; s/bind :80/bind 127.0.0.1:$port_balancer/; s/node1:8080/127.0.0.1:$port_shop/
     s/node2:8080/127.0.0.1:$((port_shop + 10))/; s/node3:8080/127.0.0.1:$((port_shop + 20))/; s/127.0.0.1:8404/127.0.0.1:$((port_balancer + 1))/" \
     config/haproxy.cfg >"$folder/haproxy.cfg"
-  "${half_shop[@]}" haproxy -db -f "$folder/haproxy.cfg" >"$folder/haproxy.log" 2>&1 &
+  "${of_others[@]}" haproxy -db -f "$folder/haproxy.cfg" >"$folder/haproxy.log" 2>&1 &
   shop+=($!)
   pids+=($!)
   for _ in $(seq 100); do curl -sf "http://127.0.0.1:$port_balancer/readyz" >/dev/null && break; sleep 0.1; done
@@ -253,50 +285,69 @@ start_balancer() {
 memory() { for pid in "${shop[@]}"; do cat "/proc/$pid/status"; done | awk '/VmRSS/ {sum += $2} END {printf "%d", sum / 1024}'; }
 
 load() { # BROWSERS-A-SECOND SALES-A-SECOND SECONDS; two lines of flood
-  printf '%s\tbrowse\tGET\t/products/%s\t\t\n%s\tsale\tPOST\t/api/v1/reservations\t%s\t{"holder":"{n}","lines":[{"sku":"%s","location":"MAIN","quantity":1}]}\n' \
-    "$1" "$handle" "$2" "$token" "$(cat "$folder/one")" >"$folder/kinds"
-  "${half_b[@]}" "$flood" "$ports" "$3" "$folder/kinds"
+  printf '%s\tbrowse\tGET\t%s\t\t\n%s\tsale\tPOST\t/api/v1/reservations\t%s\t{"holder":"{n}","lines":[{"sku":"%s","location":"MAIN","quantity":1}]}\n' \
+    "$1" "$page" "$2" "$token" "$(cat "$folder/one")" >"$folder/kinds"
+  "${of_others[@]}" "$flood" "$ports" "$3" "$folder/kinds"
 }
 
-overload() { # NAME DATABASE-URL NODES PORTS
-  local sales=20 rate=100 first=0 ok times memory_before ports=$4
+overload() { # NAME DATABASE-URL NODES PORTS product|search
+  local sales=20 rate=20 most=0 ok times round before ports=$4 page
   start_shop "$2" "$3"
+  case $5 in product) page=/products/$handle ;; search) page=/search?q=$word ;; esac
   [ "$ports" != $port_balancer ] || start_balancer
-  load 100 $sales 3 >/dev/null
-  # What it can do, about: the rate is raised until less than 80 of 100 are served.
+  load 20 $sales 3 >/dev/null
+  # What it can do, about: the rate is raised until less than 60 of 100 are served.
   while :; do
-    ok=$(load $rate $sales 5 | awk -F'\t' '$1 == "browse" {print $3}')
-    [ "$ok" -gt "$first" ] && first=$ok
-    [ $((ok * 100)) -ge $((rate * 80)) ] || break
-    rate=$((rate * 5 / 4))
+    ok=$(load $rate $sales 3 | awk -F'\t' '$1 == "browse" {print $3}')
+    [ "$ok" -gt "$most" ] && most=$ok
+    [ $((ok * 100)) -ge $((rate * 60)) ] || break
+    rate=$((rate * 3 / 2))
   done
-  figures_of "$1; product pages, and $sales sales a second, for $seconds s each."
-  echo "| offered pages a second | served | share of the most | p50 ms | p99 ms | sales served | p50 ms | p99 ms | memory MiB before, after |"
-  echo "|---|---|---|---|---|---|---|---|---|"
   : >"$folder/rows"
-  for times in 0.5 1 2 5 10; do
-    memory_before=$(memory)
-    load "$(awk "BEGIN {printf \"%d\", $first * $times}")" $sales "$seconds" | tr '\n' '\t' >>"$folder/rows"
-    echo "$memory_before	$(memory)" >>"$folder/rows"
+  for round in $(seq "$rounds"); do
+    for times in 0.5 1 2 5 10; do
+      before=$(memory)
+      printf '%s\t' $times >>"$folder/rows"
+      load "$(awk "BEGIN {printf \"%d\", $most * $times}")" $sales "$seconds" | tr '\n' '\t' >>"$folder/rows"
+      printf '%s\t%s\n' "$before" "$(memory)" >>"$folder/rows"
+    done
   done
-  # A line: name, sent, served, refused, otherwise, p50, p99, the same of sales, memory before and after.
-  awk -F'\t' 'NR == FNR { if ($3 > most) most = $3; next }
-    { printf "| %d | %d | %.2f | %s | %s | %.1f%% | %s | %s | %d, %d |\n", $2, $3, $3 / most, $6, $7, 100 * $10 / $9, $13, $14, $15, $16 }' \
-    "$folder/rows" "$folder/rows"
+  figures_of "$1; a $5 page, and $sales sales a second, $seconds s each, medians of $rounds rounds."
+  overload_table
   printf '\nAfter it, at half of that, second by second, pages served of those sent:'
   for _ in 1 2 3 4 5; do
-    load $((first / 2)) $sales 1 | awk -F'\t' '$1 == "browse" {printf " %d of %d;", $3, $2}'
+    load $((most / 2)) $sales 1 | awk -F'\t' '$1 == "browse" {printf " %d of %d;", $3, $2}'
   done
   echo
   stop_shop
 }
 
+# A row: times, and of pages: name, sent, served, refused, otherwise, p50, p99; the same of sales; memory before and after.
+overload_table() {
+  echo "| offered pages a second | served | share of the most | p50 ms | p99 ms | sales served | p50 ms | p99 ms | memory MiB before, after |"
+  echo "|---|---|---|---|---|---|---|---|---|"
+  awk -F'\t' "$median"'
+    function note(what, value) { values[$1, what] = values[$1, what] " " value }
+    function of(i, what) { return median(values[times[i], what]) }
+    NR <= 5 { times[NR] = $1; sent[NR] = $3 }
+    { note("served", $4); note("p50", $7); note("p99", $8); note("sales", 100 * $11 / $10); note("sale p50", $14); note("sale p99", $15)
+      note("before", $16); note("after", $17) }
+    END {
+      for (i = 1; i <= 5; i++) if (of(i, "served") > most) most = of(i, "served")
+      for (i = 1; i <= 5; i++)
+        printf "| %d | %d | %.2f | %s | %s | %.1f%% | %s | %s | %d, %d |\n", sent[i], of(i, "served"), of(i, "served") / most, of(i, "p50"),
+          of(i, "p99"), of(i, "sales"), of(i, "sale p50"), of(i, "sale p99"), of(i, "before"), of(i, "after")
+    }' "$folder/rows"
+}
+
 if [ $mode = overload ]; then
-  command -v haproxy >/dev/null || { echo "bench.sh overload needs haproxy" >&2; exit 1; }
-  overload "one process on SQLite" "sqlite:$folder/emporium.db" 1 $port_shop
-  new_database; overload "one process on PostgreSQL" "$url/shop" 1 $port_shop
-  new_database; overload "three in turn on PostgreSQL" "$url/shop" 3 $port_shop,$((port_shop + 10)),$((port_shop + 20))
-  new_database; overload "three behind HAProxy on PostgreSQL" "$url/shop" 3 $port_balancer
+  nodes=$port_shop,$((port_shop + 10)),$((port_shop + 20))
+  overload "one process on SQLite" "sqlite:$folder/emporium.db" 1 $port_shop product
+  new_database; overload "one process on PostgreSQL" "$url/shop" 1 $port_shop product
+  new_database; overload "three in turn on PostgreSQL" "$url/shop" 3 "$nodes" product
+  for page in product search; do
+    new_database; overload "three behind HAProxy on PostgreSQL" "$url/shop" 3 $port_balancer $page
+  done
   exit
 fi
 
@@ -339,14 +390,8 @@ for database in sqlite postgres; do
 done
 
 figures_of "$connections connections, $rounds rounds of $seconds s, medians of requests a second."
-sort "$results" | awk -F'\t' '
-  { key = $1 FS $2 FS $3; values[key] = values[key] " " $4; count[key]++ }
-  function median(key,   list, n) {
-    n = split(values[key], list, " ")
-    if (n == 0) return 0
-    for (i = 1; i <= n; i++) for (j = i + 1; j <= n; j++) if (list[j] + 0 < list[i] + 0) { t = list[i]; list[i] = list[j]; list[j] = t }
-    return list[int((n + 1) / 2)]
-  }
+sort "$results" | awk -F'\t' "$median"'
+  { key = $1 FS $2 FS $3; values[key] = values[key] " " $4 }
   function ratio(a, b) { return b > 0 ? sprintf("%.3f", a / b) : "" }
   function whole(a) { return a > 0 ? sprintf("%d", a) : "" }
   END {
@@ -357,8 +402,8 @@ sort "$results" | awk -F'\t' '
     names["reserve"] = "reserve, random SKUs"; names["reserve_one"] = "reserve, one SKU"
     for (w = 1; w <= 8; w++) for (d = 1; d <= 2; d++) {
       database = d == 1 ? "sqlite" : "postgres"; work = works[w]
-      shop = median(database FS work FS "shop"); bare = median(database FS work FS "bare"); pgbench = median(database FS work FS "pgbench")
+      shop = median(values[database FS work FS "shop"]); bare = median(values[database FS work FS "bare"]); pgbench = median(values[database FS work FS "pgbench"])
       printf "| %s | %s | %s | %s | %s | %s | %s |\n", names[work], d == 1 ? "SQLite" : "PostgreSQL", whole(shop), whole(bare), ratio(shop, bare), whole(pgbench), ratio(shop, pgbench)
     }
-    printf "\nPeak resident memory: %d MiB with SQLite, %d MiB with PostgreSQL.\n", median("sqlite" FS "memory" FS "shop"), median("postgres" FS "memory" FS "shop")
+    printf "\nPeak resident memory: %d MiB with SQLite, %d MiB with PostgreSQL.\n", median(values["sqlite" FS "memory" FS "shop"]), median(values["postgres" FS "memory" FS "shop"])
   }'
